@@ -1,0 +1,2 @@
+//! The checks as tests for `cargo nextest run --test live`.
+fn main() {}

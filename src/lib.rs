@@ -1,3 +1,7 @@
 //! regproof proves, after a deploy, that a live container registry keeps the promises its operator made.
 //!
 //! The engine lives here: scenario, plan, runner, run, reports. It knows no particular check.
+
+pub mod outcome;
+pub mod redact;
+pub mod transcript;

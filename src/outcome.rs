@@ -1,0 +1,324 @@
+//! What checks found: verdict, finding, outcome, run, and the exit status, which is computed here and nowhere else.
+//!
+//! Pure data. Nothing here talks to a registry, prints, or decides how a report looks.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::transcript::Exchange;
+
+/// JUnit's own four words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The promise was proven.
+    Pass,
+    /// The promise is not applicable or was not asked for; the reason is always given.
+    Skip,
+    /// Nothing was proven: the network, the machine or regproof itself failed.
+    Error,
+    /// The registry answered, and the promise does not hold.
+    Fail,
+}
+
+impl Verdict {
+    /// The word as it is printed.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::Skip => "skip",
+            Verdict::Error => "error",
+            Verdict::Fail => "fail",
+        }
+    }
+}
+
+/// What a check saw that broke its promise, or that kept it from deciding.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The sentence that should have been true, or what was being done.
+    pub summary: String,
+    /// What a good registry answers.
+    pub expected: String,
+    /// What this one answered.
+    pub actual: String,
+    /// The likely cause.
+    pub cause: String,
+    /// The setting to look at, and what to do.
+    pub remedy: String,
+    /// Which exchange of the transcript shows it.
+    pub exchange: Option<usize>,
+}
+
+/// One part of a check that deserves a line of its own in reports, such as one row of the permission matrix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Case {
+    /// What the part is, as in `anonymous: create tag`.
+    pub name: String,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Why, unless it passed.
+    pub finding: Option<Finding>,
+}
+
+/// A table that belongs to a check, as the permission matrix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Table {
+    /// What the table shows.
+    pub title: String,
+    /// Names of the columns; the first column names the row.
+    pub columns: Vec<String>,
+    /// Rows, each as long as `columns`.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// One cell of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cell {
+    /// The text shown.
+    pub text: String,
+    /// Whether this cell is as promised; nothing for labels and cells not asked.
+    pub verdict: Option<Verdict>,
+}
+
+/// Something this run left in the registry and could not remove.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Leftover {
+    /// The check that made it.
+    pub check: String,
+    /// The repository.
+    pub repository: String,
+    /// The tag or digest, or the name of what was made.
+    pub reference: String,
+    /// Why it is still there.
+    pub reason: String,
+}
+
+/// What one check found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// The check's id, as in `access::anonymous_can_pull`.
+    pub id: String,
+    /// The promise, as a sentence.
+    pub title: String,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Why, unless it passed; the summary alone for a skip.
+    pub finding: Option<Finding>,
+    /// The waiver's reason, where a waiver turned a Fail into a Skip.
+    pub waived: Option<String>,
+    /// Parts with a verdict of their own.
+    pub cases: Vec<Case>,
+    /// Tables.
+    pub tables: Vec<Table>,
+    /// Facts worth reading although nothing failed.
+    pub notes: Vec<String>,
+    /// What stayed behind.
+    pub leftovers: Vec<Leftover>,
+    /// Every exchange, already redacted.
+    pub transcript: Vec<Exchange>,
+    /// Pictures of the browser, as PNG, named by the step that made them.
+    #[serde(skip)]
+    pub screenshots: Vec<Screenshot>,
+    /// Numbers for machines, as days left on a key.
+    pub measures: Vec<Measure>,
+    /// When the check began.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started: OffsetDateTime,
+    /// How long it took, in seconds.
+    #[serde(serialize_with = "seconds", rename = "seconds")]
+    pub duration: Duration,
+}
+
+/// One picture of the browser.
+#[derive(Clone, Debug)]
+pub struct Screenshot {
+    /// The step it belongs to.
+    pub name: String,
+    /// The PNG.
+    pub png: Vec<u8>,
+}
+
+/// One number for machines.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Measure {
+    /// A Prometheus name without the `regproof_` prefix, with its unit at the end.
+    pub name: &'static str,
+    /// The value of the label `of`, as an identity's name.
+    pub of: String,
+    /// The value.
+    pub value: f64,
+}
+
+/// What the registry says it is. A claim, not a proof.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Fingerprint {
+    /// The product, as `zot`, where its answers show it.
+    pub product: Option<String>,
+    /// The release it claims, as `v2.1.20`.
+    pub release: Option<String>,
+    /// How it was recognised.
+    pub evidence: Vec<String>,
+}
+
+/// All outcomes of one scenario, in plan order.
+#[derive(Clone, Debug, Serialize)]
+pub struct Run {
+    /// Version of this format.
+    pub schema: u32,
+    /// Version of regproof.
+    pub version: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The registry's URL.
+    pub target: String,
+    /// What the registry says it is.
+    pub registry: Fingerprint,
+    /// When the run began.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started: OffsetDateTime,
+    /// How long it took, in seconds.
+    #[serde(serialize_with = "seconds", rename = "seconds")]
+    pub duration: Duration,
+    /// Why the run ended before its plan did, if it did.
+    pub interrupted: Option<String>,
+    /// All outcomes, in plan order.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// How many of each verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Proven.
+    pub pass: usize,
+    /// Broken.
+    pub fail: usize,
+    /// Not proven.
+    pub error: usize,
+    /// Not asked.
+    pub skip: usize,
+}
+
+/// The exit status of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// Everything that ran passed, and something ran.
+    Proven = 0,
+    /// At least one Fail.
+    Broken = 1,
+    /// No Fail, but at least one Error: not proven.
+    NotProven = 2,
+    /// Bad usage or scenario; nothing was sent.
+    Usage = 3,
+    /// Nothing to run.
+    Nothing = 4,
+}
+
+impl ExitStatus {
+    /// The process's exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl Run {
+    /// How many of each verdict.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        for outcome in &self.outcomes {
+            match outcome.verdict {
+                Verdict::Pass => summary.pass += 1,
+                Verdict::Fail => summary.fail += 1,
+                Verdict::Error => summary.error += 1,
+                Verdict::Skip => summary.skip += 1,
+            }
+        }
+        summary
+    }
+
+    /// The exit status; with `no_skips`, a skipped check counts as not proven.
+    #[must_use]
+    pub fn exit_status(&self, no_skips: bool) -> ExitStatus {
+        let summary = self.summary();
+        if summary.fail > 0 {
+            ExitStatus::Broken
+        } else if summary.error > 0 || self.interrupted.is_some() || (no_skips && summary.skip > 0) {
+            ExitStatus::NotProven
+        } else if summary.pass == 0 {
+            ExitStatus::Nothing
+        } else {
+            ExitStatus::Proven
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(verdict: Verdict) -> Outcome {
+        Outcome {
+            id: "area::promise".into(),
+            title: "A promise".into(),
+            verdict,
+            finding: None,
+            waived: None,
+            cases: vec![],
+            tables: vec![],
+            notes: vec![],
+            leftovers: vec![],
+            transcript: vec![],
+            screenshots: vec![],
+            measures: vec![],
+            started: OffsetDateTime::UNIX_EPOCH,
+            duration: Duration::ZERO,
+        }
+    }
+
+    fn run(verdicts: &[Verdict]) -> Run {
+        Run {
+            schema: 1,
+            version: "0".into(),
+            scenario: "s".into(),
+            target: "t".into(),
+            registry: Fingerprint::default(),
+            started: OffsetDateTime::UNIX_EPOCH,
+            duration: Duration::ZERO,
+            interrupted: None,
+            outcomes: verdicts.iter().copied().map(outcome).collect(),
+        }
+    }
+
+    #[test]
+    fn the_exit_status_follows_the_worst_verdict() {
+        use Verdict::{Error, Fail, Pass, Skip};
+        for (verdicts, no_skips, expected) in [
+            (&[Pass, Pass][..], false, ExitStatus::Proven),
+            (&[Pass, Skip], false, ExitStatus::Proven),
+            (&[Pass, Skip], true, ExitStatus::NotProven),
+            (&[Pass, Error], false, ExitStatus::NotProven),
+            (&[Error, Fail, Pass], false, ExitStatus::Broken),
+            (&[Skip, Skip], false, ExitStatus::Nothing),
+            (&[], false, ExitStatus::Nothing),
+        ] {
+            assert_eq!(run(verdicts).exit_status(no_skips), expected, "{verdicts:?}");
+        }
+    }
+
+    #[test]
+    fn an_interrupted_run_is_never_proven() {
+        let mut run = run(&[Verdict::Pass]);
+        run.interrupted = Some("interrupted".into());
+        assert_eq!(run.exit_status(false), ExitStatus::NotProven);
+    }
+}

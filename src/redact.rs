@@ -1,0 +1,204 @@
+//! The one redactor: every byte of evidence passes it before it is kept, and every report passes it again before it is written.
+//!
+//! It knows each secret raw and in the encodings that registries, forms and reports use. It must never print a secret itself.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+use crate::transcript::Exchange;
+
+/// What stands in a secret's place.
+pub(crate) const REDACTED: &str = "<redacted>";
+
+/// Secrets shorter than this would shred ordinary text; scenarios refuse them.
+pub(crate) const SHORTEST: usize = 6;
+
+/// Every form of every secret of one scenario, longest first.
+#[derive(Default)]
+pub struct Redactor {
+    forms: Vec<String>,
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redactor({} forms)", self.forms.len())
+    }
+}
+
+impl Redactor {
+    /// Learns pairs of user name and secret; an empty user name for a secret that has none.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, &'a str)>) -> Redactor {
+        let mut forms = Vec::new();
+        for (user, secret) in secrets {
+            if secret.len() < SHORTEST {
+                continue;
+            }
+            let pair = format!("{user}:{secret}");
+            let json = serde_json::to_string(secret).unwrap_or_default();
+            forms.push(secret.to_owned());
+            forms.push(STANDARD.encode(&pair));
+            forms.push(STANDARD.encode(&pair).trim_end_matches('=').to_owned());
+            forms.push(URL_SAFE_NO_PAD.encode(&pair));
+            forms.push(STANDARD.encode(secret).trim_end_matches('=').to_owned());
+            forms.push(percent(secret, false));
+            forms.push(percent(secret, true));
+            forms.push(percent(secret, false).replace("%20", "+"));
+            forms.push(json.trim_matches('"').to_owned());
+            forms.push(secret.bytes().map(|b| format!("{b:02x}")).collect());
+            forms.push(xml(secret));
+        }
+        forms.retain(|form| form.len() >= SHORTEST);
+        forms.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+        forms.dedup();
+        Redactor { forms }
+    }
+
+    /// The text without secrets.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        let mut clean = text.to_owned();
+        for form in &self.forms {
+            if clean.contains(form.as_str()) {
+                clean = clean.replace(form.as_str(), REDACTED);
+            }
+        }
+        clean
+    }
+
+    /// Whether the text holds a secret in any form.
+    #[must_use]
+    pub fn leaks(&self, text: &str) -> bool {
+        self.forms.iter().any(|form| text.contains(form.as_str()))
+    }
+
+    /// The exchange without secrets, cookies and one-time codes.
+    pub(crate) fn exchange(&self, mut exchange: Exchange) -> Exchange {
+        let headers = |list: Vec<(String, String)>| {
+            list.into_iter().map(|(name, value)| {
+                let clean = match name.to_ascii_lowercase().as_str() {
+                    "authorization" | "proxy-authorization" | "cookie" => REDACTED.to_owned(),
+                    "set-cookie" => cookie(&value),
+                    "location" => one_time(&value),
+                    _ => value,
+                };
+                (self.text(&name), self.text(&clean))
+            })
+        };
+        exchange.request_headers = headers(exchange.request_headers).collect();
+        exchange.response_headers = headers(exchange.response_headers).collect();
+        exchange.url = self.text(&one_time(&exchange.url));
+        exchange.who = self.text(&exchange.who);
+        exchange.request_body = self.text(&api_keys(&exchange.request_body));
+        exchange.response_body = self.text(&api_keys(&exchange.response_body));
+        exchange.error = exchange.error.map(|error| self.text(&error));
+        exchange
+    }
+}
+
+/// A cookie's name and flags, without its value.
+fn cookie(value: &str) -> String {
+    let (pair, flags) = value.split_once(';').map_or((value, String::new()), |(p, f)| (p, format!(";{f}")));
+    let name = pair.split_once('=').map_or("", |(name, _)| name);
+    format!("{name}={REDACTED}{flags}")
+}
+
+/// A URL without the authorization code that a login puts in its query (RFC 6749, section 4.1.2).
+fn one_time(url: &str) -> String {
+    let Some((path, query)) = url.split_once('?') else { return url.to_owned() };
+    let query: Vec<String> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name @ ("code" | "id_token" | "access_token" | "id_token_hint"), _)) => format!("{name}={REDACTED}"),
+            _ => pair.to_owned(),
+        })
+        .collect();
+    format!("{path}?{}", query.join("&"))
+}
+
+/// Text without zot's API keys, `zak_` and 32 hexadecimal digits: a key that a run mints is a secret no scenario lists.
+fn api_keys(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("zak_") {
+        let (before, key) = rest.split_at(at);
+        clean.push_str(before);
+        let digits = key[4..].bytes().take_while(u8::is_ascii_hexdigit).count();
+        if digits >= 16 {
+            clean.push_str(REDACTED);
+        } else {
+            clean.push_str(&key[..4 + digits]);
+        }
+        rest = &key[4 + digits..];
+    }
+    clean.push_str(rest);
+    clean
+}
+
+fn percent(secret: &str, lower: bool) -> String {
+    secret
+        .bytes()
+        .map(|b| match b {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(b).to_string(),
+            _ if lower => format!("%{b:02x}"),
+            _ => format!("%{b:02X}"),
+        })
+        .collect()
+}
+
+fn xml(secret: &str) -> String {
+    secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn redactor() -> Redactor {
+        Redactor::new([("zot-ci", "zak_p\"a s&s/word"), ("", "totp-seed")])
+    }
+
+    #[test]
+    fn every_encoding_of_a_secret_is_replaced() {
+        let redactor = redactor();
+        for text in [
+            "zak_p\"a s&s/word".to_owned(),
+            STANDARD.encode("zot-ci:zak_p\"a s&s/word"),
+            "zak_p%22a%20s%26s%2Fword".to_owned(),
+            "zak_p%22a%20s%26s%2fword".to_owned(),
+            "zak_p%22a+s%26s%2Fword".to_owned(),
+            r#"zak_p\"a s&s/word"#.to_owned(),
+            "zak_p&quot;a s&amp;s/word".to_owned(),
+            "totp-seed".to_owned(),
+        ] {
+            assert!(redactor.leaks(&text), "{text}");
+            let clean = redactor.text(&format!("a {text} b"));
+            assert_eq!(clean, format!("a {REDACTED} b"));
+        }
+    }
+
+    #[test]
+    fn cookies_codes_and_minted_keys_never_stay() {
+        let exchange = Exchange {
+            url: "http://r/zot/auth/callback/oidc?code=abc&state=x".into(),
+            request_headers: vec![("Cookie".into(), "session=abc".into())],
+            response_headers: vec![("Set-Cookie".into(), "session=abc; Path=/; HttpOnly".into())],
+            response_body: r#"{"apiKey":"zak_0123456789abcdef0123456789abcdef"}"#.into(),
+            ..Exchange::default()
+        };
+        let clean = redactor().exchange(exchange);
+        assert_eq!(clean.url, "http://r/zot/auth/callback/oidc?code=<redacted>&state=x");
+        assert_eq!(clean.request_headers[0].1, REDACTED);
+        assert_eq!(clean.response_headers[0].1, "session=<redacted>; Path=/; HttpOnly");
+        assert_eq!(clean.response_body, r#"{"apiKey":"<redacted>"}"#);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_around_a_secret_hides_it(before in ".{0,20}", secret in "[ -~]{8,24}", after in ".{0,20}") {
+            let redactor = Redactor::new([("u", secret.as_str())]);
+            let text = [before, secret, after].concat();
+            prop_assert!(!redactor.leaks(&redactor.text(&text)));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The evidence of a check: every exchange with its times, redacted at the moment of writing.
+//!
+//! Holds text only. It must never see a secret that the redactor does not know.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::redact::Redactor;
+
+/// As much of a body as evidence needs.
+const SHOWN: usize = 2048;
+
+/// One request and its answer, or what came instead of one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Exchange {
+    /// Who asked: an identity's name, or `anonymous`.
+    pub who: String,
+    /// The request's method.
+    pub method: String,
+    /// The whole URL.
+    pub url: String,
+    /// Request headers, credentials replaced.
+    pub request_headers: Vec<(String, String)>,
+    /// The request body as text, shortened.
+    pub request_body: String,
+    /// The status, if there was an answer.
+    pub status: Option<u16>,
+    /// Response headers.
+    pub response_headers: Vec<(String, String)>,
+    /// The response body as text, shortened.
+    pub response_body: String,
+    /// What went wrong instead of an answer.
+    pub error: Option<String>,
+    /// Milliseconds since the check began.
+    pub at_ms: u64,
+    /// Milliseconds to the first byte of the answer.
+    pub first_byte_ms: u64,
+    /// Milliseconds to the end of the answer.
+    pub total_ms: u64,
+}
+
+impl Exchange {
+    /// A curl line that repeats the request; secrets are named, never shown.
+    #[must_use]
+    pub fn curl(&self) -> String {
+        let mut line = String::from("curl -sS -i");
+        if self.method == "HEAD" {
+            line.push_str(" --head");
+        } else if self.method != "GET" {
+            line.push_str(" -X ");
+            line.push_str(&quoted(&self.method));
+        }
+        for (name, value) in &self.request_headers {
+            if name.eq_ignore_ascii_case("authorization") {
+                line.push_str(&format!(" -u {}:\"$PASSWORD\"", quoted(&self.who)));
+            } else if !name.eq_ignore_ascii_case("cookie") {
+                line.push_str(&format!(" -H {}", quoted(&format!("{name}: {value}"))));
+            }
+        }
+        if !self.request_body.is_empty() {
+            line.push_str(&format!(" --data-binary {}", quoted(&self.request_body)));
+        }
+        line.push(' ');
+        line.push_str(&quoted(&self.url));
+        line
+    }
+}
+
+/// Quotes for a POSIX shell; control characters become `?`, so that a line stays one line.
+fn quoted(text: &str) -> String {
+    let safe: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    format!("'{}'", safe.replace('\'', "'\\''"))
+}
+
+/// Where a check's exchanges go. Cheap to clone; all clones write to the same list.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder {
+    redactor: Arc<Redactor>,
+    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    began: std::time::Instant,
+}
+
+impl Recorder {
+    pub(crate) fn new(redactor: Arc<Redactor>) -> Recorder {
+        Recorder { redactor, exchanges: Arc::default(), began: std::time::Instant::now() }
+    }
+
+    /// Milliseconds since the check began.
+    pub(crate) fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Adds an exchange, redacted, and tells its index.
+    pub(crate) fn add(&self, exchange: Exchange) -> usize {
+        let clean = self.redactor.exchange(exchange);
+        let mut list = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        list.push(clean);
+        list.len() - 1
+    }
+
+    /// All exchanges so far.
+    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn redactor(&self) -> &Arc<Redactor> {
+        &self.redactor
+    }
+}
+
+/// The start of a body as text, and how much was left out.
+pub(crate) fn shown(body: &[u8]) -> String {
+    let head = &body[..body.len().min(SHOWN)];
+    let mut text = String::from_utf8_lossy(head).into_owned();
+    if body.len() > SHOWN {
+        text.push_str(&format!(" … ({} bytes in all)", body.len()));
+    }
+    text
+}
+
+/// Whole milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curl_line_names_the_password_and_stays_one_line() {
+        let exchange = Exchange {
+            who: "ci".into(),
+            method: "PUT".into(),
+            url: "http://r/v2/it's/x\n".into(),
+            request_headers: vec![("Authorization".into(), "<redacted>".into()), ("Accept".into(), "a".into())],
+            ..Exchange::default()
+        };
+        assert_eq!(
+            exchange.curl(),
+            r#"curl -sS -i -X 'PUT' -u 'ci':"$PASSWORD" -H 'Accept: a' 'http://r/v2/it'\''s/x?'"#
+        );
+    }
+}

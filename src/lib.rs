@@ -4,4 +4,5 @@
 
 pub mod outcome;
 pub mod redact;
+pub mod scenario;
 pub mod transcript;

@@ -1,0 +1,294 @@
+//! The scenario: where a registry is, and what its operator promises about it. Data, no logic, no secret.
+//!
+//! Only `scenario::load` reads TOML; only `scenario::secrets` reads secrets.
+
+pub mod load;
+pub mod secrets;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use url::Url;
+
+pub use values::{Day, Period, SecretSource};
+
+/// One scenario file.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Version of the file's format; 1.
+    pub schema: u32,
+    /// A short name for reports.
+    pub name: String,
+    /// Where the registry is.
+    pub registry: Registry,
+    /// Repositories by role.
+    #[serde(default)]
+    pub repositories: Repositories,
+    /// Who may do what, in short.
+    pub access: Option<Access>,
+    /// Users that regproof may act as, by a name of your choice.
+    #[serde(default)]
+    pub identities: BTreeMap<String, Identity>,
+    /// What is promised about metrics.
+    pub metrics: Option<Metrics>,
+    /// What is promised about the OpenID login.
+    pub oidc: Option<Oidc>,
+    /// Images that the pull-through cache serves.
+    #[serde(default)]
+    pub cache: Vec<Cache>,
+    /// What is promised about tags.
+    pub tags: Option<Tags>,
+    /// The browser for logins.
+    #[serde(default)]
+    pub browser: Browser,
+    /// Time and load.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Findings that are accepted for now.
+    #[serde(default)]
+    pub waive: Vec<Waive>,
+}
+
+/// Where the registry is.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Registry {
+    /// What clients use; equals zot's `externalUrl`.
+    pub url: Url,
+    /// The deployed zot configuration; promises are derived from it.
+    pub zot_config: Option<PathBuf>,
+    /// A second vantage point, behind the proxy.
+    pub backend: Option<Url>,
+    /// Certificates to trust besides the system's, as PEM.
+    pub ca_file: Option<PathBuf>,
+    /// `host:port` to connect to instead of what DNS says, as curl's `--connect-to`.
+    #[serde(default)]
+    pub resolve: BTreeMap<String, String>,
+}
+
+/// Repositories by role.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Repositories {
+    /// All writing happens here, and nowhere else.
+    pub scratch: Option<String>,
+    /// Existing repositories that everyone may read.
+    #[serde(default)]
+    pub public: Vec<String>,
+    /// Existing repositories that anonymous clients must not read.
+    #[serde(default)]
+    pub private: Vec<String>,
+}
+
+/// What one may do to a repository; zot's own four words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Pull, list tags.
+    Read,
+    /// Push what is not there yet.
+    Create,
+    /// Move an existing tag.
+    Update,
+    /// Delete.
+    Delete,
+}
+
+/// Who may do what, in short.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    /// What clients without credentials may do.
+    #[serde(default)]
+    pub anonymous: BTreeSet<Action>,
+    /// What every user with credentials may do.
+    #[serde(default)]
+    pub authenticated: BTreeSet<Action>,
+    /// What members of a group may do besides.
+    #[serde(default)]
+    pub groups: BTreeMap<String, BTreeSet<Action>>,
+}
+
+/// A user that regproof may act as.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The user name.
+    pub username: String,
+    /// Where the password or API key is.
+    pub password: SecretSource,
+    /// The groups that the operator promises for this user.
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
+}
+
+/// What is promised about metrics.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// The path, as zot's `extensions.metrics.prometheus.path`.
+    #[serde(default = "metrics_path")]
+    pub path: String,
+    /// Whether clients without credentials may scrape.
+    pub anonymous: bool,
+}
+
+fn metrics_path() -> String {
+    "/metrics".to_owned()
+}
+
+/// What is promised about the OpenID login.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Oidc {
+    /// The provider's name in zot's configuration.
+    #[serde(default = "provider_name")]
+    pub provider: String,
+    /// The issuer, exactly as configured: OpenID Connect compares it as text.
+    pub issuer: String,
+    /// The client id, exactly as configured.
+    pub client_id: String,
+    /// The scopes the login asks for.
+    pub scopes: Option<Vec<String>>,
+    /// A user for the login; without it only the redirect is proven.
+    pub login: Option<Login>,
+}
+
+fn provider_name() -> String {
+    "oidc".to_owned()
+}
+
+/// A user for the browser login.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// Where the user name is.
+    pub username: SecretSource,
+    /// Where the password is.
+    pub password: SecretSource,
+    /// Where the secret of the second factor is, in base32 (RFC 6238).
+    pub totp: Option<SecretSource>,
+    /// Which login page the provider shows: `generic`, `authentik`, `keycloak`, `dex`, `zitadel`, `oidc-provider`.
+    #[serde(default = "generic")]
+    pub profile: String,
+    /// The groups that the login must bring along.
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
+}
+
+fn generic() -> String {
+    "generic".to_owned()
+}
+
+/// An image that the pull-through cache serves.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cache {
+    /// Repository and tag under the cache's namespace, as `docker.io/library/alpine:3.20`.
+    pub image: String,
+    /// The digest that the upstream promises for the tag, where it is known.
+    pub digest: Option<String>,
+}
+
+/// What is promised about tags.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tags {
+    /// A regular expression that each tag of a public repository matches.
+    pub pattern: String,
+}
+
+/// The browser for logins.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Browser {
+    /// A command to start, or the URL of a running WebDriver or Selenium Grid.
+    pub webdriver: String,
+}
+
+impl Default for Browser {
+    fn default() -> Browser {
+        Browser { webdriver: "chromedriver".to_owned() }
+    }
+}
+
+/// Time and load.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The longest that one check may take.
+    pub deadline: Period,
+    /// The longest that one request may take.
+    pub request_timeout: Period,
+    /// How many checks run at once.
+    pub concurrency: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { deadline: Period::seconds(60), request_timeout: Period::seconds(10), concurrency: 16 }
+    }
+}
+
+/// A finding that is accepted for now.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Waive {
+    /// The check's id.
+    pub check: String,
+    /// Why it is accepted.
+    pub reason: String,
+    /// The last day on which it is accepted.
+    pub until: Day,
+}
+
+impl Scenario {
+    /// What the operator promises that a client may do: nobody's rights for `None`, an identity's otherwise.
+    #[must_use]
+    pub fn promised(&self, identity: Option<&str>) -> BTreeSet<Action> {
+        let Some(access) = &self.access else { return BTreeSet::new() };
+        let Some(identity) = identity.and_then(|name| self.identities.get(name)) else {
+            return access.anonymous.clone();
+        };
+        let groups = identity.groups.iter().filter_map(|group| access.groups.get(group));
+        groups.flatten().chain(&access.authenticated).copied().collect()
+    }
+
+    /// The first identity whose promised rights satisfy `wanted`; deterministic, by name.
+    #[must_use]
+    pub fn identity_with(&self, wanted: impl Fn(&BTreeSet<Action>) -> bool) -> Option<&str> {
+        self.access.as_ref()?;
+        self.identities.keys().map(String::as_str).find(|name| wanted(&self.promised(Some(name))))
+    }
+
+    /// The identity that pushes: one that may create, and preferably nothing more.
+    #[must_use]
+    pub fn writer(&self) -> Option<&str> {
+        self.creator().or_else(|| self.identity_with(|rights| rights.contains(&Action::Create)))
+    }
+
+    /// The identity that may create, but neither move nor delete a tag.
+    #[must_use]
+    pub fn creator(&self) -> Option<&str> {
+        use Action::{Create, Delete, Update};
+        self.identity_with(|rights| {
+            rights.contains(&Create) && !rights.contains(&Update) && !rights.contains(&Delete)
+        })
+    }
+
+    /// The identity that may delete.
+    #[must_use]
+    pub fn remover(&self) -> Option<&str> {
+        self.identity_with(|rights| rights.contains(&Action::Delete))
+    }
+
+    /// The JSON Schema of the scenario file.
+    #[must_use]
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(Scenario).to_value()
+    }
+}

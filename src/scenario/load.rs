@@ -1,0 +1,286 @@
+//! Reads a scenario file: parse, then validate, each error with its line and column.
+//!
+//! Sends nothing, and never repeats a value that might be a secret.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use url::Url;
+
+use super::Scenario;
+
+/// Why a scenario cannot be used. Ends the run with status 3, before anything was sent.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ScenarioError {
+    /// The file.
+    pub file: PathBuf,
+    /// Line and column, from 1, where the place is known.
+    pub place: Option<(usize, usize)>,
+    /// What is wrong, and what to do about it.
+    pub message: String,
+}
+
+impl fmt::Display for ScenarioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some((line, column)) = self.place {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl std::error::Error for ScenarioError {}
+
+/// A scenario and where each of its values stands.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The file it came from.
+    pub file: PathBuf,
+    text: String,
+}
+
+/// Reads and validates a scenario file; `known` tells whether a check id exists, `today` is for waivers.
+pub fn read(file: &Path, known: impl Fn(&str) -> bool, today: time::Date) -> Result<Loaded, ScenarioError> {
+    let text = std::fs::read_to_string(file).map_err(|error| ScenarioError {
+        file: file.to_owned(),
+        place: None,
+        message: format!(
+            "cannot read the scenario: {error}. Name one as an argument, in $REGPROOF_SCENARIO, or put it at \
+             ./regproof.toml; `regproof init URL` writes one for a live registry"
+        ),
+    })?;
+    parse(file, text, known, today)
+}
+
+/// Parses and validates a scenario's text.
+pub fn parse(
+    file: &Path,
+    text: String,
+    known: impl Fn(&str) -> bool,
+    today: time::Date,
+) -> Result<Loaded, ScenarioError> {
+    let scenario = toml::from_str::<Scenario>(&text).map_err(|error| ScenarioError {
+        file: file.to_owned(),
+        place: error.span().map(|span| place(&text, span.start)),
+        message: error.message().to_owned(),
+    })?;
+    let loaded = Loaded { scenario, file: file.to_owned(), text };
+    loaded.validate(known, today)?;
+    Ok(loaded)
+}
+
+fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..text.floor_char_boundary(at.min(text.len()))];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+    (line, column)
+}
+
+/// Whether a host is this machine, by name or address.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+impl Loaded {
+    /// The folder that relative paths start from.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        match self.file.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    /// An error at the value that `path` names, as in `["waive", "0", "check"]`.
+    #[must_use]
+    pub fn error(&self, path: &[&str], message: impl Into<String>) -> ScenarioError {
+        let place = self.span(path).map(|span| place(&self.text, span.start));
+        ScenarioError { file: self.file.clone(), place, message: message.into() }
+    }
+
+    /// The bytes of the value that `path` names, or of its nearest ancestor.
+    fn span(&self, path: &[&str]) -> Option<Range<usize>> {
+        let document = DeTable::parse(&self.text).ok()?;
+        let mut found = None;
+        let mut value: Option<&Spanned<DeValue<'_>>> = None;
+        for (depth, key) in path.iter().enumerate() {
+            let next = match value.map(Spanned::get_ref) {
+                None if depth == 0 => document.get_ref().get(*key),
+                Some(DeValue::Table(table)) => table.get(*key),
+                Some(DeValue::Array(array)) => key.parse::<usize>().ok().and_then(|i| array.get(i)),
+                _ => None,
+            };
+            let Some(next) = next else { break };
+            found = Some(next.span());
+            value = Some(next);
+        }
+        found
+    }
+
+    fn validate(&self, known: impl Fn(&str) -> bool, today: time::Date) -> Result<(), ScenarioError> {
+        let scenario = &self.scenario;
+        if scenario.schema != 1 {
+            let message = format!("schema {} is not known to this version; it reads schema 1", scenario.schema);
+            return Err(self.error(&["schema"], message));
+        }
+        if scenario.name.trim().is_empty() {
+            return Err(self.error(&["name"], "the name is empty; reports need one"));
+        }
+        self.validate_urls()?;
+        self.validate_repositories()?;
+        self.validate_promises()?;
+        for (index, waiver) in scenario.waive.iter().enumerate() {
+            let at = index.to_string();
+            if !known(&waiver.check) {
+                let message = format!("there is no check `{}` to waive; `regproof list` names all", waiver.check);
+                return Err(self.error(&["waive", &at, "check"], message));
+            }
+            if waiver.reason.trim().is_empty() {
+                return Err(self.error(&["waive", &at, "reason"], "a waiver needs a reason"));
+            }
+            if waiver.until.0 < today {
+                let message = format!(
+                    "the waiver of `{}` expired on {}; mend the finding, or decide anew and move the date",
+                    waiver.check, waiver.until.0
+                );
+                return Err(self.error(&["waive", &at, "until"], message));
+            }
+            if scenario.waive[..index].iter().any(|other| other.check == waiver.check) {
+                return Err(self.error(&["waive", &at, "check"], "this check is waived twice"));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_urls(&self) -> Result<(), ScenarioError> {
+        let scenario = &self.scenario;
+        let has_secret = !scenario.identities.is_empty()
+            || scenario.oidc.as_ref().is_some_and(|oidc| oidc.login.is_some());
+        let mut urls = vec![(&["registry", "url"][..], scenario.registry.url.clone())];
+        if let Some(backend) = &scenario.registry.backend {
+            urls.push((&["registry", "backend"], backend.clone()));
+        }
+        if let Some(oidc) = &scenario.oidc {
+            let path = &["oidc", "issuer"][..];
+            let issuer = Url::parse(&oidc.issuer).map_err(|error| self.error(path, format!("not a URL: {error}")))?;
+            urls.push((path, issuer));
+        }
+        for (path, url) in urls {
+            if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+                return Err(self.error(path, "a URL here starts with https:// or http:// and names a host"));
+            }
+            if !url.username().is_empty() || url.password().is_some() {
+                return Err(self.error(path, "credentials do not belong into a URL; name them under [identities]"));
+            }
+            if url.query().is_some() || url.fragment().is_some() {
+                return Err(self.error(path, "a URL here has neither query nor fragment"));
+            }
+            if path[0] == "registry" && url.path() != "/" {
+                return Err(self.error(path, "the registry's URL has no path: the API starts at /v2/ of its host"));
+            }
+            if url.scheme() == "http" && !is_loopback(&url) && has_secret {
+                let message = format!(
+                    "{url} is plain http, and this scenario has secrets that would cross the network in clear; \
+                     use https (plain http is accepted for loopback only)"
+                );
+                return Err(self.error(path, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_repositories(&self) -> Result<(), ScenarioError> {
+        let repositories = &self.scenario.repositories;
+        let named = |list: &'static str, names: &[String]| -> Vec<(Vec<String>, String)> {
+            let place = |index: usize| vec!["repositories".to_owned(), list.to_owned(), index.to_string()];
+            names.iter().enumerate().map(|(index, name)| (place(index), name.clone())).collect()
+        };
+        let mut all = named("public", &repositories.public);
+        all.extend(named("private", &repositories.private));
+        if let Some(scratch) = &repositories.scratch {
+            if repositories.public.contains(scratch) || repositories.private.contains(scratch) {
+                let message = "the scratch repository is written to; it must not be one of the others";
+                return Err(self.error(&["repositories", "scratch"], message));
+            }
+            all.push((vec!["repositories".to_owned(), "scratch".to_owned()], scratch.clone()));
+        }
+        for (path, name) in &all {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            if !is_repository_name(name) {
+                let message = format!(
+                    "`{name}` is not a repository name; they have lower-case letters, digits, `.`, `_`, `-` and \
+                     slashes, and no tag (OCI distribution spec, section Pulling manifests)"
+                );
+                return Err(self.error(&path, message));
+            }
+        }
+        for (index, cache) in self.scenario.cache.iter().enumerate() {
+            let at = index.to_string();
+            let parts = cache.image.rsplit_once(':').filter(|(name, tag)| is_repository_name(name) && !tag.is_empty());
+            if parts.is_none() {
+                let message = "a cached image is a repository and a tag, as docker.io/library/alpine:3.20";
+                return Err(self.error(&["cache", &at, "image"], message));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_promises(&self) -> Result<(), ScenarioError> {
+        let scenario = &self.scenario;
+        for (name, identity) in &scenario.identities {
+            if name == "anonymous" {
+                let message = "`anonymous` is built in and has no credentials; choose another name";
+                return Err(self.error(&["identities", name], message));
+            }
+            if identity.username.trim().is_empty() || identity.username.contains(':') {
+                let message = "a user name is not empty and has no colon (RFC 7617, section 2)";
+                return Err(self.error(&["identities", name, "username"], message));
+            }
+            let known = |group: &String| scenario.access.as_ref().is_none_or(|a| a.groups.contains_key(group));
+            if let Some(group) = identity.groups.iter().find(|group| !known(group)) {
+                let message = format!("[access] says nothing about the group `{group}`; add `groups.{group} = [\"read\"]`");
+                return Err(self.error(&["identities", name, "groups"], message));
+            }
+        }
+        if let Some(metrics) = &scenario.metrics
+            && !metrics.path.starts_with('/')
+        {
+            return Err(self.error(&["metrics", "path"], "the path starts with a slash"));
+        }
+        if let Some(tags) = &scenario.tags
+            && let Err(error) = regex::Regex::new(&tags.pattern)
+        {
+            return Err(self.error(&["tags", "pattern"], format!("not a regular expression: {error}")));
+        }
+        if !(1..=64).contains(&scenario.limits.concurrency) {
+            return Err(self.error(&["limits", "concurrency"], "between 1 and 64 checks can run at once"));
+        }
+        Ok(())
+    }
+}
+
+/// A name as the OCI distribution spec has it.
+fn is_repository_name(name: &str) -> bool {
+    let part = |part: &str| {
+        let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        part.starts_with(alphanumeric)
+            && part.ends_with(alphanumeric)
+            && part.chars().all(|c| alphanumeric(c) || matches!(c, '.' | '_' | '-'))
+    };
+    name.len() <= 255 && name.split('/').all(part)
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

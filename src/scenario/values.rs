@@ -1,0 +1,178 @@
+//! Values of a scenario that TOML has no type for: periods, days, and where a secret is.
+//!
+//! No value here ever holds a secret.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// A length of time, as `10s`, `500ms`, `2m` or `1h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Period(pub Duration);
+
+impl Period {
+    pub(crate) const fn seconds(seconds: u64) -> Period {
+        Period(Duration::from_secs(seconds))
+    }
+}
+
+impl std::str::FromStr for Period {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Period, String> {
+        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, unit) = text.split_at(digits);
+        let wrong = || format!("`{text}` is not a period; write a number and a unit, as `10s`, `500ms`, `2m` or `1h`");
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let millis = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return Err(wrong()),
+        };
+        let total = number.checked_mul(millis).ok_or_else(wrong)?;
+        if total == 0 || total > 24 * 3_600_000 {
+            return Err(format!("`{text}` must be longer than nothing and at most 24h"));
+        }
+        Ok(Period(Duration::from_millis(total)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Period, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for Period {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Period".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h)$", "examples": ["10s"] })
+    }
+}
+
+/// A day, as `2027-03-01`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub time::Date);
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Day, D::Error> {
+        let wrong = || D::Error::custom("a day is written as 2027-03-01, without quotes or time");
+        let value = toml::value::Datetime::deserialize(deserializer)?;
+        let (Some(date), None, None) = (value.date, value.time, value.offset) else { return Err(wrong()) };
+        let month = time::Month::try_from(date.month).map_err(|_| wrong())?;
+        time::Date::from_calendar_date(i32::from(date.year), month, date.day).map(Day).map_err(|_| wrong())
+    }
+}
+
+impl JsonSchema for Day {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Day".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date", "description": "A TOML local date, as 2027-03-01." })
+    }
+}
+
+/// Where a secret is. Never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "lowercase", deny_unknown_fields)]
+pub enum SecretSource {
+    /// The name of an environment variable.
+    Env(String),
+    /// A file, relative to the scenario's folder; one trailing line break is dropped.
+    File(PathBuf),
+    /// A program and its arguments, which prints the secret, as `["op", "read", "op://…"]`.
+    Command(Vec<String>),
+}
+
+impl fmt::Display for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SecretSource::Env(name) => write!(f, "environment variable {name}"),
+            SecretSource::File(path) => write!(f, "file {}", path.display()),
+            SecretSource::Command(argv) => {
+                write!(f, "command {}", argv.first().map_or("(none)", String::as_str))
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<SecretSource, D::Error> {
+        deserializer.deserialize_any(SourceVisitor)
+    }
+}
+
+/// The message must not repeat what was found: it may be a secret.
+const IN_THE_FILE: &str = "a secret is written into the file; write where it is instead: \
+    { env = \"NAME\" }, { file = \"path\" } or { command = [\"program\", \"argument\"] }, and change the secret, for it is no longer one";
+
+struct SourceVisitor;
+
+impl<'de> Visitor<'de> for SourceVisitor {
+    type Value = SecretSource;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one of { env = \"NAME\" }, { file = \"path\" }, { command = [\"program\", …] }")
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<SecretSource, E> {
+        Err(E::custom(IN_THE_FILE))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<SecretSource, E> {
+        Err(E::custom(IN_THE_FILE))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<SecretSource, E> {
+        Err(E::custom(IN_THE_FILE))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
+        let Some(key) = map.next_key::<String>()? else {
+            return Err(A::Error::custom("nothing says where the secret is: use env, file or command"));
+        };
+        let source = match key.as_str() {
+            "env" => SecretSource::Env(map.next_value()?),
+            "file" => SecretSource::File(map.next_value()?),
+            "command" => SecretSource::Command(map.next_value()?),
+            _ => return Err(A::Error::unknown_field("(not shown)", &["env", "file", "command"])),
+        };
+        if map.next_key::<String>()?.is_some() {
+            return Err(A::Error::custom("a secret is in one place: use one of env, file or command"));
+        }
+        let empty = match &source {
+            SecretSource::Env(name) => name.is_empty(),
+            SecretSource::File(path) => path.as_os_str().is_empty(),
+            SecretSource::Command(argv) => argv.first().is_none_or(String::is_empty),
+        };
+        if empty {
+            return Err(A::Error::custom(format!("`{key}` is empty")));
+        }
+        Ok(source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_have_a_number_and_a_unit() {
+        assert_eq!("500ms".parse(), Ok(Period(Duration::from_millis(500))));
+        assert_eq!("2m".parse(), Ok(Period::seconds(120)));
+        for wrong in ["", "10", "s", "1.5s", "-1s", "0s", "25h", "99999999999999999999s", "10 s", "18446744073709551615h"] {
+            assert!(wrong.parse::<Period>().is_err(), "{wrong}");
+        }
+    }
+}

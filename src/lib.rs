@@ -2,7 +2,20 @@
 //!
 //! The engine lives here: scenario, plan, runner, run, reports. It knows no particular check.
 
+pub mod check;
+#[path = "../checks/mod.rs"]
+pub mod checks;
+mod context;
+mod fingerprint;
+mod guard;
+mod image;
+mod metrics;
 pub mod outcome;
+pub mod plan;
 pub mod redact;
+pub mod runner;
 pub mod scenario;
+pub mod target;
 pub mod transcript;
+mod transfer;
+mod wire;

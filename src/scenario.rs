@@ -275,9 +275,7 @@ impl Scenario {
     #[must_use]
     pub fn creator(&self) -> Option<&str> {
         use Action::{Create, Delete, Update};
-        self.identity_with(|rights| {
-            rights.contains(&Create) && !rights.contains(&Update) && !rights.contains(&Delete)
-        })
+        self.identity_with(|rights| rights.contains(&Create) && !rights.contains(&Update) && !rights.contains(&Delete))
     }
 
     /// The identity that may delete.

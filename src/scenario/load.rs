@@ -165,8 +165,8 @@ impl Loaded {
 
     fn validate_urls(&self) -> Result<(), ScenarioError> {
         let scenario = &self.scenario;
-        let has_secret = !scenario.identities.is_empty()
-            || scenario.oidc.as_ref().is_some_and(|oidc| oidc.login.is_some());
+        let has_secret =
+            !scenario.identities.is_empty() || scenario.oidc.as_ref().is_some_and(|oidc| oidc.login.is_some());
         let mut urls = vec![(&["registry", "url"][..], scenario.registry.url.clone())];
         if let Some(backend) = &scenario.registry.backend {
             urls.push((&["registry", "backend"], backend.clone()));
@@ -249,7 +249,8 @@ impl Loaded {
             }
             let known = |group: &String| scenario.access.as_ref().is_none_or(|a| a.groups.contains_key(group));
             if let Some(group) = identity.groups.iter().find(|group| !known(group)) {
-                let message = format!("[access] says nothing about the group `{group}`; add `groups.{group} = [\"read\"]`");
+                let message =
+                    format!("[access] says nothing about the group `{group}`; add `groups.{group} = [\"read\"]`");
                 return Err(self.error(&["identities", name, "groups"], message));
             }
         }

@@ -106,7 +106,9 @@ fn long_enough(loaded: &Loaded, path: &[&str], secret: Secret) -> Result<Secret,
 fn one(loaded: &Loaded, path: &[&str], source: &SecretSource) -> Result<Secret, ScenarioError> {
     let text = match source {
         SecretSource::Env(name) => std::env::var(name).map_err(|error| match error {
-            std::env::VarError::NotPresent => format!("the environment variable {name} is not set; export it, or use file or command"),
+            std::env::VarError::NotPresent => {
+                format!("the environment variable {name} is not set; export it, or use file or command")
+            }
             std::env::VarError::NotUnicode(_) => format!("the environment variable {name} is not UTF-8"),
         }),
         SecretSource::File(file) => {

@@ -171,7 +171,9 @@ mod tests {
     fn periods_have_a_number_and_a_unit() {
         assert_eq!("500ms".parse(), Ok(Period(Duration::from_millis(500))));
         assert_eq!("2m".parse(), Ok(Period::seconds(120)));
-        for wrong in ["", "10", "s", "1.5s", "-1s", "0s", "25h", "99999999999999999999s", "10 s", "18446744073709551615h"] {
+        for wrong in
+            ["", "10", "s", "1.5s", "-1s", "0s", "25h", "99999999999999999999s", "10 s", "18446744073709551615h"]
+        {
             assert!(wrong.parse::<Period>().is_err(), "{wrong}");
         }
     }

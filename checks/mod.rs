@@ -1,0 +1,30 @@
+//! All checks, one file each, by area. The id of a check is its path.
+//!
+//! Adding one touches its own file, its `mod` line and its line in `CHECKS`; `tests/tidy.rs` compares both with the folder.
+
+use crate::check::Check;
+
+mod registry {
+    pub(crate) mod answers_as_a_registry;
+}
+
+macro_rules! check {
+    ($area:ident / $name:ident) => {
+        Check::new(
+            concat!(stringify!($area), "::", stringify!($name)),
+            concat!("checks/", stringify!($area), "/", stringify!($name), ".rs"),
+            include_str!(concat!(stringify!($area), "/", stringify!($name), ".rs")),
+            $area::$name::META,
+            |cx| Box::pin($area::$name::run(cx)),
+        )
+    };
+}
+
+/// Every check, by id.
+pub static CHECKS: &[Check] = &[check!(registry / answers_as_a_registry)];
+
+/// The check of that id.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Check> {
+    CHECKS.iter().find(|check| check.id == id)
+}

@@ -1,0 +1,75 @@
+//! The URL leads to a container registry that speaks for itself.
+//!
+//! ## Why it matters
+//!
+//! A login page, a maintenance page or another host answers many requests with a status that looks right. If the first
+//! thing behind the URL is not the registry, no other verdict means anything.
+//!
+//! ## How it is proven
+//!
+//! 1. `GET /v2/` answers 200, or 401 with a challenge, without a redirect and not with a page.
+//! 2. The answer is the API's: it names the registry API, or its body is JSON.
+//! 3. A challenge, where there is one, stays on this origin: its realm names no other host over plain http.
+//! 4. A public repository of the scenario lists its tags under its own name, so that this is the right registry.
+//! 5. What it says of itself (product, release) is noted.
+//!
+//! ## When it fails
+//!
+//! Look at DNS, at the proxy's routes and at `registry.url`. A login page means that a forward-auth rule covers `/v2/`.
+//!
+//! ## References
+//!
+//! OCI distribution spec, section Determining Support. zot `pkg/api/routes.go`, `CheckVersionSupport`.
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta { needs: &[], effect: Effect::ReadOnly, usual: Duration::from_millis(20) };
+
+const WHY: Why<'static> = Why {
+    claim: "GET /v2/ is answered by the registry",
+    cause: "DNS, the proxy or registry.url lead to something else: a login page, a maintenance page, another host",
+    remedy: "open registry.url with /v2/ added, and mend the route until the registry itself answers",
+};
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let client = cx.anonymous()?;
+    let answer = client.get("/v2/").send().await?;
+    answer.expect_status(&[200, 401], &WHY)?;
+    let named = answer.header("docker-distribution-api-version") == Some("registry/2.0");
+    if answer.is_html() || !(named || answer.media_type() == "application/json" || answer.body.is_empty()) {
+        return Err(WHY.fail("an answer of the registry API", answer.brief(), answer.index));
+    }
+    if answer.status == 401 && answer.header("www-authenticate").is_none() {
+        return Err(WHY.fail("a challenge with the 401 (WWW-Authenticate)", "none", answer.index));
+    }
+    if !named && answer.header("www-authenticate").is_none() && answer.json().is_err() {
+        return Err(WHY.fail("a sign of the registry API in headers or body", answer.brief(), answer.index));
+    }
+    if let Some(repository) = cx.scenario().repositories.public.first()
+        && cx.scenario().promised(None).contains(&Action::Read)
+    {
+        lists_its_tags(cx, repository).await?;
+    }
+    let path = cx.scenario().metrics.as_ref().map_or("/metrics", |metrics| metrics.path.as_str());
+    let print = crate::fingerprint::of(&client, path).await;
+    let product = print.product.as_deref().unwrap_or("a registry of an unknown product");
+    cx.note(format!("{product}, {}", print.release.as_deref().unwrap_or("release not shown")));
+    Ok(())
+}
+
+async fn lists_its_tags(cx: &Cx, repository: &str) -> Proof {
+    let why = Why {
+        claim: "this is the registry that holds the scenario's public repositories",
+        cause: "the URL leads to another registry, or to an empty one",
+        remedy: "compare registry.url and repositories.public with the deployment",
+    };
+    let answer = cx.anonymous()?.get(format!("/v2/{repository}/tags/list")).send().await?;
+    let body = answer.expect_status(&[200], &why)?.json();
+    let name = body.ok().and_then(|body| body.get("name")?.as_str().map(str::to_owned));
+    if name.as_deref() != Some(repository) {
+        return Err(why.fail(format_args!("the tags of {repository}"), answer.brief(), answer.index));
+    }
+    Ok(())
+}

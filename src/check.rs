@@ -1,0 +1,213 @@
+//! What a check is: an id, a text, needs, an effect, and a function. All that a check file imports comes through `prelude`.
+//!
+//! Knows no particular check and no particular registry.
+
+use std::fmt;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::context::Cx;
+use crate::outcome::Finding;
+
+/// All that a check file imports.
+pub(crate) mod prelude {
+    pub(crate) use super::{Effect, Failure, Meta, Need, Proof, Why};
+    pub(crate) use crate::context::Cx;
+    pub(crate) use crate::image::{Image, MANIFEST_TYPE, digest_of};
+    pub(crate) use crate::scenario::Action;
+    pub(crate) use crate::wire::Answer;
+}
+
+/// How a check ends: proven, or not.
+pub(crate) type Proof = Result<(), Failure>;
+
+/// Why a check did not prove its promise.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The registry answered, and the promise does not hold. Only `expect_*` helpers and `Why` make one.
+    Fail(Box<Finding>),
+    /// Nothing was proven. `?` on any other error makes one, so that a fault of the network can never become a refusal.
+    Error(anyhow::Error, Option<Box<Finding>>),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure::Error(error.into(), None)
+    }
+}
+
+/// What should have been true, why it may not be, and what to do: the parts of a finding that a check knows beforehand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Why<'a> {
+    /// The sentence that should have been true.
+    pub(crate) claim: &'a str,
+    /// The likely cause if it is not.
+    pub(crate) cause: &'a str,
+    /// The setting to look at, and what to do.
+    pub(crate) remedy: &'a str,
+}
+
+impl Why<'_> {
+    /// The promise is broken.
+    pub(crate) fn fail(
+        &self,
+        expected: impl fmt::Display,
+        actual: impl fmt::Display,
+        exchange: impl Into<Option<usize>>,
+    ) -> Failure {
+        Failure::Fail(Box::new(self.finding(&expected, &actual, exchange.into())))
+    }
+
+    /// Nothing was proven: what came can't be held against the registry.
+    pub(crate) fn undecided(
+        &self,
+        expected: impl fmt::Display,
+        actual: impl fmt::Display,
+        exchange: impl Into<Option<usize>>,
+    ) -> Failure {
+        let finding = self.finding(&expected, &actual, exchange.into());
+        Failure::Error(anyhow::anyhow!("{}", finding.actual), Some(Box::new(finding)))
+    }
+
+    fn finding(&self, expected: &dyn fmt::Display, actual: &dyn fmt::Display, exchange: Option<usize>) -> Finding {
+        Finding {
+            summary: self.claim.to_owned(),
+            expected: expected.to_string(),
+            actual: actual.to_string(),
+            cause: self.cause.to_owned(),
+            remedy: self.remedy.to_owned(),
+            exchange,
+        }
+    }
+}
+
+/// What a check may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    /// GET and HEAD.
+    ReadOnly,
+    /// Besides, requests that are valid for authorization and invalid for the handler: nothing is stored.
+    Oracle,
+    /// Besides, tiny images in the scratch repository.
+    Writes,
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Effect::ReadOnly => "read-only",
+            Effect::Oracle => "oracle",
+            Effect::Writes => "writes",
+        })
+    }
+}
+
+impl std::str::FromStr for Effect {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Effect, String> {
+        match text {
+            "read-only" => Ok(Effect::ReadOnly),
+            "oracle" => Ok(Effect::Oracle),
+            "writes" => Ok(Effect::Writes),
+            _ => Err("one of read-only, oracle, writes".to_owned()),
+        }
+    }
+}
+
+/// What a check requires of a scenario or of this machine; where it is missing, the check is skipped with that reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// `[repositories] scratch`.
+    Scratch,
+    /// A name in `[repositories] public`.
+    PublicRepository,
+    /// A name in `[repositories] private`.
+    PrivateRepository,
+    /// `[access]` or a zot configuration lets anonymous clients read.
+    AnonymousReads,
+    /// `[access]` or a zot configuration keeps anonymous clients from creating.
+    AnonymousCannotCreate,
+    /// An identity.
+    AnyIdentity,
+    /// An identity that may create in the scratch repository.
+    Writer,
+    /// An identity that may create, but neither update nor delete.
+    Creator,
+    /// `[metrics] anonymous = true`.
+    OpenMetrics,
+    /// `[oidc]`.
+    Oidc,
+    /// `[oidc] login`.
+    Login,
+    /// A `[[cache]]`.
+    CachedImage,
+    /// `[tags]`.
+    TagPattern,
+    /// `[registry] zot_config` or `[access]`, so that rights are promised at all.
+    Policy,
+    /// A WebDriver and a browser.
+    Browser,
+    /// A program on PATH.
+    Program(&'static str),
+}
+
+/// What a check file says of itself besides its text.
+#[derive(Clone, Copy, Debug)]
+pub struct Meta {
+    /// What it requires.
+    pub needs: &'static [Need],
+    /// What it may send.
+    pub effect: Effect,
+    /// How long it usually takes; long ones start first, so that a run is as short as its longest check.
+    pub usual: Duration,
+}
+
+type RunFn = for<'a> fn(&'a Cx) -> Pin<Box<dyn Future<Output = Proof> + Send + 'a>>;
+
+/// One check.
+#[derive(Clone, Copy)]
+pub struct Check {
+    /// Its path under `checks/`, as `access::anonymous_can_pull`.
+    pub id: &'static str,
+    /// Its file, relative to the project.
+    pub file: &'static str,
+    /// The file's text, whose `//!` lines `explain` prints.
+    pub(crate) source: &'static str,
+    /// What it says of itself.
+    pub meta: Meta,
+    pub(crate) run: RunFn,
+}
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Check({})", self.id)
+    }
+}
+
+impl Check {
+    /// Makes a check; `checks!` in `checks/mod.rs` calls it.
+    pub(crate) const fn new(
+        id: &'static str,
+        file: &'static str,
+        source: &'static str,
+        meta: Meta,
+        run: RunFn,
+    ) -> Check {
+        Check { id, file, source, meta, run }
+    }
+
+    /// The promise, as a sentence: the first paragraph of the check's text.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.doc().split("\n\n").next().unwrap_or_default().replace('\n', " ").trim_end_matches('.').to_owned()
+    }
+
+    /// The check's text, as `explain` prints it.
+    #[must_use]
+    pub fn doc(&self) -> String {
+        let lines = self.source.lines().map_while(|line| line.strip_prefix("//!"));
+        let lines: Vec<&str> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+        lines.join("\n")
+    }
+}

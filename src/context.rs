@@ -1,0 +1,240 @@
+//! What a running check may touch: clients by identity, the scratch repository, run-unique names, notes, and clean-up.
+//!
+//! No way to print, and no way to reach another check.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use crate::check::{Check, Failure};
+use crate::guard::Guard;
+use crate::outcome::{Case, Finding, Leftover, Measure, Screenshot, Table, Verdict};
+use crate::scenario::{Oidc, Scenario};
+use crate::target::Target;
+use crate::transcript::Recorder;
+use crate::wire::{Client, Credential, Origin};
+
+/// How long clean-up may take, after the check's own deadline.
+pub(crate) const CLEAN_UP: Duration = Duration::from_secs(10);
+
+/// What a running check may touch.
+#[derive(Debug)]
+pub(crate) struct Cx {
+    target: Arc<Target>,
+    check: &'static str,
+    recorder: Recorder,
+    guard: Arc<Guard>,
+    deadline: Instant,
+    found: Mutex<Found>,
+}
+
+/// What a check has to tell besides its verdict.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) notes: Vec<String>,
+    pub(crate) cases: Vec<Case>,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) measures: Vec<Measure>,
+    pub(crate) screenshots: Vec<Screenshot>,
+    pub(crate) leftovers: Vec<Leftover>,
+    /// Repository and tag, digest or upload to remove.
+    made: Vec<(String, String)>,
+}
+
+impl Cx {
+    pub(crate) fn new(check: &Check, target: &Arc<Target>) -> Cx {
+        let effect = check.meta.effect.min(target.effects);
+        let scratch = target.scenario().repositories.scratch.clone();
+        Cx {
+            target: Arc::clone(target),
+            check: check.id,
+            recorder: Recorder::new(Arc::clone(&target.redactor)),
+            guard: Arc::new(Guard { effect, scratch, ends_sessions: false }),
+            deadline: Instant::now() + target.deadline(),
+            found: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn scenario(&self) -> &Scenario {
+        self.target.scenario()
+    }
+
+    pub(crate) fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// When this check must have ended.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// What is left of the check's time.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// A client without credentials.
+    pub(crate) fn anonymous(&self) -> anyhow::Result<Client> {
+        self.client(self.target.origin(), "anonymous", None)
+    }
+
+    /// A client without credentials for another origin than the registry's.
+    pub(crate) fn visitor(&self, origin: Origin) -> anyhow::Result<Client> {
+        self.client(origin, "anonymous", None)
+    }
+
+    /// A client for one of the scenario's identities.
+    pub(crate) fn identity(&self, name: &str) -> anyhow::Result<Client> {
+        let identity = self.scenario().identities.get(name).with_context(|| format!("no identity `{name}`"))?;
+        let secret = self.target.secrets.identities.get(name).with_context(|| format!("no secret for `{name}`"))?;
+        let credential = Credential { username: identity.username.clone(), secret: secret.clone() };
+        self.client(self.target.origin(), name, Some(credential))
+    }
+
+    /// A client with credentials of the check's own making, for the registry alone.
+    pub(crate) fn pretender(&self, who: &str, credential: Credential) -> anyhow::Result<Client> {
+        self.client(self.target.origin(), who, Some(credential))
+    }
+
+    fn client(&self, origin: Origin, who: &str, credential: Option<Credential>) -> anyhow::Result<Client> {
+        Client::new(&self.target.route, origin, who, credential, Arc::clone(&self.guard), self.recorder.clone())
+    }
+
+    /// The identity that pushes, as `Need::Writer` promises.
+    pub(crate) fn writer(&self) -> anyhow::Result<Client> {
+        self.identity(self.scenario().writer().context("no identity may create")?)
+    }
+
+    /// The identity that may create and nothing more, as `Need::Creator` promises.
+    pub(crate) fn creator(&self) -> anyhow::Result<Client> {
+        self.identity(self.scenario().creator().context("no identity may create without update and delete")?)
+    }
+
+    /// The scratch repository, as `Need::Scratch` promises.
+    pub(crate) fn scratch(&self) -> anyhow::Result<&str> {
+        self.scenario().repositories.scratch.as_deref().context("no scratch repository")
+    }
+
+    /// The OpenID promise, as `Need::Oidc` promises.
+    pub(crate) fn oidc(&self) -> anyhow::Result<&Oidc> {
+        self.scenario().oidc.as_ref().context("no [oidc]")
+    }
+
+    /// A tag that no other run and no other check has.
+    pub(crate) fn tag(&self, word: &str) -> String {
+        let name = self.check.rsplit("::").next().unwrap_or(self.check);
+        format!("regproof-{}-{name}-{word}", self.target.run_id)
+    }
+
+    /// This run's own id, for content that must be new.
+    pub(crate) fn run_id(&self) -> &str {
+        &self.target.run_id
+    }
+
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A fact worth reading although nothing failed.
+    pub(crate) fn note(&self, text: impl Into<String>) {
+        self.found().notes.push(text.into());
+    }
+
+    /// A number for machines.
+    pub(crate) fn measure(&self, name: &'static str, of: &str, value: f64) {
+        self.found().measures.push(Measure { name, of: of.to_owned(), value });
+    }
+
+    /// A table for the reports.
+    pub(crate) fn table(&self, table: Table) {
+        self.found().tables.push(table);
+    }
+
+    /// A picture of the browser.
+    pub(crate) fn screenshot(&self, name: &str, png: Vec<u8>) {
+        self.found().screenshots.push(Screenshot { name: name.to_owned(), png });
+    }
+
+    /// One part with a verdict of its own.
+    pub(crate) fn case(&self, name: impl Into<String>, proof: &Result<(), Failure>) {
+        let (verdict, finding) = match proof {
+            Ok(()) => (Verdict::Pass, None),
+            Err(Failure::Fail(finding)) => (Verdict::Fail, Some((**finding).clone())),
+            Err(failure @ Failure::Error(..)) => (Verdict::Error, Some(failure.finding())),
+        };
+        self.found().cases.push(Case { name: name.into(), verdict, finding });
+    }
+
+    /// Books a tag or digest for removal, before it is made: what happens afterwards can't make it forgotten.
+    pub(crate) fn leaves(&self, repository: &str, reference: &str) {
+        self.found().made.push((repository.to_owned(), format!("manifests/{reference}")));
+    }
+
+    /// Books an unfinished upload for removal.
+    pub(crate) fn leaves_upload(&self, location: &str) {
+        if let Some((repository, session)) =
+            location.strip_prefix("/v2/").and_then(|rest| rest.split_once("/blobs/uploads/"))
+        {
+            let session = session.split('?').next().unwrap_or(session);
+            self.found().made.push((repository.to_owned(), format!("blobs/uploads/{session}")));
+        }
+    }
+
+    /// Removes what was made, and writes down what could not be. Run by the runner, whatever became of the check.
+    pub(crate) async fn clean_up(&self) {
+        let made = std::mem::take(&mut self.found().made);
+        if made.is_empty() {
+            return;
+        }
+        let remover = self.scenario().remover().map(|name| self.identity(name));
+        let end = Instant::now() + CLEAN_UP;
+        for (repository, what) in made.into_iter().rev() {
+            let reason = match &remover {
+                None => Some("no identity of the scenario may delete".to_owned()),
+                Some(Err(error)) => Some(format!("{error:#}")),
+                Some(Ok(client)) => remove(client, &repository, &what, end).await,
+            };
+            if let Some(reason) = reason {
+                let reference = what.strip_prefix("manifests/").unwrap_or(&what).to_owned();
+                let check = self.check.to_owned();
+                self.found().leftovers.push(Leftover { check, repository, reference, reason });
+            }
+        }
+    }
+
+    /// Everything that was found, for the outcome.
+    pub(crate) fn take(&self) -> Found {
+        std::mem::take(&mut *self.found())
+    }
+}
+
+/// Nothing if it is gone, else why it is not.
+async fn remove(client: &Client, repository: &str, what: &str, end: Instant) -> Option<String> {
+    let left = end.saturating_duration_since(Instant::now());
+    let sent = tokio::time::timeout(left, client.delete(format!("/v2/{repository}/{what}")).send()).await;
+    match sent {
+        Err(_) => Some("clean-up ran out of time".to_owned()),
+        Ok(Err(error)) => Some(format!("{error:#}")),
+        Ok(Ok(answer)) if matches!(answer.status, 200 | 202 | 204 | 404) => None,
+        Ok(Ok(answer)) => Some(answer.brief()),
+    }
+}
+
+impl Failure {
+    /// The finding of a Fail, or one made of the cause chain of an Error.
+    pub(crate) fn finding(&self) -> Finding {
+        match self {
+            Failure::Fail(finding) | Failure::Error(_, Some(finding)) => (**finding).clone(),
+            Failure::Error(error, None) => Finding {
+                summary: "the check could not decide".to_owned(),
+                actual: format!("{error:#}"),
+                ..Finding::default()
+            },
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A strict reader of the Prometheus text format, so that a login page is not taken for metrics.
+//!
+//! Pure. Format: Prometheus documentation, "Exposition formats", text format 0.0.4.
+
+use std::collections::BTreeMap;
+
+/// One sample.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sample {
+    pub(crate) name: String,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) value: f64,
+}
+
+impl Sample {
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        self.labels.get(name).map(String::as_str)
+    }
+}
+
+/// Why a text is not in the Prometheus format.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("line {line} is not in the Prometheus text format: {what}")]
+pub(crate) struct NotMetrics {
+    pub(crate) line: usize,
+    pub(crate) what: &'static str,
+}
+
+/// All samples of a text; one wrong line makes the whole text wrong.
+pub(crate) fn parse(text: &str) -> Result<Vec<Sample>, NotMetrics> {
+    let mut samples = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let wrong = |what| NotMetrics { line: index + 1, what };
+        if line.starts_with('#') || line.trim().is_empty() {
+            let mut words = line.split_ascii_whitespace();
+            if words.next() == Some("#") && words.next() == Some("TYPE") {
+                let kind = (words.next(), words.next(), words.next());
+                let known = ["counter", "gauge", "histogram", "summary", "untyped"];
+                if !matches!(kind, (Some(_), Some(kind), None) if known.contains(&kind)) {
+                    return Err(wrong("a TYPE line without a known type"));
+                }
+            }
+            continue;
+        }
+        samples.push(sample(line).map_err(wrong)?);
+    }
+    Ok(samples)
+}
+
+fn sample(line: &str) -> Result<Sample, &'static str> {
+    let end = line.find(|c: char| !is_name(c, true)).ok_or("a name without a value")?;
+    let (name, mut rest) = line.split_at(end);
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err("no metric name");
+    }
+    let mut labels = BTreeMap::new();
+    if let Some(inner) = rest.strip_prefix('{') {
+        rest = label_set(inner, &mut labels)?;
+    }
+    let mut words = rest.split_ascii_whitespace();
+    let value = words.next().and_then(number).ok_or("no value")?;
+    if words.next().is_some_and(|time| time.parse::<i64>().is_err()) || words.next().is_some() {
+        return Err("something after the value that is no timestamp");
+    }
+    Ok(Sample { name: name.to_owned(), labels, value })
+}
+
+fn is_name(c: char, colon: bool) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || (colon && c == ':')
+}
+
+fn number(text: &str) -> Option<f64> {
+    match text {
+        "+Inf" | "Inf" => Some(f64::INFINITY),
+        "-Inf" => Some(f64::NEG_INFINITY),
+        "NaN" => Some(f64::NAN),
+        _ if text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Reads up to the closing brace and tells what follows.
+fn label_set<'a>(mut rest: &'a str, labels: &mut BTreeMap<String, String>) -> Result<&'a str, &'static str> {
+    loop {
+        rest = rest.trim_start_matches([' ', '\t']);
+        if let Some(after) = rest.strip_prefix('}') {
+            return Ok(after);
+        }
+        let end = rest.find(|c: char| !is_name(c, false)).ok_or("a label set that does not end")?;
+        let (name, after) = rest.split_at(end);
+        let after = after.strip_prefix("=\"").filter(|_| !name.is_empty()).ok_or("a label without a quoted value")?;
+        let mut value = String::new();
+        let mut characters = after.char_indices();
+        let close = loop {
+            match characters.next() {
+                Some((at, '"')) => break at,
+                Some((_, '\\')) => value.push(match characters.next() {
+                    Some((_, 'n')) => '\n',
+                    Some((_, c @ ('\\' | '"'))) => c,
+                    _ => return Err("an unknown escape in a label"),
+                }),
+                Some((_, c)) => value.push(c),
+                None => return Err("a label value that does not end"),
+            }
+        };
+        if labels.insert(name.to_owned(), value).is_some() {
+            return Err("a label twice");
+        }
+        rest = after[close + 1..].trim_start_matches([' ', '\t']);
+        match rest.strip_prefix(',') {
+            Some(after) => rest = after,
+            None if rest.starts_with('}') => {}
+            None => return Err("no comma between labels"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn samples_have_names_labels_and_values() {
+        let text = "# HELP a b\n# TYPE a counter\na 1\nb{c=\"d}\\\"\\n\",e=\"\",} -2.5e3 1700000000\n\nc:d +Inf\n";
+        let samples = parse(text).unwrap();
+        assert_eq!(samples.len(), 3);
+        assert_eq!(samples[1].label("c"), Some("d}\"\n"));
+        assert_eq!(samples[1].value, -2500.0);
+    }
+
+    #[test]
+    fn what_is_not_metrics_is_refused() {
+        for text in [
+            "<!DOCTYPE html><title>Log in</title>",
+            "{\"errors\":[]}",
+            "a",
+            "a b",
+            "a{b=\"c\" 1",
+            "a{b=c} 1",
+            "a{b=\"c\"d=\"e\"} 1",
+            "1a 1",
+            "a 1 2 3",
+            "# TYPE a nonsense",
+            "a{b=\"c\",b=\"d\"} 1",
+            "a inf",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,80}|[a-z{}=\",\\\\ 0-9#\n]{0,60}") {
+            let _ = parse(&text);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The plan: which checks run, and for each that does not, why. Computed from the scenario and from what this machine has.
+//!
+//! Pure but for looking at PATH; no network.
+
+use std::path::{Path, PathBuf};
+
+use crate::check::{Check, Effect, Need};
+use crate::scenario::{Action, Scenario, Waive};
+
+/// A check, and what becomes of it.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The check.
+    pub check: &'static Check,
+    /// Why it is skipped, if it is.
+    pub skip: Option<String>,
+    /// The waiver that covers it.
+    pub waived: Option<Waive>,
+}
+
+/// All selected checks of one scenario, by id.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PlanError {
+    /// A selection that selects nothing proves nothing.
+    #[error("no check's id starts with `{0}`; `regproof list` names all")]
+    Nothing(String),
+}
+
+/// What this machine has.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    folders: Vec<PathBuf>,
+    no_browser: bool,
+}
+
+impl Machine {
+    /// The machine as PATH shows it.
+    #[must_use]
+    pub fn here(no_browser: bool) -> Machine {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        Machine { folders: std::env::split_paths(&path).collect(), no_browser }
+    }
+
+    /// A program on PATH, or at the path given.
+    #[must_use]
+    pub fn find(&self, program: &str) -> Option<PathBuf> {
+        if program.contains('/') {
+            return Some(PathBuf::from(program)).filter(|path| is_program(path));
+        }
+        self.folders.iter().map(|folder| folder.join(program)).find(|path| is_program(path))
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
+
+impl Plan {
+    /// Decides for each selected check; no selection means all.
+    pub fn new(
+        checks: &'static [Check],
+        scenario: &Scenario,
+        machine: &Machine,
+        effects: Effect,
+        only: &[String],
+    ) -> Result<Plan, PlanError> {
+        if let Some(prefix) = only.iter().find(|prefix| !checks.iter().any(|c| c.id.starts_with(prefix.as_str()))) {
+            return Err(PlanError::Nothing(prefix.clone()));
+        }
+        let selected =
+            |check: &&'static Check| only.is_empty() || only.iter().any(|prefix| check.id.starts_with(prefix.as_str()));
+        let step = |check: &'static Check| {
+            let skip = if check.meta.effect > effects {
+                Some(format!("it needs `--effects {}`, this run is allowed `{effects}`", check.meta.effect))
+            } else {
+                check.meta.needs.iter().find_map(|need| missing(*need, scenario, machine))
+            };
+            let waived = scenario.waive.iter().find(|waiver| waiver.check == check.id).cloned();
+            Step { check, skip, waived }
+        };
+        Ok(Plan { steps: checks.iter().filter(selected).map(step).collect() })
+    }
+
+    /// The plan narrowed to one part of several; every check is in exactly one part.
+    #[must_use]
+    pub fn part(mut self, part: Part) -> Plan {
+        self.steps.retain(|step| part.holds(step.check.id));
+        self
+    }
+
+    /// How many checks will run.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        self.steps.iter().filter(|step| step.skip.is_none()).count()
+    }
+}
+
+/// One part of a plan that several machines share, written `hash:1/4` as nextest has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Which part, from 1.
+    pub index: u64,
+    /// How many parts there are.
+    pub of: u64,
+}
+
+impl Part {
+    fn holds(self, id: &str) -> bool {
+        // FNV-1a: the same on every machine and in every version of Rust.
+        let hash = id
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        hash % self.of == self.index - 1
+    }
+}
+
+impl std::str::FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Part, String> {
+        let numbers = text.strip_prefix("hash:").and_then(|rest| rest.split_once('/'));
+        let parsed = numbers.and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+        match parsed {
+            Some((index, of)) if index >= 1 && index <= of => Ok(Part { index, of }),
+            _ => Err("write hash:PART/PARTS, as hash:1/4".to_owned()),
+        }
+    }
+}
+
+/// Why a need is not met, in words that say what to add.
+fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String> {
+    let promised = |missing: bool, text: &str| missing.then(|| format!("not promised: {text}"));
+    let anonymous = scenario.promised(None);
+    match need {
+        Need::Scratch => promised(scenario.repositories.scratch.is_none(), "[repositories] scratch is not set"),
+        Need::PublicRepository => promised(scenario.repositories.public.is_empty(), "[repositories] public is empty"),
+        Need::PrivateRepository => {
+            promised(scenario.repositories.private.is_empty(), "[repositories] private is empty")
+        }
+        Need::Policy => promised(scenario.access.is_none(), "there is no [access]"),
+        Need::AnonymousReads => {
+            promised(!anonymous.contains(&Action::Read), "[access] does not let anonymous clients read")
+        }
+        Need::AnonymousCannotCreate => promised(
+            scenario.access.is_none() || anonymous.contains(&Action::Create),
+            "[access] does not keep anonymous clients from creating",
+        ),
+        Need::AnyIdentity => promised(scenario.identities.is_empty(), "there is no [identities.…]"),
+        Need::Writer => promised(
+            scenario.writer().is_none(),
+            "no identity may create, and without one no refusal can be told from a broken registry",
+        ),
+        Need::Creator => promised(scenario.creator().is_none(), "no identity may create without update and delete"),
+        Need::OpenMetrics => {
+            promised(!scenario.metrics.as_ref().is_some_and(|m| m.anonymous), "[metrics] anonymous = true is not set")
+        }
+        Need::Oidc => promised(scenario.oidc.is_none(), "there is no [oidc]"),
+        Need::Login => promised(!scenario.oidc.as_ref().is_some_and(|o| o.login.is_some()), "[oidc] has no login"),
+        Need::CachedImage => promised(scenario.cache.is_empty(), "there is no [[cache]]"),
+        Need::TagPattern => promised(scenario.tags.is_none(), "there is no [tags]"),
+        Need::Browser => browser(scenario, machine),
+        Need::Program(name) => machine
+            .find(name)
+            .is_none()
+            .then(|| format!("{name} is not on PATH; install it (Debian: apt-get install {name})")),
+    }
+}
+
+fn browser(scenario: &Scenario, machine: &Machine) -> Option<String> {
+    if machine.no_browser {
+        return Some("--no-browser".to_owned());
+    }
+    let driver = &scenario.browser.webdriver;
+    if driver.starts_with("http://") || driver.starts_with("https://") {
+        return None;
+    }
+    if machine.find(driver).is_none() {
+        return Some(format!(
+            "{driver} is not on PATH; install it (Debian: apt-get install chromium chromium-driver), or name a running \
+             WebDriver in [browser] webdriver"
+        ));
+    }
+    let browsers = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
+    let none = driver.ends_with("chromedriver") && browsers.iter().all(|name| machine.find(name).is_none());
+    none.then(|| "there is no browser on PATH; install one (Debian: apt-get install chromium)".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_disjoint_and_whole() {
+        let ids = ["access::a", "access::b", "publish::c", "oidc::d", "cache::e", "metrics::f"];
+        for id in ids {
+            let holders = (1..=4).filter(|index| Part { index: *index, of: 4 }.holds(id)).count();
+            assert_eq!(holders, 1, "{id}");
+        }
+        assert_eq!("hash:2/4".parse(), Ok(Part { index: 2, of: 4 }));
+        for wrong in ["hash:0/4", "hash:5/4", "1/4", "hash:1", "hash:a/b", "hash:1/0"] {
+            assert!(wrong.parse::<Part>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Runs a plan: each check under a deadline, panics caught, clean-up always, outcomes in plan order.
+//!
+//! Decides nothing about promises. A run always ends in a `Run`, also when it is interrupted.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use time::OffsetDateTime;
+use tokio::sync::watch;
+
+use crate::check::{Check, Failure, Proof};
+use crate::context::{CLEAN_UP, Cx};
+use crate::fingerprint;
+use crate::outcome::{Finding, Fingerprint, Outcome, Run, Verdict};
+use crate::plan::{Plan, Step};
+use crate::target::Target;
+
+/// What happens while a run goes on; the console's progress is its only consumer.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A check began.
+    Started(&'a str),
+    /// A check ended.
+    Finished(&'a Outcome),
+}
+
+/// The state of a run, readable from outside the async runtime, so that even a run that hangs ends in a report.
+#[derive(Debug)]
+pub struct Board {
+    target: Arc<Target>,
+    plan: Plan,
+    began: (Instant, OffsetDateTime),
+    slots: Mutex<(Vec<Option<Outcome>>, Fingerprint)>,
+}
+
+impl Board {
+    /// A board on which nothing is known yet.
+    #[must_use]
+    pub fn new(target: Arc<Target>, plan: Plan) -> Board {
+        let slots = Mutex::new((vec![None; plan.steps.len()], Fingerprint::default()));
+        Board { target, plan, began: (Instant::now(), OffsetDateTime::now_utc()), slots }
+    }
+
+    fn set(&self, index: usize, outcome: Outcome) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).0[index] = Some(outcome);
+    }
+
+    /// The run as far as it is known; a check that has not ended is an Error with the reason given.
+    #[must_use]
+    pub fn run(&self, interrupted: Option<&str>) -> Run {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let reason = interrupted.unwrap_or("the run ended before this check did");
+        let outcomes = self.plan.steps.iter().zip(&slots.0).map(|(step, slot)| {
+            slot.clone().unwrap_or_else(|| {
+                let finding =
+                    Finding { summary: "not run to its end".into(), actual: reason.into(), ..Finding::default() };
+                blank(step.check, Verdict::Error, Some(finding))
+            })
+        });
+        Run {
+            schema: 1,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            scenario: self.target.scenario().name.clone(),
+            target: self.target.origin().to_string(),
+            registry: slots.1.clone(),
+            started: self.began.1,
+            duration: self.began.0.elapsed(),
+            interrupted: interrupted.map(str::to_owned),
+            outcomes: outcomes.collect(),
+        }
+    }
+
+    /// The longest that this run can take if everything keeps its deadline.
+    #[must_use]
+    pub fn budget(&self) -> Duration {
+        let at_once = self.target.scenario().limits.concurrency.max(1);
+        let rounds = u32::try_from(self.plan.runs().div_ceil(at_once)).unwrap_or(u32::MAX);
+        (self.target.deadline() + CLEAN_UP) * rounds.max(1)
+    }
+
+    /// The target.
+    #[must_use]
+    pub fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+}
+
+fn blank(check: &Check, verdict: Verdict, finding: Option<Finding>) -> Outcome {
+    Outcome {
+        id: check.id.to_owned(),
+        title: check.title(),
+        verdict,
+        finding,
+        waived: None,
+        cases: vec![],
+        tables: vec![],
+        notes: vec![],
+        leftovers: vec![],
+        transcript: vec![],
+        screenshots: vec![],
+        measures: vec![],
+        started: OffsetDateTime::now_utc(),
+        duration: Duration::ZERO,
+    }
+}
+
+/// A signal that ends a run early; its value is the reason.
+pub type Stop = watch::Receiver<Option<String>>;
+
+/// A signal that never comes.
+#[must_use]
+pub fn no_stop() -> Stop {
+    watch::channel(None).1
+}
+
+/// Runs the plan of a board.
+pub async fn execute(board: &Board, stop: Stop, event: impl Fn(Event<'_>) + Sync) -> Run {
+    let mut order: Vec<usize> = (0..board.plan.steps.len()).collect();
+    // The longest first, so that the run is as short as its longest check.
+    order.sort_by_key(|index| std::cmp::Reverse(board.plan.steps[*index].check.meta.usual));
+    let fingerprint = async {
+        if board.plan.runs() > 0 {
+            let found = fingerprint::of_target(&board.target).await;
+            board.slots.lock().unwrap_or_else(PoisonError::into_inner).1 = found;
+        }
+    };
+    let checks = futures::stream::iter(order)
+        .map(|index| {
+            let (step, stop, event) = (&board.plan.steps[index], stop.clone(), &event);
+            async move {
+                event(Event::Started(step.check.id));
+                let outcome = execute_one(step, &board.target, stop).await;
+                event(Event::Finished(&outcome));
+                board.set(index, outcome);
+            }
+        })
+        .buffer_unordered(board.target.scenario().limits.concurrency.max(1))
+        .collect::<Vec<()>>();
+    futures::join!(fingerprint, checks);
+    let reason = stop.borrow().clone();
+    board.run(reason.as_deref())
+}
+
+/// Runs one step of a plan: what both front ends, the binary and `tests/live.rs`, call.
+pub async fn execute_one(step: &Step, target: &Arc<Target>, mut stop: Stop) -> Outcome {
+    let check = step.check;
+    if let Some(reason) = &step.skip {
+        let finding = Finding { summary: reason.clone(), ..Finding::default() };
+        return blank(check, Verdict::Skip, Some(finding));
+    }
+    let mut outcome = blank(check, Verdict::Error, None);
+    let began = Instant::now();
+    let cx = Arc::new(Cx::new(check, target));
+    let proof = if stop.borrow().is_some() {
+        Err(Failure::from(anyhow::anyhow!("interrupted before it began")))
+    } else {
+        guarded(check, &cx, &mut stop).await
+    };
+    if tokio::time::timeout(CLEAN_UP + Duration::from_secs(1), cx.clean_up()).await.is_err() {
+        cx.note("clean-up did not end in time");
+    }
+    let (verdict, finding) = match &proof {
+        Ok(()) => (Verdict::Pass, None),
+        Err(failure @ Failure::Fail(_)) => (Verdict::Fail, Some(failure.finding())),
+        Err(failure @ Failure::Error(..)) => (Verdict::Error, Some(failure.finding())),
+    };
+    let found = cx.take();
+    outcome.verdict = verdict;
+    outcome.finding = finding.map(|finding| clean(finding, target));
+    outcome.cases = found.cases;
+    for case in &mut outcome.cases {
+        case.finding = case.finding.take().map(|finding| clean(finding, target));
+    }
+    outcome.tables = found.tables;
+    outcome.notes = found.notes.iter().map(|note| target.redactor.text(note)).collect();
+    outcome.measures = found.measures;
+    outcome.screenshots = found.screenshots;
+    outcome.leftovers = found.leftovers;
+    outcome.transcript = cx.recorder().exchanges();
+    outcome.duration = began.elapsed();
+    if let Some(waiver) = &step.waived {
+        waive(&mut outcome, &waiver.reason);
+    }
+    outcome
+}
+
+/// A Fail that the operator accepted is a Skip, and stays visible; an Error is not: nothing was found to accept.
+fn waive(outcome: &mut Outcome, reason: &str) {
+    match outcome.verdict {
+        Verdict::Fail => {
+            outcome.verdict = Verdict::Skip;
+            outcome.waived = Some(reason.to_owned());
+        }
+        Verdict::Pass => outcome.notes.push("its waiver is no longer needed: the promise holds".to_owned()),
+        Verdict::Error | Verdict::Skip => {}
+    }
+}
+
+async fn guarded(check: &Check, cx: &Arc<Cx>, stop: &mut Stop) -> Proof {
+    let (run, inner) = (check.run, Arc::clone(cx));
+    let mut task = tokio::spawn(async move { run(&inner).await });
+    let limit = cx.target().deadline();
+    let ended = tokio::select! {
+        result = &mut task => return result.unwrap_or_else(|error| Err(panicked(error))),
+        () = tokio::time::sleep(limit) => format!("the check did not end within its deadline of {limit:?}"),
+        reason = stopped(stop) => reason,
+    };
+    task.abort();
+    // Dropping the check's future ends its browser and its clients; the wait lets that happen before clean-up.
+    let _ = tokio::time::timeout(Duration::from_secs(2), task).await;
+    Err(Failure::from(anyhow::anyhow!(ended)))
+}
+
+async fn stopped(stop: &mut Stop) -> String {
+    loop {
+        let reason = stop.borrow_and_update().clone();
+        if let Some(reason) = reason {
+            return reason;
+        }
+        if stop.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn panicked(error: tokio::task::JoinError) -> Failure {
+    let what = match error.try_into_panic() {
+        Ok(payload) => payload
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "no message".to_owned()),
+        Err(_) => "it was cancelled".to_owned(),
+    };
+    Failure::from(anyhow::anyhow!("the check itself is at fault: it panicked: {what}"))
+}
+
+fn clean(finding: Finding, target: &Target) -> Finding {
+    let text = |text: String| target.redactor.text(&text);
+    Finding {
+        summary: text(finding.summary),
+        expected: text(finding.expected),
+        actual: text(finding.actual),
+        cause: text(finding.cause),
+        remedy: text(finding.remedy),
+        exchange: finding.exchange,
+    }
+}

@@ -1,0 +1,94 @@
+//! One scenario made ready to run: secrets resolved, certificates read, addresses parsed. Shared by all checks of a run.
+//!
+//! Sends nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::check::Effect;
+use crate::checks;
+use crate::redact::Redactor;
+use crate::scenario::Scenario;
+use crate::scenario::load::{self, Loaded, ScenarioError};
+use crate::scenario::secrets::{self, Secrets};
+use crate::wire::{Origin, Route};
+
+/// One scenario made ready to run.
+#[derive(Debug)]
+pub struct Target {
+    pub(crate) loaded: Loaded,
+    pub(crate) secrets: Secrets,
+    pub(crate) route: Route,
+    pub(crate) redactor: Arc<Redactor>,
+    /// The most that any check may send.
+    pub(crate) effects: Effect,
+    /// Tells this run's tags from those of every other.
+    pub(crate) run_id: String,
+}
+
+impl Target {
+    /// Reads a scenario and everything it points at; `effects` is the most that any check may send, by default what the
+    /// scenario allows for.
+    pub fn open(file: &Path, effects: Option<Effect>) -> Result<Target, ScenarioError> {
+        let loaded = load::read(file, |id| checks::find(id).is_some(), time::OffsetDateTime::now_utc().date())?;
+        Target::ready(loaded, effects)
+    }
+
+    /// Makes a scenario ready that was read already.
+    pub fn ready(loaded: Loaded, effects: Option<Effect>) -> Result<Target, ScenarioError> {
+        let secrets = secrets::resolve(&loaded)?;
+        let redactor = Arc::new(secrets.redactor(&loaded));
+        let route = route(&loaded)?;
+        let scratch = loaded.scenario.repositories.scratch.is_some();
+        let default = if scratch { Effect::Writes } else { Effect::Oracle };
+        let run_id = uuid::Uuid::new_v4().simple().to_string()[..12].to_owned();
+        Ok(Target { loaded, secrets, route, redactor, effects: effects.unwrap_or(default), run_id })
+    }
+
+    /// The scenario.
+    #[must_use]
+    pub fn scenario(&self) -> &Scenario {
+        &self.loaded.scenario
+    }
+
+    /// The redactor that knows this scenario's secrets.
+    #[must_use]
+    pub fn redactor(&self) -> &Arc<Redactor> {
+        &self.redactor
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        Origin::of(&self.scenario().registry.url)
+    }
+
+    /// The longest that one check may take.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.scenario().limits.deadline.0
+    }
+}
+
+fn route(loaded: &Loaded) -> Result<Route, ScenarioError> {
+    let registry = &loaded.scenario.registry;
+    let mut route = Route { timeout: loaded.scenario.limits.request_timeout.0, ..Route::default() };
+    if let Some(file) = &registry.ca_file {
+        let path = &["registry", "ca_file"][..];
+        let pem = std::fs::read(loaded.folder().join(file))
+            .map_err(|error| loaded.error(path, format!("cannot read {}: {error}", file.display())))?;
+        route.ca = reqwest::Certificate::from_pem_bundle(&pem)
+            .map_err(|error| loaded.error(path, format!("{} holds no certificates: {error}", file.display())))?;
+        if route.ca.is_empty() {
+            return Err(loaded.error(path, format!("{} holds no certificates", file.display())));
+        }
+    }
+    for (name, address) in &registry.resolve {
+        let path = ["registry", "resolve", name];
+        let host = name.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse::<u16>().ok()?)));
+        let (Some((host, port)), Ok(address)) = (host, address.parse()) else {
+            return Err(loaded.error(&path, "write \"host:port\" = \"address:port\""));
+        };
+        route.resolve.push((host, port, address));
+    }
+    Ok(route)
+}

@@ -1,0 +1,219 @@
+//! Pushing and pulling over HTTP, as the OCI distribution spec has it, with every byte hashed.
+//!
+//! Knows how images travel, not what a promise is: each caller says what a failure means.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use url::Url;
+
+use crate::check::{Failure, Why};
+use crate::context::Cx;
+use crate::image::{INDEX_TYPE, Image, MANIFEST_TYPE, digest_of};
+use crate::wire::{Answer, Client, MANIFEST_LIMIT, Origin};
+
+/// What current clients say they accept.
+pub(crate) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
+     application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// The most that one blob may have before a check gives up on reading it whole.
+pub(crate) const BLOB_LIMIT: u64 = 64 << 20;
+
+/// A manifest whose digest, length and media type were checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Manifest {
+    pub(crate) digest: String,
+    pub(crate) media_type: String,
+    pub(crate) content: Content,
+    pub(crate) index: usize,
+}
+
+/// The parts of a manifest or index that checks look at.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Content {
+    #[serde(rename = "mediaType")]
+    pub(crate) media_type: Option<String>,
+    pub(crate) config: Option<Descriptor>,
+    #[serde(default)]
+    pub(crate) layers: Vec<Descriptor>,
+    #[serde(default)]
+    pub(crate) manifests: Vec<Descriptor>,
+}
+
+/// A content descriptor (OCI image spec, section Descriptor).
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Descriptor {
+    pub(crate) digest: String,
+    pub(crate) size: u64,
+    #[serde(default)]
+    pub(crate) platform: Option<BTreeMap<String, serde_json::Value>>,
+}
+
+/// Uploads one blob: start, then all bytes with the digest.
+pub(crate) async fn push_blob(client: &Client, repository: &str, blob: &Bytes, why: &Why<'_>) -> Result<(), Failure> {
+    let start = client.post(format!("/v2/{repository}/blobs/uploads/")).send().await?;
+    let location = start.expect_status(&[202], why)?.expect_upload_location(repository, why)?;
+    let joint = if location.contains('?') { '&' } else { '?' };
+    let target = format!("{location}{joint}digest={}", digest_of(blob));
+    let end = client.put(target).body("application/octet-stream", blob.clone()).send().await?;
+    end.expect_status(&[201], why)?;
+    Ok(())
+}
+
+/// Puts a manifest under a tag or digest, whatever the answer.
+pub(crate) async fn put_manifest(
+    client: &Client,
+    repository: &str,
+    reference: &str,
+    image: &Image,
+) -> anyhow::Result<Answer> {
+    let target = format!("/v2/{repository}/manifests/{reference}");
+    client.put(target).body(MANIFEST_TYPE, image.manifest.clone()).send().await
+}
+
+/// Uploads the blobs of an image.
+pub(crate) async fn push_blobs(client: &Client, repository: &str, image: &Image, why: &Why<'_>) -> Result<(), Failure> {
+    let (config, layer) = tokio::join!(
+        push_blob(client, repository, &image.config, why),
+        push_blob(client, repository, &image.layer, why)
+    );
+    config.and(layer)
+}
+
+/// Pushes a whole image under a tag that did not exist, and books the tag for removal.
+pub(crate) async fn push_image(
+    cx: &Cx,
+    client: &Client,
+    repository: &str,
+    tag: &str,
+    image: &Image,
+    why: &Why<'_>,
+) -> Result<(), Failure> {
+    push_blobs(client, repository, image, why).await?;
+    cx.leaves(repository, tag);
+    let answer = put_manifest(client, repository, tag, image).await?;
+    answer.expect_status(&[201], why)?;
+    match answer.header("docker-content-digest") {
+        Some(digest) if digest != image.digest() => Err(why.fail(image.digest(), digest, answer.index)),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a manifest by tag or digest: bytes hashed, compared with what the answer and the reference say.
+pub(crate) async fn manifest(
+    client: &Client,
+    repository: &str,
+    reference: &str,
+    why: &Why<'_>,
+) -> Result<Manifest, Failure> {
+    let answer = get_manifest(client, repository, reference).await?;
+    answer.expect_status(&[200], why)?;
+    whole_manifest(&answer, reference, why)
+}
+
+/// The digest that a tag points at, or nothing if there is no such tag.
+pub(crate) async fn tag_digest(
+    client: &Client,
+    repository: &str,
+    tag: &str,
+    why: &Why<'_>,
+) -> Result<Option<String>, Failure> {
+    let answer = get_manifest(client, repository, tag).await?;
+    if answer.status == 404 && crate::wire::is_registry_error(&answer) {
+        return Ok(None);
+    }
+    answer.expect_status(&[200], why)?;
+    Ok(Some(whole_manifest(&answer, tag, why)?.digest))
+}
+
+async fn get_manifest(client: &Client, repository: &str, reference: &str) -> anyhow::Result<Answer> {
+    let target = format!("/v2/{repository}/manifests/{reference}");
+    client.get(target).header("Accept", ACCEPT).limit(MANIFEST_LIMIT).send().await
+}
+
+fn whole_manifest(answer: &Answer, reference: &str, why: &Why<'_>) -> Result<Manifest, Failure> {
+    let digest = digest_of(&answer.body);
+    let promised = answer.header("docker-content-digest").filter(|_| !answer.is_html());
+    if reference.starts_with("sha256:") && reference != digest {
+        return Err(why.fail(reference, format_args!("bytes whose digest is {digest}"), answer.index));
+    }
+    if let Some(promised) = promised
+        && promised != digest
+    {
+        return Err(why.fail(promised, format_args!("bytes whose digest is {digest}"), answer.index));
+    }
+    let media_type = answer.media_type();
+    let Ok(content) = serde_json::from_slice::<Content>(&answer.body) else {
+        return Err(why.fail("a manifest", format_args!("{}, no manifest", answer.brief()), answer.index));
+    };
+    if content.media_type.as_deref().is_some_and(|inner| inner != media_type) {
+        let inner = content.media_type.unwrap_or_default();
+        return Err(why.fail(format_args!("Content-Type {inner}"), media_type, answer.index));
+    }
+    if content.manifests.is_empty() && content.config.is_none() {
+        return Err(why.fail("a manifest with a config, or an index", answer.brief(), answer.index));
+    }
+    Ok(Manifest { digest, media_type, content, index: answer.index })
+}
+
+impl Manifest {
+    /// Whether this is an index of manifests.
+    pub(crate) fn is_index(&self) -> bool {
+        self.media_type == INDEX_TYPE || !self.content.manifests.is_empty()
+    }
+
+    /// The entry of an index that most clients would take: linux on amd64, else the first.
+    pub(crate) fn preferred(&self) -> Option<&Descriptor> {
+        let is = |entry: &Descriptor, key: &str, value: &str| {
+            entry.platform.as_ref().and_then(|p| p.get(key)).and_then(|v| v.as_str()) == Some(value)
+        };
+        let manifests = &self.content.manifests;
+        manifests.iter().find(|m| is(m, "os", "linux") && is(m, "architecture", "amd64")).or(manifests.first())
+    }
+
+    /// Config and layers.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        self.content.config.iter().chain(&self.content.layers)
+    }
+}
+
+/// Reads a whole blob and hashes it; follows a redirect to a store without credentials.
+pub(crate) async fn blob(
+    cx: &Cx,
+    client: &Client,
+    repository: &str,
+    descriptor: &Descriptor,
+    why: &Why<'_>,
+) -> Result<(), Failure> {
+    let limit = usize::try_from(descriptor.size.min(BLOB_LIMIT)).unwrap_or(usize::MAX) + 1;
+    let target = format!("/v2/{repository}/blobs/{}", descriptor.digest);
+    let mut answer = client.get(target).limit(limit).send().await?;
+    for _ in 0..3 {
+        let location = answer.header("location").filter(|_| matches!(answer.status, 301..=303 | 307 | 308));
+        let Some(location) = location else { break };
+        let Ok(url) = answer.url.join(location) else { break };
+        let elsewhere = store(cx, client, &url)?;
+        let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        answer = elsewhere.get(target).limit(limit).send().await?;
+    }
+    answer.expect_status(&[200], why)?;
+    let (size, digest) = (answer.body.len() as u64, digest_of(&answer.body));
+    if size != descriptor.size || digest != descriptor.digest {
+        let expected = format!("{} bytes of {}", descriptor.size, descriptor.digest);
+        return Err(why.fail(expected, format_args!("{size} bytes of {digest}"), answer.index));
+    }
+    Ok(())
+}
+
+/// A client for where a redirect leads: the same on its own origin, one without credentials elsewhere.
+fn store(cx: &Cx, client: &Client, url: &Url) -> anyhow::Result<Client> {
+    if client.origin().owns(url) {
+        return Ok(client.clone());
+    }
+    anyhow::ensure!(
+        url.scheme() == "https" || crate::scenario::load::is_loopback(url),
+        "a blob is redirected to plain http, {url}"
+    );
+    cx.visitor(Origin::of(url))
+}

@@ -1,0 +1,286 @@
+//! One small HTTP layer on reqwest. Credentials are bound to one origin (scheme, host, port) and never leave it.
+//!
+//! Follows no redirect, uses no proxy, retries nothing, and sends nothing that the guard does not permit.
+//! Every exchange goes into the check's transcript, also when it failed.
+
+mod answer;
+mod origin;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use base64::Engine;
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Url};
+
+pub(crate) use answer::{Answer, is_registry_error};
+pub(crate) use origin::Origin;
+
+use crate::guard::{Guard, Intent};
+use crate::scenario::secrets::Secret;
+use crate::transcript::{Exchange, Recorder, millis, shown};
+
+/// As much as a manifest may have (OCI distribution spec, section Pushing manifests).
+pub(crate) const MANIFEST_LIMIT: usize = 4 << 20;
+/// As much as any other answer may have, unless its request says otherwise.
+const BODY_LIMIT: usize = 1 << 20;
+const HEADER_LIMIT: usize = 64 << 10;
+
+/// How to reach the registry: certificates, addresses, time. The same for every client of a run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Route {
+    pub(crate) ca: Vec<reqwest::Certificate>,
+    /// Host and port, and the address to connect to instead.
+    pub(crate) resolve: Vec<(String, u16, std::net::SocketAddr)>,
+    pub(crate) timeout: Duration,
+}
+
+/// A client that speaks to one origin as one identity, or as nobody.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    origin: Origin,
+    who: String,
+    credential: Option<Credential>,
+    guard: Arc<Guard>,
+    recorder: Recorder,
+    timeout: Duration,
+}
+
+/// A user name and a secret, for one origin.
+#[derive(Clone, Debug)]
+pub(crate) struct Credential {
+    pub(crate) username: String,
+    pub(crate) secret: Secret,
+}
+
+/// A request being put together.
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    client: &'a Client,
+    method: Method,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+    limit: usize,
+    anonymous: bool,
+}
+
+impl Client {
+    pub(crate) fn new(
+        route: &Route,
+        origin: Origin,
+        who: &str,
+        credential: Option<Credential>,
+        guard: Arc<Guard>,
+        recorder: Recorder,
+    ) -> anyhow::Result<Client> {
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .retry(reqwest::retry::never())
+            .connect_timeout(route.timeout.min(Duration::from_secs(5)))
+            .timeout(route.timeout)
+            .http1_only()
+            .user_agent(concat!("regproof/", env!("CARGO_PKG_VERSION")))
+            .tls_certs_merge(route.ca.iter().cloned());
+        for (host, port, address) in &route.resolve {
+            if origin.is(host, *port) {
+                builder = builder.resolve(host, *address);
+            }
+        }
+        let http = builder.build().context("cannot prepare the HTTP client")?;
+        Ok(Client { http, origin, who: who.to_owned(), credential, guard, recorder, timeout: route.timeout })
+    }
+
+    /// The user name that this client sends, if it sends one.
+    pub(crate) fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// A request for a path, and maybe a query, of this client's origin.
+    pub(crate) fn request(&self, method: Method, target: impl Into<String>) -> Request<'_> {
+        Request {
+            client: self,
+            method,
+            target: target.into(),
+            headers: vec![],
+            body: Bytes::new(),
+            limit: BODY_LIMIT,
+            anonymous: false,
+        }
+    }
+
+    pub(crate) fn get(&self, target: impl Into<String>) -> Request<'_> {
+        self.request(Method::GET, target)
+    }
+
+    pub(crate) fn head(&self, target: impl Into<String>) -> Request<'_> {
+        self.request(Method::HEAD, target)
+    }
+
+    pub(crate) fn post(&self, target: impl Into<String>) -> Request<'_> {
+        self.request(Method::POST, target)
+    }
+
+    pub(crate) fn put(&self, target: impl Into<String>) -> Request<'_> {
+        self.request(Method::PUT, target)
+    }
+
+    pub(crate) fn patch(&self, target: impl Into<String>) -> Request<'_> {
+        self.request(Method::PATCH, target)
+    }
+
+    pub(crate) fn delete(&self, target: impl Into<String>) -> Request<'_> {
+        self.request(Method::DELETE, target)
+    }
+}
+
+impl Request<'_> {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self.header("Content-Type", content_type)
+    }
+
+    /// The most that the answer's body may have.
+    pub(crate) fn limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
+    /// Leaves the credential out, for a request that must be seen without.
+    pub(crate) fn without_credential(mut self) -> Self {
+        self.anonymous = true;
+        self
+    }
+
+    /// Sends it. An error is a fault of the network, of the guard or of the answer's shape, never a refusal.
+    pub(crate) async fn send(self) -> anyhow::Result<Answer> {
+        let client = self.client;
+        let url = client.origin.join(&self.target)?;
+        let find = |wanted: &str| self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        client.guard.permit(&Intent {
+            method: self.method.as_str(),
+            target: &self.target,
+            content_type: find("content-type").map(|(_, value)| value.as_str()),
+            content_range: find("content-range").map(|(_, value)| value.as_str()),
+            range: find("range").is_some(),
+            body: &self.body,
+        })?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            headers.append(HeaderName::try_from(name.as_str())?, HeaderValue::try_from(value.as_str())?);
+        }
+        headers.entry(reqwest::header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
+        let mut recorded = self.headers.clone();
+        let credential = client.credential.as_ref().filter(|_| !self.anonymous);
+        if let Some(credential) = credential {
+            let pair = format!("{}:{}", credential.username, credential.secret.expose());
+            let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
+            let mut value =
+                HeaderValue::try_from(format!("Basic {encoded}")).context("the credential fits no header")?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+            recorded.push(("Authorization".to_owned(), "Basic".to_owned()));
+        }
+        let mut exchange = Exchange {
+            who: credential.map_or_else(|| client.who_without(), |_| client.who.clone()),
+            method: self.method.to_string(),
+            url: url.to_string(),
+            request_headers: recorded,
+            request_body: shown(&self.body),
+            at_ms: client.recorder.now_ms(),
+            ..Exchange::default()
+        };
+        let began = Instant::now();
+        let result = self.exchange(url.clone(), headers, &mut exchange, began).await;
+        exchange.total_ms = millis(began.elapsed());
+        if let Err(error) = &result {
+            exchange.error = Some(format!("{error:#}"));
+        }
+        let index = client.recorder.add(exchange);
+        let (status, headers, body) = result?;
+        Ok(Answer { method: self.method.to_string(), url, status, headers, body, index })
+    }
+
+    async fn exchange(
+        &self,
+        url: Url,
+        headers: HeaderMap,
+        exchange: &mut Exchange,
+        began: Instant,
+    ) -> anyhow::Result<(u16, HeaderMap, Bytes)> {
+        let what = format!("{} {url}", self.method);
+        let request = self.client.http.request(self.method.clone(), url).headers(headers).body(self.body.clone());
+        let limit = self.client.timeout;
+        let response = tokio::time::timeout(limit, request.send())
+            .await
+            .map_err(|_| anyhow::anyhow!("{what}: no answer within {limit:?}"))?
+            .map_err(|error| explain(&what, error, limit))?;
+        exchange.first_byte_ms = millis(began.elapsed());
+        exchange.status = Some(response.status().as_u16());
+        let headers = response.headers().clone();
+        let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        anyhow::ensure!(
+            size <= HEADER_LIMIT,
+            "{what}: the answer has {size} bytes of headers, more than {HEADER_LIMIT}"
+        );
+        exchange.response_headers = headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let status = response.status().as_u16();
+        let mut response = response;
+        let mut body = BytesMut::new();
+        let read = async {
+            while let Some(chunk) = response.chunk().await.map_err(|error| explain(&what, error, limit))? {
+                body.extend_from_slice(&chunk);
+                anyhow::ensure!(body.len() <= self.limit, "{what}: the answer is longer than {} bytes", self.limit);
+            }
+            Ok(())
+        };
+        let left = limit.saturating_sub(began.elapsed());
+        let end = tokio::time::timeout(left, read)
+            .await
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("{what}: the answer did not end within {limit:?}")));
+        exchange.response_body = shown(&body);
+        end?;
+        Ok((status, headers, body.freeze()))
+    }
+}
+
+impl Client {
+    fn who_without(&self) -> String {
+        if self.credential.is_some() { format!("{} without credentials", self.who) } else { self.who.clone() }
+    }
+}
+
+/// A network error in the words of an operator.
+fn explain(what: &str, error: reqwest::Error, limit: Duration) -> anyhow::Error {
+    if error.is_timeout() {
+        return anyhow::anyhow!("{what}: no complete answer within {limit:?}");
+    }
+    let mut cause = error.to_string();
+    let mut source: Option<&dyn std::error::Error> = std::error::Error::source(&error);
+    while let Some(inner) = source {
+        cause = inner.to_string();
+        source = inner.source();
+    }
+    let step = if error.is_connect() { "cannot connect" } else { "the exchange broke off" };
+    anyhow::anyhow!("{what}: {step}: {cause}")
+}
+
+#[cfg(test)]
+#[path = "wire/tests.rs"]
+mod tests;

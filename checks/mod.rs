@@ -4,6 +4,26 @@
 
 use crate::check::Check;
 
+mod access {
+    pub(crate) mod anonymous_can_pull;
+    pub(crate) mod anonymous_cannot_push;
+    pub(crate) mod wrong_credentials_are_refused;
+}
+mod cache {
+    pub(crate) mod pull_through_serves_upstream;
+}
+mod metrics {
+    pub(crate) mod anonymous_can_scrape;
+}
+mod oidc {
+    pub(crate) mod provider_is_discoverable;
+}
+mod publish {
+    pub(crate) mod api_key_can_push;
+    pub(crate) mod existing_tag_cannot_be_deleted;
+    pub(crate) mod existing_tag_cannot_be_moved;
+    pub(crate) mod skopeo_can_push;
+}
 mod registry {
     pub(crate) mod answers_as_a_registry;
 }

@@ -13,9 +13,13 @@ use crate::outcome::Finding;
 pub(crate) mod prelude {
     pub(crate) use super::{Effect, Failure, Meta, Need, Proof, Why};
     pub(crate) use crate::context::Cx;
-    pub(crate) use crate::image::{Image, MANIFEST_TYPE, digest_of};
+    pub(crate) use crate::image::{BLOB_TYPE, Image, digest_of};
+    pub(crate) use crate::process::{Ended, Workshop};
     pub(crate) use crate::scenario::Action;
-    pub(crate) use crate::wire::Answer;
+    pub(crate) use crate::scenario::load::is_loopback;
+    pub(crate) use crate::scenario::secrets::Secret;
+    pub(crate) use crate::wire::{Client, Credential, MANIFEST_LIMIT};
+    pub(crate) use crate::{discovery, fingerprint, metrics, oci, oracle, transfer};
 }
 
 /// How a check ends: proven, or not.
@@ -28,6 +32,19 @@ pub(crate) enum Failure {
     Fail(Box<Finding>),
     /// Nothing was proven. `?` on any other error makes one, so that a fault of the network can never become a refusal.
     Error(anyhow::Error, Option<Box<Finding>>),
+}
+
+impl Failure {
+    /// What failed was a step that only prepares the proof: nothing is proven, nothing is refuted.
+    pub(crate) fn as_control(self) -> Failure {
+        match self {
+            Failure::Fail(finding) => {
+                let text = format!("{}: {}: a step before the proof failed", finding.summary, finding.actual);
+                Failure::Error(anyhow::anyhow!(text), Some(finding))
+            }
+            error @ Failure::Error(..) => error,
+        }
+    }
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {

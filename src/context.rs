@@ -185,6 +185,17 @@ impl Cx {
         }
     }
 
+    /// Takes an upload off the books: it ended as it should.
+    pub(crate) fn upload_ended(&self, location: &str) {
+        let path = location.split('?').next().unwrap_or(location);
+        self.found().made.retain(|(repository, what)| format!("/v2/{repository}/{what}") != path);
+    }
+
+    /// A program on this machine, as `Need::Program` promises.
+    pub(crate) fn program(&self, name: &str) -> anyhow::Result<std::path::PathBuf> {
+        self.target.machine.find(name).with_context(|| format!("{name} is not on PATH"))
+    }
+
     /// Removes what was made, and writes down what could not be. Run by the runner, whatever became of the check.
     pub(crate) async fn clean_up(&self) {
         let made = std::mem::take(&mut self.found().made);

@@ -1,6 +1,8 @@
 //! The tiny images that checks push: a few hundred constant bytes, so that runs add nothing but what must be new.
 //!
-//! Pure: bytes and digests.
+//! Bytes and digests; nothing here talks to a registry.
+
+use std::path::Path;
 
 use bytes::Bytes;
 use serde_json::json;
@@ -10,6 +12,8 @@ use sha2::{Digest, Sha256};
 pub(crate) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The media type of an image index.
 pub(crate) const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+/// The media type of uploaded bytes.
+pub(crate) const BLOB_TYPE: &str = "application/octet-stream";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
 
@@ -53,6 +57,25 @@ impl Image {
             "annotations": { "org.opencontainers.image.title": "regproof", "dev.regproof.flavour": flavour },
         });
         Image { config, layer, manifest: Bytes::from(manifest.to_string()) }
+    }
+
+    /// Writes the image as an OCI layout (OCI image spec, section Image Layout) with one name in its index.
+    pub(crate) fn write_layout(&self, folder: &Path, name: &str) -> std::io::Result<()> {
+        let blobs = folder.join("blobs/sha256");
+        std::fs::create_dir_all(&blobs)?;
+        for bytes in [&self.config, &self.layer, &self.manifest] {
+            std::fs::write(blobs.join(digest_of(bytes).trim_start_matches("sha256:")), bytes)?;
+        }
+        let index = json!({
+            "schemaVersion": 2,
+            "mediaType": INDEX_TYPE,
+            "manifests": [{
+                "mediaType": MANIFEST_TYPE, "digest": self.digest(), "size": self.manifest.len(),
+                "annotations": { "org.opencontainers.image.ref.name": name },
+            }],
+        });
+        std::fs::write(folder.join("index.json"), index.to_string())?;
+        std::fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)
     }
 
     /// The manifest's digest.

@@ -6,12 +6,16 @@ pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;
 mod context;
+mod discovery;
 mod fingerprint;
 mod guard;
 mod image;
 mod metrics;
+mod oci;
+mod oracle;
 pub mod outcome;
 pub mod plan;
+pub mod process;
 pub mod redact;
 pub mod runner;
 pub mod scenario;

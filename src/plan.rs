@@ -166,7 +166,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         Need::Login => promised(!scenario.oidc.as_ref().is_some_and(|o| o.login.is_some()), "[oidc] has no login"),
         Need::CachedImage => promised(scenario.cache.is_empty(), "there is no [[cache]]"),
         Need::TagPattern => promised(scenario.tags.is_none(), "there is no [tags]"),
-        Need::Browser => browser(scenario, machine),
+        Need::Browser => no_browser(scenario, machine),
         Need::Program(name) => machine
             .find(name)
             .is_none()
@@ -174,7 +174,8 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
     }
 }
 
-fn browser(scenario: &Scenario, machine: &Machine) -> Option<String> {
+/// Why there is no browser, if there is none.
+pub(crate) fn no_browser(scenario: &Scenario, machine: &Machine) -> Option<String> {
     if machine.no_browser {
         return Some("--no-browser".to_owned());
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::check::Effect;
 use crate::checks;
+use crate::plan::Machine;
 use crate::redact::Redactor;
 use crate::scenario::Scenario;
 use crate::scenario::load::{self, Loaded, ScenarioError};
@@ -25,6 +26,8 @@ pub struct Target {
     pub(crate) effects: Effect,
     /// Tells this run's tags from those of every other.
     pub(crate) run_id: String,
+    /// Where programs are.
+    pub(crate) machine: Machine,
 }
 
 impl Target {
@@ -43,7 +46,28 @@ impl Target {
         let scratch = loaded.scenario.repositories.scratch.is_some();
         let default = if scratch { Effect::Writes } else { Effect::Oracle };
         let run_id = uuid::Uuid::new_v4().simple().to_string()[..12].to_owned();
-        Ok(Target { loaded, secrets, route, redactor, effects: effects.unwrap_or(default), run_id })
+        Ok(Target {
+            loaded,
+            secrets,
+            route,
+            redactor,
+            effects: effects.unwrap_or(default),
+            run_id,
+            machine: Machine::here(false),
+        })
+    }
+
+    /// The same target on a machine that was looked at already.
+    #[must_use]
+    pub fn on(mut self, machine: Machine) -> Target {
+        self.machine = machine;
+        self
+    }
+
+    /// The most that any check may send.
+    #[must_use]
+    pub fn effects(&self) -> Effect {
+        self.effects
     }
 
     /// The scenario.

@@ -115,7 +115,7 @@ pub(crate) fn shown(body: &[u8]) -> String {
     let head = &body[..body.len().min(SHOWN)];
     let mut text = String::from_utf8_lossy(head).into_owned();
     if body.len() > SHOWN {
-        text.push_str(&format!(" … ({} bytes in all)", body.len()));
+        text.push_str(&format!(" ... ({} bytes in all)", body.len()));
     }
     text
 }

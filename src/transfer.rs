@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::check::{Failure, Why};
 use crate::context::Cx;
-use crate::image::{INDEX_TYPE, Image, MANIFEST_TYPE, digest_of};
+use crate::image::{BLOB_TYPE, INDEX_TYPE, Image, MANIFEST_TYPE, digest_of};
 use crate::wire::{Answer, Client, MANIFEST_LIMIT, Origin};
 
 /// What current clients say they accept.
@@ -56,9 +56,52 @@ pub(crate) async fn push_blob(client: &Client, repository: &str, blob: &Bytes, w
     let location = start.expect_status(&[202], why)?.expect_upload_location(repository, why)?;
     let joint = if location.contains('?') { '&' } else { '?' };
     let target = format!("{location}{joint}digest={}", digest_of(blob));
-    let end = client.put(target).body("application/octet-stream", blob.clone()).send().await?;
+    let end = client.put(target).body(BLOB_TYPE, blob.clone()).send().await?;
     end.expect_status(&[201], why)?;
     Ok(())
+}
+
+/// Finishes an upload that a control started, so that none stays open.
+pub(crate) async fn finish_upload(
+    cx: &Cx,
+    client: &Client,
+    repository: &str,
+    start: &Answer,
+    blob: &Bytes,
+) -> Result<(), Failure> {
+    let why = Why {
+        claim: "an upload that was started can be finished",
+        cause: "the registry or its proxy loses upload sessions",
+        remedy: "look at the registry's log for the upload session",
+    };
+    let location = start.expect_upload_location(repository, &why)?;
+    cx.leaves_upload(&location);
+    let joint = if location.contains('?') { '&' } else { '?' };
+    let target = format!("{location}{joint}digest={}", digest_of(blob));
+    client.put(target).body(BLOB_TYPE, blob.clone()).send().await?.expect_status(&[201], &why)?;
+    cx.upload_ended(&location);
+    Ok(())
+}
+
+/// A tag of a repository: `latest` if there is one, else the last.
+pub(crate) async fn some_tag(client: &Client, repository: &str, why: &Why<'_>) -> Result<String, Failure> {
+    let answer = client.get(format!("/v2/{repository}/tags/list")).send().await?;
+    answer.expect_status(&[200], why)?;
+    let listed = answer.json().ok().and_then(|body| serde_json::from_value::<TagList>(body).ok());
+    let Some(list) = listed else {
+        return Err(why.fail("a list of tags", answer.brief(), answer.index));
+    };
+    let tags = list.tags.unwrap_or_default();
+    match tags.iter().find(|tag| *tag == "latest").or(tags.last()) {
+        Some(tag) => Ok(tag.clone()),
+        None => Err(why.fail("at least one tag", "none", answer.index)),
+    }
+}
+
+/// The tags of a repository (OCI distribution spec, section Listing Tags); some registries write null for none.
+#[derive(Deserialize)]
+struct TagList {
+    tags: Option<Vec<String>>,
 }
 
 /// Puts a manifest under a tag or digest, whatever the answer.

@@ -53,7 +53,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         lists_its_tags(cx, repository).await?;
     }
     let path = cx.scenario().metrics.as_ref().map_or("/metrics", |metrics| metrics.path.as_str());
-    let print = crate::fingerprint::of(&client, path).await;
+    let print = fingerprint::of(&client, path).await;
     let product = print.product.as_deref().unwrap_or("a registry of an unknown product");
     cx.note(format!("{product}, {}", print.release.as_deref().unwrap_or("release not shown")));
     Ok(())
@@ -72,4 +72,31 @@ async fn lists_its_tags(cx: &Cx, repository: &str) -> Proof {
         return Err(why.fail(format_args!("the tags of {repository}"), answer.brief(), answer.index));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
+
+    const ID: &str = "registry::answers_as_a_registry";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab_with_its_product_and_release() {
+        let outcome = proven(ID).await;
+        assert!(outcome.notes.iter().any(|note| note.contains("zot, v2.1.20")), "{:?}", outcome.notes);
+    }
+
+    #[tokio::test]
+    async fn fails_on_a_login_page_and_on_a_registry_that_grants_everything() {
+        let finding = fails(ID, Weakness::LoginPageWith200).await;
+        assert!(finding.actual.contains("HTML"), "{finding:?}");
+        fails(ID, Weakness::Answers200ToEverything).await;
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_overloaded_broken_or_down() {
+        errs(ID, Weakness::RateLimited).await;
+        errs(ID, Weakness::ServerErrors).await;
+        error_when_down(ID).await;
+    }
 }

@@ -1,0 +1,96 @@
+//! Anyone can pull a public image, whole, by tag and by digest.
+//!
+//! ## Why it matters
+//!
+//! Clusters and people pull without credentials. A manifest that answers while its layers do not, or a tag that answers
+//! while its digest does not, breaks them as surely as a registry that is down.
+//!
+//! ## How it is proven
+//!
+//! For each public repository, without credentials:
+//!
+//! 1. `GET tags/list`, and one tag of it (`latest` if there is one, else the last).
+//! 2. The manifest by tag: its bytes are hashed and compared with `Docker-Content-Digest`.
+//! 3. The manifest by that digest: the same bytes. Of an index, the entry for linux/amd64.
+//! 4. The config and every layer: bytes hashed, sizes compared. Layers over 64 MiB are named, not read.
+//!
+//! ## When it fails
+//!
+//! 401: zot's `accessControl.repositories."…".anonymousPolicy` lacks `read`, or a longer pattern without it matches this
+//! repository and replaces the shorter one. A wrong digest: storage or a proxy changed the bytes; run zot's scrub.
+//!
+//! ## References
+//!
+//! OCI distribution spec, section Pulling manifests and blobs. zot `pkg/api/authz.go`.
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta {
+    needs: &[Need::PublicRepository, Need::AnonymousReads],
+    effect: Effect::ReadOnly,
+    usual: Duration::from_millis(50),
+};
+
+const WHY: Why<'static> = Why {
+    claim: "anyone can pull a public image, whole",
+    cause: "anonymous clients may not read this repository, or its content is damaged",
+    remedy: "look at anonymousPolicy of the longest accessControl pattern that matches the repository; for a wrong \
+             digest, look at storage and proxy",
+};
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let client = cx.anonymous()?;
+    for repository in &cx.scenario().repositories.public {
+        pull(cx, &client, repository).await?;
+    }
+    Ok(())
+}
+
+async fn pull(cx: &Cx, client: &Client, repository: &str) -> Proof {
+    let tag = transfer::some_tag(client, repository, &WHY).await?;
+    let by_tag = transfer::manifest(client, repository, &tag, &WHY).await?;
+    let by_digest = transfer::manifest(client, repository, &by_tag.digest, &WHY).await?;
+    let image = match by_digest.preferred() {
+        Some(entry) => transfer::manifest(client, repository, &entry.digest, &WHY).await?,
+        None => by_digest,
+    };
+    if image.blobs().next().is_none() {
+        return Err(WHY.fail("a config and layers", "a manifest without any", image.index));
+    }
+    for blob in image.blobs() {
+        if blob.size > transfer::BLOB_LIMIT {
+            cx.note(format!("{repository}:{tag}: a layer of {} MiB was not read", blob.size >> 20));
+        } else {
+            transfer::blob(cx, client, repository, blob, &WHY).await?;
+        }
+    }
+    cx.note(format!("{repository}:{tag} is {}", by_tag.digest));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, fails, proven};
+
+    const ID: &str = "access::anonymous_can_pull";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        proven(ID).await;
+    }
+
+    #[tokio::test]
+    async fn fails_when_anonymous_cannot_read_and_when_bytes_are_wrong() {
+        let finding = fails(ID, Weakness::AnonymousCannotRead).await;
+        assert!(finding.actual.contains("401"), "{finding:?}");
+        let finding = fails(ID, Weakness::BlobBytesCorrupted).await;
+        assert!(finding.actual.contains("bytes of sha256:"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        error_when_down(ID).await;
+    }
+}

@@ -1,0 +1,129 @@
+//! Without credentials nobody can push.
+//!
+//! ## Why it matters
+//!
+//! Whoever can push can replace what clusters run. Each of the doors of a push is its own request with its own rule:
+//! closing one proves nothing about the others.
+//!
+//! ## How it is proven
+//!
+//! In the scratch repository, for each door, the same request twice: by an identity that may push (the control), and
+//! without credentials. Only if the control gets through does the refusal count.
+//!
+//! 1. `POST blobs/uploads/` (start an upload).
+//! 2. `POST blobs/uploads/?digest=…` with all bytes (monolithic upload).
+//! 3. `POST blobs/uploads/?mount=…&from=…` (mount).
+//! 4. `PUT manifests/…`, by digest, and by a new tag.
+//!
+//! The refusal must be 401, with a challenge and in the registry's own words; afterwards the tag does not exist.
+//!
+//! ## When it fails
+//!
+//! 2xx: `anonymousPolicy` holds `create`, or a policy names the user `""`, which is everyone. A page, or a refusal without
+//! the registry's error body: something in front of the registry answers, and what the registry would do is not known.
+//!
+//! ## References
+//!
+//! OCI distribution spec, section Push. zot `pkg/api/authz.go`, `DistSpecAuthzHandler`.
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta {
+    needs: &[Need::Scratch, Need::AnonymousCannotCreate, Need::Writer],
+    effect: Effect::Writes,
+    usual: Duration::from_millis(60),
+};
+
+const WHY: Why<'static> = Why {
+    claim: "without credentials nobody can push",
+    cause: "anonymousPolicy holds `create`, or a policy names the empty user, or there is no accessControl at all",
+    remedy: "in zot's accessControl, leave anonymousPolicy at [\"read\"] and remove `\"\"` from every `users` list",
+};
+
+const CONTROL: Why<'static> = Why { claim: "the control: an identity that may push gets through", ..WHY };
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let (anyone, writer, scratch) = (cx.anonymous()?, cx.writer()?, cx.scratch()?);
+    let who = cx.scenario().writer().unwrap_or_default();
+    let image = Image::tiny("anonymous-cannot-push");
+    let uploads = format!("/v2/{scratch}/blobs/uploads/");
+    transfer::push_blobs(&writer, scratch, &image, &CONTROL).await.map_err(Failure::as_control)?;
+
+    let start = writer.post(&uploads).send().await?;
+    start.expect_control(&[202], who, &WHY)?;
+    transfer::finish_upload(cx, &writer, scratch, &start, &image.layer).await?;
+    let refused = anyone.post(&uploads).send().await?;
+    if let Some(location) = refused.header("location") {
+        cx.leaves_upload(location);
+    }
+    refused.expect_unauthorized(&WHY)?;
+
+    let monolithic = format!("{uploads}?digest={}", digest_of(&image.layer));
+    let control = writer.post(&monolithic).body(BLOB_TYPE, image.layer.clone()).send().await?;
+    control.expect_control(&[201, 202], who, &WHY)?;
+    if control.status == 202 {
+        transfer::finish_upload(cx, &writer, scratch, &control, &image.layer).await?;
+    }
+    anyone.post(&monolithic).body(BLOB_TYPE, image.layer.clone()).send().await?.expect_unauthorized(&WHY)?;
+
+    let mount = format!("{uploads}?mount={}&from={scratch}", digest_of(&image.layer));
+    let control = writer.post(&mount).send().await?;
+    control.expect_control(&[201, 202], who, &WHY)?;
+    if control.status == 202 {
+        transfer::finish_upload(cx, &writer, scratch, &control, &image.layer).await?;
+    }
+    anyone.post(&mount).send().await?.expect_unauthorized(&WHY)?;
+
+    let digest = image.digest();
+    let control = transfer::put_manifest(&writer, scratch, &digest, &image).await?;
+    control.expect_control(&[201], who, &WHY)?;
+    transfer::put_manifest(&anyone, scratch, &digest, &image).await?.expect_unauthorized(&WHY)?;
+
+    let tag = cx.tag("by-anyone");
+    let refused = transfer::put_manifest(&anyone, scratch, &tag, &image).await?;
+    if refused.status < 300 {
+        cx.leaves(scratch, &tag);
+    }
+    refused.expect_unauthorized(&WHY)?;
+    match transfer::tag_digest(&writer, scratch, &tag, &WHY).await? {
+        None => Ok(()),
+        Some(digest) => {
+            cx.leaves(scratch, &tag);
+            Err(WHY.fail("no such tag after the refusal", format_args!("it points at {digest}"), refused.index))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
+
+    const ID: &str = "access::anonymous_cannot_push";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        proven(ID).await;
+    }
+
+    #[tokio::test]
+    async fn fails_when_any_one_door_is_open() {
+        for weakness in [
+            Weakness::AnonymousCanCreate,
+            Weakness::MonolithicUploadOpen,
+            Weakness::MountOpen,
+            Weakness::ManifestPutOpen,
+        ] {
+            let finding = fails(ID, weakness).await;
+            assert!(finding.actual.contains("201") || finding.actual.contains("202"), "{weakness:?}: {finding:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn undecided_when_someone_else_refuses_or_the_control_fails_or_the_registry_is_down() {
+        errs(ID, Weakness::DenialsFromAProxy).await;
+        errs(ID, Weakness::CiCannotCreate).await;
+        error_when_down(ID).await;
+    }
+}

@@ -1,0 +1,107 @@
+//! Wrong credentials are refused, and never fall back to anonymous access.
+//!
+//! ## Why it matters
+//!
+//! A registry that treats a wrong key as no key looks healthy while CI's key is dead: pulls go on, and only the next push
+//! shows it. One that accepts a right key under another name lets anyone act as anyone.
+//!
+//! ## How it is proven
+//!
+//! On `GET /v2/` and on the manifest of a public repository, which anyone may read:
+//!
+//! 1. The control: each request with the right credentials answers 200.
+//! 2. An unknown key with the right user name: 401.
+//! 3. The right key with another identity's user name, or with a made-up one: 401.
+//! 4. The right user name with an empty password: 401.
+//!
+//! Every 401 must be the registry's own.
+//!
+//! ## When it fails
+//!
+//! 200: credentials are not checked on reads. Look at a proxy that drops the Authorization header, at `http.auth` in zot's
+//! configuration, and at an authentication proxy in front of it.
+//!
+//! ## References
+//!
+//! RFC 9110, section 11.6.2. zot `pkg/api/authn.go`, `basicAuthn`.
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta =
+    Meta { needs: &[Need::AnyIdentity], effect: Effect::ReadOnly, usual: Duration::from_millis(40) };
+
+const WHY: Why<'static> = Why {
+    claim: "wrong credentials are refused, also where anyone may read",
+    cause: "credentials are not checked: a proxy drops them, or the registry falls back to anonymous access",
+    remedy: "look at http.auth in zot's configuration and at what the proxy does with the Authorization header",
+};
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let scenario = cx.scenario();
+    let name = scenario.writer().or(scenario.identities.keys().next().map(String::as_str)).unwrap_or_default();
+    let right = cx.identity(name)?;
+    let Some(credential) = right.credential() else { return Err(anyhow::anyhow!("no credential").into()) };
+    let other = scenario.identities.values().map(|identity| identity.username.as_str());
+    let other = other.filter(|username| *username != credential.username).next().unwrap_or("regproof-nobody");
+    let unknown = format!("zak_{}", uuid::Uuid::new_v4().simple());
+    let with = |username: &str, secret: &str| Credential {
+        username: username.to_owned(),
+        secret: Secret::new(secret.to_owned()),
+    };
+    let wrong = [
+        ("an unknown key", with(&credential.username, &unknown)),
+        ("another user's name with this key", Credential { username: other.to_owned(), ..credential.clone() }),
+        ("an empty password", with(&credential.username, "")),
+    ];
+    for target in targets(cx, &right).await? {
+        right.get(&target).header("Accept", transfer::ACCEPT).limit(MANIFEST_LIMIT).send().await?.expect_control(
+            &[200],
+            name,
+            &WHY,
+        )?;
+        for (who, credential) in &wrong {
+            let answer = cx.pretender(who, credential.clone())?.get(&target).send().await?;
+            answer.expect_unauthorized(&WHY)?;
+        }
+    }
+    Ok(())
+}
+
+/// The API's root, and something that anyone may read, where the scenario names it.
+async fn targets(cx: &Cx, client: &Client) -> Result<Vec<String>, Failure> {
+    let mut targets = vec!["/v2/".to_owned()];
+    if let Some(repository) = cx.scenario().repositories.public.first() {
+        let tag = transfer::some_tag(client, repository, &WHY).await.map_err(Failure::as_control)?;
+        targets.push(format!("/v2/{repository}/manifests/{tag}"));
+    }
+    Ok(targets)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, fails, proven};
+
+    const ID: &str = "access::wrong_credentials_are_refused";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        proven(ID).await;
+    }
+
+    #[tokio::test]
+    async fn fails_when_wrong_credentials_get_through() {
+        for weakness in
+            [Weakness::WrongKeyFallsBackToAnonymous, Weakness::ForeignKeyAccepted, Weakness::EmptyPasswordAccepted]
+        {
+            let finding = fails(ID, weakness).await;
+            assert!(finding.actual.contains("200"), "{weakness:?}: {finding:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        error_when_down(ID).await;
+    }
+}

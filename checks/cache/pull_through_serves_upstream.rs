@@ -1,0 +1,101 @@
+//! Images of other registries are served through the cache, whole, by tag and by digest.
+//!
+//! ## Why it matters
+//!
+//! When the cache fails, clients fall back to the origin without a word, until its rate limit or its next outage shows it.
+//!
+//! ## How it is proven
+//!
+//! For each `[[cache]]` image, without credentials where anonymous clients may read, else as an identity:
+//!
+//! 1. The manifest by tag, within the request's time: its bytes hashed. With `digest` in the scenario: that digest.
+//! 2. The manifest by digest, the config, and every layer up to 64 MiB: bytes hashed, sizes compared.
+//! 3. The tag again: the same digest.
+//! 4. The control: an image that no upstream has answers 404, so that not everything is served.
+//!
+//! ## When it fails
+//!
+//! 404: sync is off, its content prefix does not match, or the upstream cannot be reached and the image was never cached.
+//! By tag slow, by digest quick: the upstream is asked and does not answer. A wrong digest: another upstream.
+//!
+//! ## References
+//!
+//! zot documentation, section Mirroring (`extensions.sync`, `onDemand`). OCI distribution spec, section Pull.
+
+use std::time::{Duration, Instant};
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta =
+    Meta { needs: &[Need::CachedImage], effect: Effect::ReadOnly, usual: Duration::from_secs(2) };
+
+const WHY: Why<'static> = Why {
+    claim: "the cache serves the image of its upstream",
+    cause: "sync is off or its prefix does not match, or the upstream cannot be reached and nothing was cached",
+    remedy: "look at extensions.sync in zot's configuration (onDemand, urls, content.prefix, destination) and in its log \
+             for the upstream's answer",
+};
+
+const ABSENT: Why<'static> = Why {
+    claim: "an image that no upstream has is not served",
+    cause: "something answers every request alike",
+    remedy: "ask the registry for a made-up image in the cache's namespace and see who answers",
+};
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let scenario = cx.scenario();
+    let identity = scenario.identities.keys().next().filter(|_| !scenario.promised(None).contains(&Action::Read));
+    let client = identity.map_or_else(|| cx.anonymous(), |name| cx.identity(name))?;
+    for cache in &scenario.cache {
+        let Some((repository, tag)) = cache.image.rsplit_once(':') else { continue };
+        let began = Instant::now();
+        let by_tag = transfer::manifest(&client, repository, tag, &WHY).await?;
+        let taken = began.elapsed();
+        if let Some(promised) = cache.digest.as_deref().filter(|promised| *promised != by_tag.digest) {
+            return Err(WHY.fail(promised, by_tag.digest, by_tag.index));
+        }
+        let by_digest = transfer::manifest(&client, repository, &by_tag.digest, &WHY).await?;
+        let image = match by_digest.preferred() {
+            Some(entry) => transfer::manifest(&client, repository, &entry.digest, &WHY).await?,
+            None => by_digest,
+        };
+        for blob in image.blobs().filter(|blob| blob.size <= transfer::BLOB_LIMIT) {
+            transfer::blob(cx, &client, repository, blob, &WHY).await?;
+        }
+        let again = transfer::manifest(&client, repository, tag, &WHY).await?;
+        if again.digest != by_tag.digest {
+            let moved = format!("{}: the tag moved upstream within this check", again.digest);
+            return Err(WHY.undecided(by_tag.digest, moved, again.index));
+        }
+        cx.note(format!("{}: {} by tag in {} ms", cache.image, by_tag.digest, taken.as_millis()));
+        // Asked by digest, so that no upstream's rate limit is touched by a tag that is not there.
+        let absent = format!("/v2/{repository}/manifests/{}", digest_of(cx.run_id().as_bytes()));
+        client.get(absent).header("Accept", transfer::ACCEPT).send().await?.expect_status(&[404], &ABSENT)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, fails, proven};
+
+    const ID: &str = "cache::pull_through_serves_upstream";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        proven(ID).await;
+    }
+
+    #[tokio::test]
+    async fn fails_when_the_cache_does_not_serve_or_serves_other_bytes() {
+        for weakness in [Weakness::SyncOff, Weakness::UpstreamDown, Weakness::CacheServesWrongDigest] {
+            let finding = fails(ID, weakness).await;
+            assert!(finding.remedy.contains("sync"), "{weakness:?}: {finding:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        error_when_down(ID).await;
+    }
+}

@@ -1,0 +1,98 @@
+//! CI's API key can push a new tag, and anyone can pull what it pushed.
+//!
+//! ## Why it matters
+//!
+//! This is what the registry is for. A key that expired, lost its group at the owner's last login, or is cut off by a proxy
+//! stops every release.
+//!
+//! ## How it is proven
+//!
+//! 1. The identity that pushes uploads a tiny image to the scratch repository under a new tag: blobs, then the manifest.
+//! 2. The digest that the registry names is the digest of what was sent.
+//! 3. The manifest is read back by tag and by digest, with every blob, and all bytes are hashed: without credentials
+//!    where anonymous clients may read, else as the same identity.
+//! 4. oci-client, the Rust ecosystem's own client, pushes and pulls another tag with the same key. It is left out, with a
+//!    note, where the registry names another host for its tokens, since it would send the key there.
+//!
+//! ## When it fails
+//!
+//! 401: the key is wrong, expired or revoked. 403: the user is in no group that may create; groups are those of the last
+//! login of the key's owner. 415 or 400: the registry refuses the media type. 413 or a cut: the proxy's body limit.
+//!
+//! ## References
+//!
+//! OCI distribution spec, section Push. zot `pkg/api/authn.go` (API keys), `examples/README.md` (accessControl).
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta =
+    Meta { needs: &[Need::Scratch, Need::Writer], effect: Effect::Writes, usual: Duration::from_millis(150) };
+
+const WHY: Why<'static> = Why {
+    claim: "CI's API key can push a new tag",
+    cause: "the key expired or was revoked (401), or its user is in no group that may create (403): groups are those of \
+            the owner's last login",
+    remedy: "log the key's owner in once more, and compare the groups in its token with accessControl; mint a new key if \
+             it expired",
+};
+
+const PULL: Why<'static> = Why {
+    claim: "what was pushed can be pulled, byte by byte",
+    cause: "the registry accepted the push and did not keep it, or readers may not read the scratch repository",
+    remedy: "look at the registry's log and storage, and at the policy of the pattern that matches the scratch repository",
+};
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let (writer, scratch) = (cx.writer()?, cx.scratch()?);
+    let image = Image::tiny("api-key-can-push");
+    let tag = cx.tag("pushed");
+    transfer::push_image(cx, &writer, scratch, &tag, &image, &WHY).await?;
+    let reader = if cx.scenario().promised(None).contains(&Action::Read) { cx.anonymous()? } else { writer.clone() };
+    let by_tag = transfer::manifest(&reader, scratch, &tag, &PULL).await?;
+    if by_tag.digest != image.digest() {
+        return Err(PULL.fail(image.digest(), by_tag.digest, by_tag.index));
+    }
+    let by_digest = transfer::manifest(&reader, scratch, &image.digest(), &PULL).await?;
+    for blob in by_digest.blobs() {
+        transfer::blob(cx, &reader, scratch, blob, &PULL).await?;
+    }
+    let tag = cx.tag("oci-client");
+    match oci::round_trip(cx, &writer, scratch, &tag).await? {
+        oci::Trip::LeftOut(reason) => cx.note(format!("oci-client was left out: {reason}")),
+        oci::Trip::Done(digest) => {
+            let seen = transfer::manifest(&reader, scratch, &tag, &PULL).await?;
+            if seen.digest != digest {
+                return Err(PULL.fail(digest, seen.digest, seen.index));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, fails, proven};
+
+    const ID: &str = "publish::api_key_can_push";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        let outcome = proven(ID).await;
+        assert!(!outcome.notes.iter().any(|note| note.contains("left out")), "{:?}", outcome.notes);
+    }
+
+    #[tokio::test]
+    async fn fails_when_ci_cannot_create_and_when_the_push_is_lost() {
+        let finding = fails(ID, Weakness::CiCannotCreate).await;
+        assert!(finding.actual.contains("403"), "{finding:?}");
+        let finding = fails(ID, Weakness::PushAcceptedButLost).await;
+        assert!(finding.actual.contains("404"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        error_when_down(ID).await;
+    }
+}

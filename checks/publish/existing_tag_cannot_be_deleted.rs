@@ -1,0 +1,95 @@
+//! What exists cannot be deleted by CI: no tag, no manifest, no blob.
+//!
+//! ## Why it matters
+//!
+//! Immutable tags that can be deleted and pushed anew are not immutable. Each of the three doors has its own rule, and
+//! registries have forgotten one or another (CVE-2026-41888 in distribution, PROJQUAY-10504 in Quay).
+//!
+//! ## How it is proven
+//!
+//! In the scratch repository, by an identity that may create and nothing more:
+//!
+//! 1. The control: it pushes a new tag of an image that no other tag has, so the key works.
+//! 2. `DELETE manifests/<tag>`, `DELETE manifests/<digest>`, `DELETE blobs/<digest>` of its layer: refused.
+//! 3. After each: the tag, the manifest and the blob are still there, with the same bytes. The state decides.
+//!
+//! Where the scenario has an identity that may delete, its clean-up of the same tag is the control of the deletes: a
+//! registry with deletes switched off refuses everyone.
+//!
+//! ## When it fails
+//!
+//! The group of the CI user, or `defaultPolicy`, holds `delete`; or `adminPolicy` matches the CI user.
+//!
+//! ## References
+//!
+//! OCI distribution spec, section Content Management. zot `pkg/api/authz.go`.
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta =
+    Meta { needs: &[Need::Scratch, Need::Creator], effect: Effect::Writes, usual: Duration::from_millis(100) };
+
+const WHY: Why<'static> = Why {
+    claim: "what exists cannot be deleted by CI",
+    cause: "a policy that matches the CI user (its group, defaultPolicy or adminPolicy) holds `delete`",
+    remedy: "leave [\"read\", \"create\"] to the CI group in zot's accessControl",
+};
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let (ci, scratch) = (cx.creator()?, cx.scratch()?);
+    let image = Image::with_own_layer(&format!("deleted-{}", cx.run_id()));
+    let tag = cx.tag("deleted");
+    transfer::push_image(cx, &ci, scratch, &tag, &image, &WHY).await.map_err(Failure::as_control)?;
+    for what in [
+        format!("manifests/{tag}"),
+        format!("manifests/{}", image.digest()),
+        format!("blobs/{}", digest_of(&image.layer)),
+    ] {
+        let answer = ci.delete(format!("/v2/{scratch}/{what}")).send().await?;
+        let there = transfer::tag_digest(&ci, scratch, &tag, &WHY).await?;
+        if there.as_deref() != Some(&image.digest()) {
+            let actual = there.map_or_else(|| "it is gone".to_owned(), |digest| format!("it is at {digest}"));
+            return Err(WHY.fail(format_args!("{tag} still there after DELETE {what}"), actual, answer.index));
+        }
+        let manifest = transfer::manifest(&ci, scratch, &image.digest(), &WHY).await?;
+        for blob in manifest.blobs() {
+            transfer::blob(cx, &ci, scratch, blob, &WHY).await?;
+        }
+        answer.expect_denied(&WHY)?;
+    }
+    if let Some(name) = cx.scenario().remover() {
+        let deleted = cx.identity(name)?.delete(format!("/v2/{scratch}/manifests/{tag}")).send().await?;
+        deleted.expect_control(&[202, 200, 204], name, &WHY)?;
+    } else {
+        cx.note("no identity may delete, so deletes as such have no control here: the registry may refuse everyone");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
+
+    const ID: &str = "publish::existing_tag_cannot_be_deleted";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab_and_leaves_nothing() {
+        assert!(proven(ID).await.leftovers.is_empty());
+    }
+
+    #[tokio::test]
+    async fn fails_by_each_way_to_delete() {
+        for weakness in [Weakness::CiCanDelete, Weakness::DeleteByDigestOpen, Weakness::BlobDeleteOpen] {
+            let finding = fails(ID, weakness).await;
+            assert!(finding.remedy.contains("create"), "{weakness:?}: {finding:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_admins_cannot_delete_either_or_the_registry_is_down() {
+        errs(ID, Weakness::AdminsCannotDelete).await;
+        error_when_down(ID).await;
+    }
+}

@@ -1,0 +1,140 @@
+//! A tag that exists cannot be moved by CI, by none of the ways there are.
+//!
+//! ## Why it matters
+//!
+//! A stolen CI key must not be able to change what a released tag means. zot let it happen twice: `latest` was exempt up to
+//! v2.1.14 (CVE-2026-31801), and `PUT manifests/<digest>?tag=` moved tags up to v2.1.18.
+//!
+//! ## How it is proven
+//!
+//! In the scratch repository, by an identity that may create and nothing more:
+//!
+//! 1. The control: it pushes a new tag, so the key works and creating is allowed.
+//! 2. `PUT manifests/<tag>` with another image, and with the same image again: refused.
+//! 3. `PUT manifests/<digest>?tag=<tag>` with another image: refused, or it moves nothing.
+//! 4. The same for `latest`. Where this run made the tag, or it holds an image of regproof's own, by a real push; else by
+//!    a manifest of an impossible media type, which zot refuses as 415 only to those who could move the tag.
+//! 5. After each: the tag still points at its digest. The state decides, the status is evidence.
+//!
+//! ## When it fails
+//!
+//! The group of the CI user, or `defaultPolicy`, holds `update`; or the release has one of the two faults: upgrade to
+//! v2.1.19 or later.
+//!
+//! ## References
+//!
+//! zot `pkg/api/authz.go`, releases v2.1.15 (`latest`) and v2.1.19 (`?tag=`).
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta =
+    Meta { needs: &[Need::Scratch, Need::Creator], effect: Effect::Writes, usual: Duration::from_millis(120) };
+
+const WHY: Why<'static> = Why {
+    claim: "a tag that exists cannot be moved by CI",
+    cause: "a policy that matches the CI user (its group, or defaultPolicy) holds `update`",
+    remedy: "leave [\"read\", \"create\"] to the CI group in zot's accessControl, and [\"read\"] to defaultPolicy",
+};
+
+const LATEST: Why<'static> = Why {
+    claim: "the tag `latest` cannot be moved by CI",
+    cause: "up to zot v2.1.14 `latest` was exempt from the check (CVE-2026-31801), or the CI user holds `update`",
+    remedy: "upgrade zot to v2.1.15 or later; v2.1.19 or later also closes `?tag=`",
+};
+
+const QUERY: Why<'static> = Why {
+    claim: "a tag cannot be moved by PUT manifests/<digest>?tag=",
+    cause: "from v2.1.16 to v2.1.18 zot asks only for `create` there, or the CI user holds `update`",
+    remedy: "upgrade zot to v2.1.19 or later",
+};
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let (ci, scratch) = (cx.creator()?, cx.scratch()?);
+    let (first, second) = (Image::tiny("moved-first"), Image::tiny("moved-second"));
+    let tag = cx.tag("moved");
+    transfer::push_blobs(&ci, scratch, &second, &WHY).await.map_err(Failure::as_control)?;
+    transfer::push_image(cx, &ci, scratch, &tag, &first, &WHY).await.map_err(Failure::as_control)?;
+    refuses_to_move(&ci, scratch, &tag, &first, &second, &WHY).await?;
+
+    let by_query = transfer::put_manifest(&ci, scratch, &format!("{}?tag={tag}", second.digest()), &second).await?;
+    stays(&ci, scratch, &tag, &first.digest(), by_query.index, &QUERY).await?;
+    // Up to v2.1.15 the query is ignored: 201, and the tag stays. The state decides.
+    if !(200..300).contains(&by_query.status) {
+        by_query.expect_denied(&QUERY)?;
+    }
+    latest(cx, &ci, scratch, &first, &second).await
+}
+
+async fn refuses_to_move(ci: &Client, scratch: &str, tag: &str, first: &Image, second: &Image, why: &Why<'_>) -> Proof {
+    let moved = transfer::put_manifest(ci, scratch, tag, second).await?;
+    stays(ci, scratch, tag, &first.digest(), moved.index, why).await?;
+    moved.expect_denied(why)?;
+    let again = transfer::put_manifest(ci, scratch, tag, first).await?;
+    stays(ci, scratch, tag, &first.digest(), again.index, why).await?;
+    // Pushing the same bytes again changes nothing; zot refuses it, others accept it.
+    if !(200..300).contains(&again.status) {
+        again.expect_denied(why)?;
+    }
+    Ok(())
+}
+
+async fn stays(ci: &Client, scratch: &str, tag: &str, digest: &str, index: usize, why: &Why<'_>) -> Proof {
+    match transfer::tag_digest(ci, scratch, tag, why).await? {
+        Some(now) if now == digest => Ok(()),
+        Some(now) => Err(why.fail(format_args!("{tag} still at {digest}"), format_args!("it is at {now}"), index)),
+        None => Err(why.fail(format_args!("{tag} still at {digest}"), "the tag is gone", index)),
+    }
+}
+
+async fn latest(cx: &Cx, ci: &Client, scratch: &str, first: &Image, second: &Image) -> Proof {
+    let ours = [first.digest(), second.digest()];
+    let mut digest = transfer::tag_digest(ci, scratch, "latest", &LATEST).await?;
+    if digest.is_none() {
+        // It stays: a tag named `latest` is the same for every run, and the next one proves on it.
+        transfer::put_manifest(ci, scratch, "latest", first).await?.expect_control(&[201], "ci", &LATEST)?;
+        digest = Some(first.digest());
+        cx.note(format!("{scratch}:latest was made once and stays, for the next runs to prove on"));
+    }
+    let digest = digest.unwrap_or_default();
+    if ours.contains(&digest) {
+        let (now, other) = if digest == ours[0] { (first, second) } else { (second, first) };
+        return refuses_to_move(ci, scratch, "latest", now, other, &LATEST).await;
+    }
+    let answer = oracle::update_tag(ci, scratch, "latest").await?;
+    stays(ci, scratch, "latest", &digest, answer.index, &LATEST).await?;
+    answer.expect_denied(&LATEST)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
+
+    const ID: &str = "publish::existing_tag_cannot_be_moved";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        proven(ID).await;
+    }
+
+    #[tokio::test]
+    async fn fails_by_each_way_to_move_a_tag() {
+        for (weakness, words) in [
+            (Weakness::CiCanUpdate, "update"),
+            (Weakness::LatestCanBeMoved, "v2.1.15"),
+            (Weakness::TagQueryMovesTags, "v2.1.19"),
+            (Weakness::OverwriteAnswers403ButMoves, "update"),
+        ] {
+            let finding = fails(ID, weakness).await;
+            assert!(format!("{} {}", finding.cause, finding.remedy).contains(words), "{weakness:?}: {finding:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn undecided_when_ci_cannot_push_at_all_or_the_registry_is_down() {
+        errs(ID, Weakness::CiCannotCreate).await;
+        error_when_down(ID).await;
+    }
+}

@@ -1,0 +1,246 @@
+//! Real client programs, contained: their own folder and environment, secrets by file, an end at the deadline, children and all.
+//!
+//! Never puts a secret on a command line or into an environment, and never trusts an exit status alone: the caller confirms
+//! over HTTP what a client says it did.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use base64::Engine;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+
+use crate::context::Cx;
+use crate::transcript::{Exchange, millis};
+use crate::wire::Client;
+
+/// As much of a program's output as evidence needs.
+const OUTPUT: u64 = 64 << 10;
+
+/// Process groups that are alive now, so that a watchdog can end them before the process ends.
+static ALIVE: Mutex<Vec<i32>> = Mutex::new(Vec::new());
+
+/// A private folder in which a client program finds its login and nothing else.
+#[derive(Debug)]
+pub(crate) struct Workshop {
+    folder: TempDir,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) success: bool,
+    /// Exit status in words.
+    pub(crate) status: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// Its place in the transcript.
+    pub(crate) index: usize,
+}
+
+impl Workshop {
+    pub(crate) fn new() -> anyhow::Result<Workshop> {
+        let folder = tempfile::Builder::new().prefix("regproof-").tempdir().context("cannot make a private folder")?;
+        Ok(Workshop { folder })
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes the client's login where Docker's tools look for it, readable by this user alone.
+    pub(crate) fn log_in(&self, client: &Client) -> anyhow::Result<PathBuf> {
+        let credential = client.credential().context("this client has no credential")?;
+        let pair = format!("{}:{}", credential.username, credential.secret.expose());
+        let auth = base64::engine::general_purpose::STANDARD.encode(pair);
+        let url = client.origin().url();
+        let host = url.host_str().unwrap_or_default();
+        let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let path = self.path("config.json");
+        private_file(&path, json!({ "auths": { host: { "auth": auth } } }).to_string().as_bytes())?;
+        Ok(path)
+    }
+
+    /// A folder with the scenario's certificates, as skopeo and podman read them (containers-certs.d(5)), if there are any.
+    pub(crate) fn certificates(&self, cx: &Cx) -> anyhow::Result<Option<String>> {
+        let loaded = &cx.target().loaded;
+        let Some(file) = &loaded.scenario.registry.ca_file else { return Ok(None) };
+        let folder = self.path("certificates");
+        std::fs::create_dir_all(&folder)?;
+        std::fs::copy(loaded.folder().join(file), folder.join("ca.crt"))
+            .with_context(|| format!("cannot copy {}", file.display()))?;
+        Ok(Some(folder.display().to_string()))
+    }
+
+    /// Runs a program until it ends, or until the check's deadline.
+    pub(crate) async fn run(&self, cx: &Cx, program: &str, arguments: &[&str]) -> anyhow::Result<Ended> {
+        let limit = cx.time_left();
+        let path = cx.program(program)?;
+        let began = (std::time::Instant::now(), cx.recorder().now_ms());
+        let result = self.contained(&path, arguments, limit).await;
+        let shown = |text: &str| cx.recorder().redactor().text(text);
+        let mut exchange = Exchange {
+            who: program.to_owned(),
+            method: "RUN".to_owned(),
+            url: format!("{program} {}", arguments.join(" ")),
+            at_ms: began.1,
+            total_ms: millis(began.0.elapsed()),
+            ..Exchange::default()
+        };
+        match &result {
+            Ok((status, stdout, stderr)) => {
+                exchange.response_body = format!("{status}\n{stdout}{stderr}");
+            }
+            Err(error) => exchange.error = Some(format!("{error:#}")),
+        }
+        let index = cx.recorder().add(exchange);
+        let (status, stdout, stderr) = result?;
+        let success = status.success();
+        Ok(Ended { success, status: status.to_string(), stdout: shown(&stdout), stderr: shown(&stderr), index })
+    }
+
+    async fn contained(
+        &self,
+        program: &Path,
+        arguments: &[&str],
+        limit: Duration,
+    ) -> anyhow::Result<(std::process::ExitStatus, String, String)> {
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let home = self.folder.path();
+        let mut child = Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", home)
+            .env("XDG_RUNTIME_DIR", home)
+            .env("XDG_CONFIG_HOME", home)
+            .env("DOCKER_CONFIG", home)
+            .env("TMPDIR", home)
+            .env("LANG", "C.UTF-8")
+            .current_dir(home)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let _group = Group::of(&child);
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let ended = async {
+            let (out, err, status) = tokio::join!(bounded(stdout), bounded(stderr), child.wait());
+            anyhow::Ok((status?, out, err))
+        };
+        tokio::time::timeout(limit, ended)
+            .await
+            .unwrap_or_else(|_| anyhow::bail!("{name} did not end within {limit:?} and was ended with its children"))
+    }
+}
+
+/// A process group that does not outlive this value.
+struct Group(Option<i32>);
+
+impl Group {
+    fn of(child: &Child) -> Group {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        ALIVE.lock().unwrap_or_else(PoisonError::into_inner).extend(id);
+        Group(id)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(id) = self.0 {
+            end_group(id);
+            ALIVE.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != id);
+        }
+    }
+}
+
+/// Ends every client program that is still running, from any thread.
+pub fn kill_all() {
+    for id in ALIVE.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        end_group(id);
+    }
+}
+
+#[expect(unsafe_code, reason = "the standard library cannot signal a process group")]
+fn end_group(id: i32) {
+    // SAFETY: kill(2) takes plain numbers and touches no memory of this process.
+    unsafe {
+        libc::kill(-id, libc::SIGKILL);
+    }
+}
+
+/// The start of a stream as text; the rest is read and dropped, so that the program is never blocked by a full pipe.
+async fn bounded(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> String {
+    let Some(mut stream) = stream else { return String::new() };
+    let mut bytes = Vec::new();
+    let kept = (&mut stream).take(OUTPUT).read_to_end(&mut bytes).await;
+    if kept.is_ok() {
+        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Writes a file that nobody else may read.
+fn private_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(bytes)).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    async fn shell(script: &str, limit: Duration) -> anyhow::Result<(std::process::ExitStatus, String, String)> {
+        let workshop = Workshop::new().unwrap();
+        workshop.contained(Path::new("/bin/sh"), &["-c", script], limit).await
+    }
+
+    #[tokio::test]
+    async fn a_program_sees_none_of_our_environment() {
+        let (status, out, _) = shell("env; exit 3", Duration::from_secs(5)).await.unwrap();
+        assert_eq!(status.code(), Some(3));
+        assert!(!out.contains("CARGO"), "{out}");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_hangs_ends_with_its_children() {
+        let began = Instant::now();
+        let marker = format!("{}", 86_000 + u32::from(std::process::id() as u16));
+        let error = shell(&format!("sleep {marker} & sleep {marker}"), Duration::from_millis(300)).await.unwrap_err();
+        assert!(error.to_string().contains("did not end"), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(5));
+        for _ in 0..50 {
+            if !running(&marker) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("a child survived");
+    }
+
+    fn running(marker: &str) -> bool {
+        std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).starts_with(&format!("sleep\0{marker}"))
+        })
+    }
+
+    #[tokio::test]
+    async fn a_program_that_floods_its_output_is_read_to_its_end() {
+        let (status, out, _) = shell("head -c 5000000 /dev/zero | tr '\\0' x", Duration::from_secs(20)).await.unwrap();
+        assert!(status.success());
+        assert_eq!(out.len() as u64, OUTPUT);
+    }
+}

@@ -3,5 +3,7 @@
 //! The engine lives here: scenario, plan, runner, run, reports. It knows no particular check.
 
 pub mod outcome;
+pub mod output;
 pub mod redact;
+pub mod report;
 pub mod transcript;

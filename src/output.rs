@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of what a report says.
 
+use std::fs::Metadata;
 use std::io::Write;
 use std::path::Path;
 
@@ -73,6 +74,13 @@ pub fn write_atomically(path: &Path, text: &str, redactor: &Redactor) -> Result<
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let former = std::fs::metadata(path).ok();
+    if former.as_ref().is_some_and(|former| !former.is_file() && !former.is_dir()) {
+        // A pipe or a device, as /dev/stdout: it cannot be renamed over, and must not be.
+        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
+    // Behind a symbolic link the file is replaced, not the link.
+    let path = if former.is_some() { path.canonicalize()? } else { path.to_owned() };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".regproof-");
@@ -80,9 +88,12 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
     let mut file = builder.tempfile_in(folder)?;
+    if let Some(former) = former.filter(Metadata::is_file) {
+        file.as_file().set_permissions(former.permissions())?;
+    }
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
+    file.persist(&path).map_err(|error| error.error)?;
     // Without this the new name may be lost with the power, although the bytes are there.
     #[cfg(unix)]
     std::fs::File::open(folder)?.sync_all()?;
@@ -133,5 +144,40 @@ mod tests {
         assert_eq!(names(folder.path()), ["taken"]);
         let error = write_atomically(&folder.path().join("no/such/folder"), "text", &redactor()).unwrap_err();
         assert!(error.to_string().starts_with("write "), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_and_the_rights_of_a_former_report_stay() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("report"), folder.path().join("link"));
+        std::fs::write(&path, "former").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink("report", &link).unwrap();
+        write_atomically(&link, "new", &redactor()).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_gets_the_report_and_stays_a_pipe() {
+        use std::os::unix::fs::FileTypeExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        if !made.is_ok_and(|status| status.success()) {
+            eprintln!("SKIPPED: no mkfifo, so no pipe was written to");
+            return;
+        }
+        let reader = std::thread::spawn({
+            let path = path.clone();
+            move || std::fs::read_to_string(path).unwrap()
+        });
+        write_atomically(&path, "text", &redactor()).unwrap();
+        assert_eq!(reader.join().unwrap(), "text");
+        assert!(std::fs::metadata(&path).unwrap().file_type().is_fifo());
     }
 }

@@ -17,10 +17,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::outcome::{Case, Fingerprint, Outcome, Run, Verdict};
+use crate::outcome::{Case, Finding, Fingerprint, Outcome, Run, Verdict};
 use crate::transcript::Exchange;
 
-pub use self::console::console;
+pub use self::console::{console, progress};
 pub use self::har::har;
 pub use self::html::html;
 pub use self::junit::junit;
@@ -91,6 +91,12 @@ fn registry_name(registry: &Fingerprint) -> String {
     if words.is_empty() { "unknown registry".to_owned() } else { words.join(" ") }
 }
 
+/// The exit status; the run does not know whether `--no-skips` was given, so both are told where they differ.
+fn exit_status(run: &Run) -> String {
+    let (usual, strict) = (run.exit_status(false).code(), run.exit_status(true).code());
+    if usual == strict { usual.to_string() } else { format!("{usual} ({strict} with --no-skips)") }
+}
+
 /// Why a check did not pass, in one sentence; empty for a check that passed.
 fn reason(outcome: &Outcome) -> String {
     let summary = outcome.finding.as_ref().map_or("", |finding| finding.summary.as_str());
@@ -115,7 +121,7 @@ fn details(outcome: &Outcome) -> Vec<(&'static str, &str)> {
     labelled(finding)
 }
 
-fn labelled(finding: &crate::outcome::Finding) -> Vec<(&'static str, &str)> {
+fn labelled(finding: &Finding) -> Vec<(&'static str, &str)> {
     [
         ("expected", finding.expected.as_str()),
         ("actual", finding.actual.as_str()),
@@ -127,11 +133,15 @@ fn labelled(finding: &crate::outcome::Finding) -> Vec<(&'static str, &str)> {
     .collect()
 }
 
-/// The exchange that shows what broke.
+/// The exchange that shows what broke; for a check that could not decide, the one that had no answer.
 fn evidence(outcome: &Outcome) -> Option<&Exchange> {
     let own = outcome.finding.as_ref().and_then(|finding| finding.exchange);
-    let index = own.or_else(|| differing(outcome).find_map(|case| case.finding.as_ref()?.exchange))?;
-    outcome.transcript.get(index)
+    let named = own.or_else(|| differing(outcome).find_map(|case| case.finding.as_ref()?.exchange));
+    match named {
+        Some(index) => outcome.transcript.get(index),
+        None if outcome.verdict == Verdict::Error => outcome.transcript.iter().find(|shown| shown.error.is_some()),
+        None => None,
+    }
 }
 
 /// Whether a check needs someone to look at it.

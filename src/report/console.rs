@@ -4,7 +4,7 @@
 
 use crate::outcome::{Case, Outcome, Run, Table, Verdict};
 use crate::report::text::{count, seconds, visible};
-use crate::report::{Format, details, differing, evidence, is_broken, reason, registry_name};
+use crate::report::{Format, details, differing, evidence, exit_status, is_broken, reason, registry_name};
 
 /// What stands before every line that holds remote text.
 const BAR: &str = "      │ ";
@@ -25,6 +25,14 @@ pub fn console(run: &Run, format: Format, colour: bool) -> String {
         Format::Services => services(run),
         Format::Github => format!("{}{}", annotations(run), pretty(run, Paint(colour))),
     }
+}
+
+/// One finished check as a line of live progress, without its line break.
+#[must_use]
+pub fn progress(outcome: &Outcome, done: usize, total: usize, colour: bool) -> String {
+    let digits = total.to_string().len();
+    let line = line(outcome, 0, Paint(colour));
+    format!("[{done:>digits$}/{total}]{}", line.trim_end())
 }
 
 #[derive(Clone, Copy)]
@@ -174,11 +182,8 @@ fn closing(run: &Run, paint: Paint) -> Vec<String> {
     let total = run.summary();
     let errors = count(total.error, "error");
     let counts = format!("{} passed, {} failed, {errors}, {} skipped", total.pass, total.fail, total.skip);
-    let (usual, strict) = (run.exit_status(false).code(), run.exit_status(true).code());
-    // The run does not know whether --no-skips was given, so both answers are told where they differ.
-    let strict = if usual == strict { String::new() } else { format!(" ({strict} with --no-skips)") };
     let counts = paint.bold(&counts);
-    lines.push(format!("{counts} in {}   exit {usual}{strict}", seconds(run.duration)));
+    lines.push(format!("{counts} in {}   exit {}", seconds(run.duration), exit_status(run)));
     let left: Vec<_> = run.outcomes.iter().flat_map(|outcome| &outcome.leftovers).collect();
     if !left.is_empty() {
         lines.push(format!("left behind: {}", left.len()));
@@ -289,6 +294,13 @@ mod tests {
         assert_no_command(&rest.join("\n"));
         assert_eq!(data("50%\r\n::x"), "50%25%0D%0A::x");
         assert_eq!(property("a::b, c"), "a%3A%3Ab%2C c");
+    }
+
+    #[test]
+    fn progress_is_one_line_that_counts() {
+        let run = sample::run();
+        assert_eq!(progress(&run.outcomes[0], 1, 12, false), "[ 1/12]  PASS   access::anonymous_can_pull    0.12s");
+        assert_no_command(&progress(&run.outcomes[3], 12, 12, false));
     }
 
     #[test]

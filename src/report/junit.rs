@@ -13,7 +13,7 @@ use crate::report::{ReportError, evidence, labelled, reason, registry_name};
 /// The longest message; the element's text has the rest.
 const MESSAGE: usize = 300;
 
-/// The runs as JUnit XML, one suite per run. Valid against the schema of Jenkins' junit-4 and junit-10.
+/// The runs as JUnit XML, one suite per run. Valid against Jenkins' junit-10 schema, and against junit-4 but for the reasons of skips.
 ///
 /// # Errors
 /// If the text does not read back as XML with exactly the testcases and verdicts of the runs.
@@ -89,7 +89,7 @@ fn testcase(run: &Run, outcome: &Outcome, row: &Row<'_>) -> TestCase {
         Verdict::Pass => TestResult::Success,
         Verdict::Fail => TestResult::Failure { type_, message, cause },
         Verdict::Error => TestResult::Error { type_, message, cause },
-        // Jenkins' schemas know only text in a skipped element of junit-4, so the reason stands in both places it may.
+        // Some viewers show a skip's message, some its text, so the reason stands in both.
         Verdict::Skip => TestResult::SkippedWithCause { type_, message, cause },
     };
     if row.first {

@@ -15,7 +15,7 @@ const LINE: usize = 400;
 pub fn markdown(run: &Run) -> String {
     let total = run.summary();
     let mut text = format!("## regproof: {}\n\n", headline(run));
-    let facts = [run.scenario.as_str(), &run.target, &registry_name(&run.registry)].map(|fact| code(fact));
+    let facts = [run.scenario.as_str(), &run.target, &registry_name(&run.registry)].map(code);
     text.push_str(&format!("{} · regproof {} · {}\n\n", facts.join(" · "), code(&run.version), seconds(run.duration)));
     if let Some(why) = &run.interrupted {
         text.push_str(&format!("**Stopped early:** {}\n\n", code(why)));

@@ -181,7 +181,9 @@ mod tests {
     #[test]
     fn the_firewall_stops_a_secret_in_any_format() {
         let mut run = sample::run();
-        run.outcomes[3].finding.as_mut().unwrap().actual = format!("sent {}", sample::SECRET);
+        let finding = run.outcomes[3].finding.as_mut().unwrap();
+        finding.actual = format!("sent {}", sample::SECRET);
+        finding.summary = finding.actual.clone();
         let redactor = sample::redactor();
         for (name, text) in sample::every_format(&run) {
             let (clean, leaked) = crate::output::firewall(&text, &redactor);

@@ -20,6 +20,8 @@ pub mod redact;
 pub mod runner;
 pub mod scenario;
 pub mod target;
+pub mod output;
+pub mod report;
 pub mod transcript;
 mod transfer;
 mod wire;

@@ -1,0 +1,211 @@
+//! Reports: pure functions from a run to text, one file per format.
+//!
+//! Nothing here reads a clock, a file or the environment, decides a verdict, or prints. Much of the text comes from the
+//! registry and is hostile until proven otherwise: each format has exactly one way in for such text, in `text`.
+
+mod console;
+mod har;
+mod html;
+mod junit;
+mod markdown;
+mod prometheus;
+#[cfg(test)]
+mod sample;
+mod text;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::outcome::{Case, Finding, Fingerprint, Outcome, Run, Verdict};
+use crate::transcript::Exchange;
+
+pub use self::console::{console, progress};
+pub use self::har::har;
+pub use self::html::html;
+pub use self::junit::junit;
+pub use self::markdown::markdown;
+pub use self::prometheus::prometheus;
+pub use self::text::{visible, xml_text};
+
+/// The version of the JSON format.
+const SCHEMA: u32 = 1;
+
+/// What the console shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Aligned lines for people.
+    #[default]
+    Pretty,
+    /// `name... OK` lines, as a services check prints them.
+    Services,
+    /// Annotations for GitHub and Forgejo runners, then the pretty text.
+    Github,
+}
+
+/// Why a report is not there, or not as it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The JUnit library could not write.
+    #[error("render the JUnit report: {0}")]
+    Junit(String),
+    /// Our own JUnit text does not read back as what was meant. It is not returned.
+    #[error("read our own JUnit report back: {0}")]
+    Malformed(String),
+    /// The file could not be written; a former file of that name is untouched.
+    #[error("write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A secret got past the redactor. It was replaced, and the file was written.
+    #[error("keep a secret out of {}: it was replaced before writing; please report this as a bug of regproof", path.display())]
+    Leaked {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The run as JSON: one run at the top level, several under `runs`.
+#[must_use]
+pub fn json(runs: &[&Run]) -> String {
+    #[derive(Serialize)]
+    struct Runs<'a> {
+        schema: u32,
+        runs: &'a [&'a Run],
+    }
+    let text = match runs {
+        [run] => serde_json::to_string_pretty(run),
+        runs => serde_json::to_string_pretty(&Runs { schema: SCHEMA, runs }),
+    };
+    let mut text = text.expect("a run has only string keys, and writing to memory does not fail");
+    text.push('\n');
+    text
+}
+
+/// The registry as it names itself.
+fn registry_name(registry: &Fingerprint) -> String {
+    let words: Vec<&str> = [&registry.product, &registry.release].into_iter().flatten().map(String::as_str).collect();
+    if words.is_empty() { "unknown registry".to_owned() } else { words.join(" ") }
+}
+
+/// The exit status; the run does not know whether `--no-skips` was given, so both are told where they differ.
+fn exit_status(run: &Run) -> String {
+    let (usual, strict) = (run.exit_status(false).code(), run.exit_status(true).code());
+    if usual == strict { usual.to_string() } else { format!("{usual} ({strict} with --no-skips)") }
+}
+
+/// Why a check did not pass, in one sentence; empty for a check that passed.
+fn reason(outcome: &Outcome) -> String {
+    let summary = outcome.finding.as_ref().map_or("", |finding| finding.summary.as_str());
+    match &outcome.waived {
+        Some(waiver) if summary.is_empty() => format!("waived: {waiver}"),
+        Some(waiver) => format!("waived: {waiver} ({summary})"),
+        None if outcome.verdict == Verdict::Pass => String::new(),
+        None if !summary.is_empty() => summary.to_owned(),
+        None => differing(outcome).next().map_or_else(|| "no reason was recorded".to_owned(), |case| case.name.clone()),
+    }
+}
+
+/// The cases that are not as promised.
+fn differing(outcome: &Outcome) -> impl Iterator<Item = &Case> {
+    outcome.cases.iter().filter(|case| matches!(case.verdict, Verdict::Fail | Verdict::Error))
+}
+
+/// The parts of a finding that say something, each under its label; the first case stands in for an empty finding.
+fn details(outcome: &Outcome) -> Vec<(&'static str, &str)> {
+    let finding = outcome.finding.as_ref().or_else(|| differing(outcome).find_map(|case| case.finding.as_ref()));
+    let Some(finding) = finding else { return Vec::new() };
+    labelled(finding)
+}
+
+fn labelled(finding: &Finding) -> Vec<(&'static str, &str)> {
+    [
+        ("expected", finding.expected.as_str()),
+        ("actual", finding.actual.as_str()),
+        ("cause", finding.cause.as_str()),
+        ("setting", finding.remedy.as_str()),
+    ]
+    .into_iter()
+    .filter(|(_, text)| !text.is_empty())
+    .collect()
+}
+
+/// The exchange that shows what broke; for a check that could not decide, the one that had no answer.
+fn evidence(outcome: &Outcome) -> Option<&Exchange> {
+    let own = outcome.finding.as_ref().and_then(|finding| finding.exchange);
+    let named = own.or_else(|| differing(outcome).find_map(|case| case.finding.as_ref()?.exchange));
+    match named {
+        Some(index) => outcome.transcript.get(index),
+        None if outcome.verdict == Verdict::Error => outcome.transcript.iter().find(|shown| shown.error.is_some()),
+        None => None,
+    }
+}
+
+/// Whether a check needs someone to look at it.
+fn is_broken(outcome: &Outcome) -> bool {
+    matches!(outcome.verdict, Verdict::Fail | Verdict::Error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn one_run_is_the_json_and_several_are_listed() {
+        let run = sample::run();
+        let one: serde_json::Value = serde_json::from_str(&json(&[&run])).unwrap();
+        assert_eq!(one["schema"], 1);
+        assert_eq!(one["outcomes"][1]["verdict"], "fail");
+        assert_eq!(one["outcomes"].as_array().unwrap().len(), run.outcomes.len());
+        let two: serde_json::Value = serde_json::from_str(&json(&[&run, &run])).unwrap();
+        assert_eq!(two["schema"], 1);
+        assert_eq!(two["runs"][1]["scenario"], one["scenario"]);
+        sample::snapshot("json", &json(&[&sample::small()]));
+    }
+
+    #[test]
+    fn no_format_holds_a_secret_or_a_part_of_one() {
+        let run = sample::run();
+        let redactor = sample::redactor();
+        assert!(redactor.leaks(&format!("{run:?}")), "the sample holds a secret, as a careless check would");
+        let clean = crate::output::redacted(&run, &redactor);
+        for (name, text) in sample::every_format(&clean) {
+            assert!(!redactor.leaks(&text) && !text.contains(&sample::SECRET[..6]), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_firewall_stops_a_secret_in_any_format() {
+        let mut run = sample::run();
+        let finding = run.outcomes[3].finding.as_mut().unwrap();
+        finding.actual = format!("sent {}", sample::SECRET);
+        finding.summary = finding.actual.clone();
+        let redactor = sample::redactor();
+        for (name, text) in sample::every_format(&run) {
+            let (clean, leaked) = crate::output::firewall(&text, &redactor);
+            assert!(!clean.contains(&sample::SECRET[..6]), "{name}");
+            assert!(leaked || matches!(name, "services" | "prometheus" | "har"), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_firewall_leaves_every_format_whole() {
+        let run = sample::run();
+        for (name, text) in sample::every_format(&run) {
+            let (clean, _) = crate::output::firewall(&text, &sample::redactor());
+            match name {
+                "junit" => {
+                    roxmltree::Document::parse(&clean).unwrap();
+                }
+                "json" | "har" => {
+                    serde_json::from_str::<serde_json::Value>(&clean).unwrap();
+                }
+                _ => {}
+            }
+        }
+    }
+}

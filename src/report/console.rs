@@ -1,0 +1,336 @@
+//! The console: for people, for a services check, and for the annotations of GitHub and Forgejo runners.
+//!
+//! Remote text never starts a line: runners take a line that begins with `::` as a command. Detail lines carry a fixed bar.
+
+use crate::outcome::{Case, Outcome, Run, Table, Verdict};
+use crate::report::text::{count, seconds, visible};
+use crate::report::{Format, details, differing, evidence, exit_status, is_broken, reason, registry_name};
+
+/// What stands before every line that holds remote text.
+const BAR: &str = "      │ ";
+/// The longest detail; a longer one is in the other reports.
+const DETAIL: usize = 400;
+/// As many cases as fit on a screen; a table shows the others at a glance.
+const CASES: usize = 20;
+/// The longest text beside a check.
+const BESIDE: usize = 160;
+/// Enough for a request that regproof makes, so that the line can be pasted.
+const COMMAND: usize = 4000;
+
+/// The run as console text. Colour only on request, which is a matter of the terminal.
+#[must_use]
+pub fn console(run: &Run, format: Format, colour: bool) -> String {
+    match format {
+        Format::Pretty => pretty(run, Paint(colour)),
+        Format::Services => services(run),
+        Format::Github => format!("{}{}", annotations(run), pretty(run, Paint(colour))),
+    }
+}
+
+/// One finished check as a line of live progress, without its line break.
+#[must_use]
+pub fn progress(outcome: &Outcome, done: usize, total: usize, colour: bool) -> String {
+    let digits = total.to_string().len();
+    let line = line(outcome, 0, Paint(colour));
+    format!("[{done:>digits$}/{total}]{}", line.trim_end())
+}
+
+#[derive(Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn code(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn verdict(self, verdict: Verdict, width: usize) -> String {
+        let word = format!("{:<width$}", verdict.word().to_uppercase());
+        match verdict {
+            Verdict::Pass => self.code("32", &word),
+            Verdict::Skip => self.code("33", &word),
+            Verdict::Error => self.code("1;35", &word),
+            Verdict::Fail => self.code("1;31", &word),
+        }
+    }
+
+    fn dim(self, text: &str) -> String {
+        self.code("2", text)
+    }
+
+    fn bold(self, text: &str) -> String {
+        self.code("1", text)
+    }
+}
+
+fn pretty(run: &Run, paint: Paint) -> String {
+    let mut lines = vec![header(run, paint), String::new()];
+    let width = run.outcomes.iter().map(|outcome| visible(&outcome.id, BESIDE).len()).max().unwrap_or(0);
+    lines.extend(run.outcomes.iter().map(|outcome| line(outcome, width, paint)));
+    for outcome in run.outcomes.iter().filter(|outcome| is_broken(outcome)) {
+        lines.push(String::new());
+        lines.extend(explained(outcome, paint));
+    }
+    let noted: Vec<String> = run.outcomes.iter().flat_map(notes).collect();
+    if !noted.is_empty() {
+        lines.push(String::new());
+        lines.push(paint.bold("notes"));
+        lines.extend(noted);
+    }
+    lines.push(String::new());
+    lines.extend(closing(run, paint));
+    let mut text = lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n");
+    text.push('\n');
+    text
+}
+
+fn header(run: &Run, paint: Paint) -> String {
+    let name = format!("regproof {}", visible(&run.version, 40));
+    let facts = [run.scenario.as_str(), &run.target, &registry_name(&run.registry)].map(|text| visible(text, BESIDE));
+    format!("{}  {}", paint.bold(&name), facts.join("  "))
+}
+
+fn line(outcome: &Outcome, width: usize, paint: Paint) -> String {
+    let id = visible(&outcome.id, BESIDE);
+    let time = if outcome.verdict == Verdict::Skip && outcome.waived.is_none() {
+        String::new()
+    } else {
+        seconds(outcome.duration)
+    };
+    let verdict = paint.verdict(outcome.verdict, 5);
+    let time = paint.dim(&format!("{time:>7}"));
+    format!("  {verdict}  {id:<width$}  {time}  {}", visible(&reason(outcome), BESIDE))
+}
+
+fn explained(outcome: &Outcome, paint: Paint) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} {} — {}",
+        paint.verdict(outcome.verdict, 0),
+        paint.bold(&visible(&outcome.id, BESIDE)),
+        visible(&outcome.title, BESIDE)
+    )];
+    let mut detail = |label: &str, text: &str, most: usize| {
+        lines.push(format!("{BAR}{} {}", paint.dim(&format!("{label:<9}")), visible(text, most)));
+    };
+    detail("found", &reason(outcome), DETAIL);
+    for (label, text) in details(outcome) {
+        detail(label, text, DETAIL);
+    }
+    for case in differing(outcome).take(CASES) {
+        detail("case", &case_line(case), DETAIL);
+    }
+    let more = differing(outcome).count().saturating_sub(CASES);
+    if more > 0 {
+        detail("case", &format!("and {more} more, in the other reports"), DETAIL);
+    }
+    if let Some(exchange) = evidence(outcome) {
+        detail("repeat", &exchange.curl(), COMMAND);
+    }
+    for table in outcome.tables.iter().filter(|table| differs(table)) {
+        lines.push(BAR.to_owned());
+        lines.extend(aligned(table).into_iter().map(|row| format!("{BAR}{row}")));
+    }
+    lines
+}
+
+fn case_line(case: &Case) -> String {
+    let why = case.finding.as_ref().map_or(String::new(), |finding| match (&finding.expected, &finding.actual) {
+        (expected, actual) if expected.is_empty() && actual.is_empty() => finding.summary.clone(),
+        (expected, actual) => format!("expected {expected}, got {actual}"),
+    });
+    format!("{} {}: {why}", case.verdict.word().to_uppercase(), case.name)
+}
+
+fn differs(table: &Table) -> bool {
+    let broken = |verdict| matches!(verdict, Some(Verdict::Fail | Verdict::Error));
+    table.rows.iter().flatten().any(|cell| broken(cell.verdict))
+}
+
+/// A table as aligned lines, its title first; a cell that is not as promised says so in words.
+pub(crate) fn aligned(table: &Table) -> Vec<String> {
+    let mut rows: Vec<Vec<String>> = vec![table.columns.iter().map(|name| visible(name, 40)).collect()];
+    for row in &table.rows {
+        let shown = row.iter().map(|cell| {
+            let text = visible(&cell.text, 40);
+            match cell.verdict {
+                Some(verdict @ (Verdict::Fail | Verdict::Error)) => format!("{text} {}", verdict.word().to_uppercase()),
+                _ => text,
+            }
+        });
+        rows.push(shown.collect());
+    }
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> =
+        (0..columns).map(|at| rows.iter().filter_map(|row| row.get(at)).map(String::len).max().unwrap_or(0)).collect();
+    let mut lines = vec![visible(&table.title, BESIDE)];
+    for row in rows {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        lines.push(cells.join("  ").trim_end().to_owned());
+    }
+    lines
+}
+
+fn notes(outcome: &Outcome) -> Vec<String> {
+    let id = visible(&outcome.id, BESIDE);
+    outcome.notes.iter().map(|note| format!("{BAR}{id}: {}", visible(note, DETAIL))).collect()
+}
+
+fn closing(run: &Run, paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(why) = &run.interrupted {
+        lines.push(format!("stopped early: {}", visible(why, DETAIL)));
+    }
+    let total = run.summary();
+    let errors = count(total.error, "error");
+    let counts = format!("{} passed, {} failed, {errors}, {} skipped", total.pass, total.fail, total.skip);
+    let counts = paint.bold(&counts);
+    lines.push(format!("{counts} in {}   exit {}", seconds(run.duration), exit_status(run)));
+    let left: Vec<_> = run.outcomes.iter().flat_map(|outcome| &outcome.leftovers).collect();
+    if !left.is_empty() {
+        lines.push(format!("left behind: {}", left.len()));
+    }
+    for leftover in left {
+        let what = format!("{} {} by {}: {}", leftover.repository, leftover.reference, leftover.check, leftover.reason);
+        lines.push(format!("{BAR}{}", visible(&what, DETAIL)));
+    }
+    lines
+}
+
+fn services(run: &Run) -> String {
+    let mut text = String::new();
+    for outcome in &run.outcomes {
+        let answer = match outcome.verdict {
+            Verdict::Pass => "OK".to_owned(),
+            Verdict::Fail => "FAILED".to_owned(),
+            Verdict::Error => "NOT PROVEN".to_owned(),
+            Verdict::Skip => format!("SKIPPED ({})", visible(&reason(outcome), BESIDE)),
+        };
+        text.push_str(&format!("regproof {}... {answer}\n", visible(&outcome.id, BESIDE)));
+    }
+    if let Some(why) = &run.interrupted {
+        text.push_str(&format!("regproof stopped early: {}\n", visible(why, DETAIL)));
+    }
+    text
+}
+
+fn annotations(run: &Run) -> String {
+    let mut text = String::new();
+    for outcome in &run.outcomes {
+        let (command, rows) = match outcome.verdict {
+            Verdict::Pass => continue,
+            Verdict::Skip => ("notice", Vec::new()),
+            Verdict::Fail | Verdict::Error => ("error", details(outcome)),
+        };
+        let title = property(&format!("{} {}", outcome.verdict.word().to_uppercase(), outcome.id));
+        let mut message = format!("{}: {}", visible(&outcome.title, BESIDE), visible(&reason(outcome), DETAIL));
+        for (label, detail) in rows {
+            message.push_str(&format!("\n{label}: {}", visible(detail, DETAIL)));
+        }
+        if is_broken(outcome) {
+            let cases = differing(outcome).take(CASES).map(|case| format!("\n{}", visible(&case_line(case), DETAIL)));
+            message.extend(cases);
+        }
+        text.push_str(&format!("::{command} title={title}::{}\n", data(&message)));
+    }
+    text
+}
+
+/// The text of a workflow command, as the runner's toolkit escapes it.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A property of a workflow command, as the runner's toolkit escapes it.
+fn property(text: &str) -> String {
+    data(&visible(text, BESIDE)).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+    use proptest::prelude::*;
+    use regex::Regex;
+
+    /// What runners look for, in each line: act and Forgejo, GitHub (which trims the line), Azure, TeamCity, GitLab.
+    fn commands() -> Vec<Regex> {
+        [r"^\s*::([^ ]+)( (.+))?::", r"##\[", r"##vso\[", r"##teamcity\[", r"^\s*section_(start|end):", "\r", "\x1b"]
+            .iter()
+            .map(|pattern| Regex::new(pattern).unwrap())
+            .collect()
+    }
+
+    fn assert_no_command(text: &str) {
+        for line in text.split('\n') {
+            for command in commands() {
+                assert!(!command.is_match(line), "{command} in {line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_format_looks_as_it_did() {
+        let run = sample::run();
+        sample::snapshot("pretty", &console(&run, Format::Pretty, false));
+        sample::snapshot("services", &console(&run, Format::Services, false));
+        sample::snapshot("github", &annotations(&run));
+    }
+
+    #[test]
+    fn hostile_text_is_no_workflow_command() {
+        let run = sample::run();
+        for format in [Format::Pretty, Format::Services] {
+            assert_no_command(&console(&run, format, false));
+        }
+    }
+
+    #[test]
+    fn annotations_are_the_only_commands_of_the_github_format() {
+        let run = sample::run();
+        let text = console(&run, Format::Github, false);
+        let expected = run.outcomes.iter().filter(|outcome| outcome.verdict != Verdict::Pass).count();
+        let (own, rest): (Vec<&str>, Vec<&str>) =
+            text.lines().partition(|l| l.starts_with("::error title=") || l.starts_with("::notice title="));
+        assert_eq!(own.len(), expected);
+        assert_no_command(&rest.join("\n"));
+        assert_eq!(data("50%\r\n::x"), "50%25%0D%0A::x");
+        assert_eq!(property("a::b, c"), "a%3A%3Ab%2C c");
+    }
+
+    #[test]
+    fn progress_is_one_line_that_counts() {
+        let run = sample::run();
+        assert_eq!(progress(&run.outcomes[0], 1, 12, false), "[ 1/12]  PASS   access::anonymous_can_pull    0.12s");
+        assert_no_command(&progress(&run.outcomes[3], 12, 12, false));
+    }
+
+    #[test]
+    fn colour_is_used_only_when_asked_for() {
+        let run = sample::run();
+        assert!(!console(&run, Format::Pretty, false).contains('\x1b'));
+        assert!(console(&run, Format::Pretty, true).contains("\x1b[1;31mFAIL"));
+    }
+
+    #[test]
+    fn a_run_that_only_skips_can_break_says_what_no_skips_would_do() {
+        let text = console(&sample::small(), Format::Pretty, false);
+        assert!(
+            text.contains("1 passed, 0 failed, 0 errors, 1 skipped in 0.17s   exit 0 (2 with --no-skips)"),
+            "{text}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_remote_text_becomes_a_command_or_a_line(text in "(::|##\\[|##vso\\[|\n|\r|\u{1b}|.){0,40}") {
+            let mut run = sample::small();
+            let lines = console(&run, Format::Pretty, false).lines().count();
+            run.outcomes[1].finding.as_mut().unwrap().summary = text.clone();
+            run.registry.product = Some(text.clone());
+            run.target = text;
+            let pretty = console(&run, Format::Pretty, false);
+            assert_no_command(&pretty);
+            prop_assert_eq!(pretty.lines().count(), lines);
+            prop_assert!(pretty.chars().all(|c| c == '\n' || (' '..='~').contains(&c)));
+        }
+    }
+}

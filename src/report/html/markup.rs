@@ -1,0 +1,50 @@
+//! A page under construction: markup is written by us, text is always escaped.
+//!
+//! `raw` takes only text that is part of the program, so that remote text has one way in.
+
+use crate::outcome::Verdict;
+use crate::report::text::printable;
+
+#[derive(Default)]
+pub(super) struct Page(String);
+
+impl Page {
+    /// Markup of ours.
+    pub(super) fn raw(&mut self, markup: &'static str) -> &mut Page {
+        self.0.push_str(markup);
+        self
+    }
+
+    /// Any text, in an element or between double quotes.
+    pub(super) fn text(&mut self, text: &str) -> &mut Page {
+        for c in printable(text).chars() {
+            match c {
+                '&' => self.0.push_str("&amp;"),
+                '<' => self.0.push_str("&lt;"),
+                '>' => self.0.push_str("&gt;"),
+                '"' => self.0.push_str("&quot;"),
+                _ => self.0.push(c),
+            }
+        }
+        self
+    }
+
+    /// A name in a URL's or an element's `id`, which must be unique in the page.
+    pub(super) fn anchor(&mut self, run: usize, check: usize) -> &mut Page {
+        self.text(&format!("run-{run}-check-{check}"))
+    }
+
+    /// A verdict in words, with a sign and a colour.
+    pub(super) fn verdict(&mut self, verdict: Verdict) -> &mut Page {
+        self.raw(match verdict {
+            Verdict::Pass => "<span class=\"verdict pass\"><span aria-hidden=\"true\">✓</span> pass</span>",
+            Verdict::Fail => "<span class=\"verdict fail\"><span aria-hidden=\"true\">✗</span> fail</span>",
+            Verdict::Error => "<span class=\"verdict error\"><span aria-hidden=\"true\">!</span> error</span>",
+            Verdict::Skip => "<span class=\"verdict skip\"><span aria-hidden=\"true\">–</span> skip</span>",
+        })
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.0
+    }
+}

@@ -1,0 +1,177 @@
+//! The JUnit file: one testcase per check, or per case of a check.
+//!
+//! junit-report writes whatever text it is given, so nothing goes into it except through `xml_text`, and the file is read back
+//! strictly before it is returned: a report is whole or an error.
+
+use junit_report::{Duration as Span, ReportBuilder, TestCase, TestResult, TestSuiteBuilder};
+
+use crate::outcome::{Finding, Outcome, Run, Verdict};
+use crate::report::console::aligned;
+use crate::report::text::{exchange, visible, xml_text};
+use crate::report::{ReportError, evidence, labelled, reason, registry_name};
+
+/// The longest message; the element's text has the rest.
+const MESSAGE: usize = 300;
+
+/// The runs as JUnit XML, one suite per run. Valid against Jenkins' junit-10 schema, and against junit-4 but for the reasons of skips.
+///
+/// # Errors
+/// If the text does not read back as XML with exactly the testcases and verdicts of the runs.
+pub fn junit(runs: &[&Run]) -> Result<String, ReportError> {
+    let mut report = ReportBuilder::new();
+    let mut expected = [0; 4];
+    for run in runs {
+        let mut suite = TestSuiteBuilder::new(&attribute(&run.scenario));
+        suite.set_timestamp(run.started).set_system_out(&facts(run));
+        suite.testsuite.package = attribute(&format!("regproof {} {}", run.version, registry_name(&run.registry)));
+        suite.testsuite.hostname = attribute(&run.target);
+        for outcome in &run.outcomes {
+            for row in rows(outcome) {
+                expected[row.verdict as usize] += 1;
+                suite.add_testcase(testcase(run, outcome, &row));
+            }
+        }
+        report.add_testsuite(suite.build());
+    }
+    let mut bytes = Vec::new();
+    report.build().write_xml(&mut bytes).map_err(|error| ReportError::Junit(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|error| ReportError::Junit(error.to_string()))?;
+    // Attributes are in double quotes, so the apostrophe needs no entity; as itself the output firewall knows it in a secret.
+    let text = text.replace("&apos;", "'");
+    verify(&text, expected)?;
+    Ok(text)
+}
+
+/// One testcase to be.
+struct Row<'a> {
+    name: String,
+    verdict: Verdict,
+    finding: Option<&'a Finding>,
+    reason: String,
+    first: bool,
+}
+
+/// The testcases of a check: its cases, and the check itself where no case carries its verdict.
+fn rows(outcome: &Outcome) -> Vec<Row<'_>> {
+    let mut rows: Vec<Row<'_>> = outcome
+        .cases
+        .iter()
+        .map(|case| {
+            let broken = matches!(case.verdict, Verdict::Fail | Verdict::Error);
+            // A waiver speaks for the whole check: its cases must not turn a gate red either.
+            let (verdict, why) = match &outcome.waived {
+                Some(_) if broken => (Verdict::Skip, reason(outcome)),
+                _ => (case.verdict, case.finding.as_ref().map_or_else(String::new, |finding| finding.summary.clone())),
+            };
+            let name = format!("{}: {}", outcome.id, case.name);
+            Row { name, verdict, finding: case.finding.as_ref(), reason: why, first: false }
+        })
+        .collect();
+    if !rows.iter().any(|row| row.verdict == outcome.verdict) {
+        let finding = outcome.finding.as_ref();
+        let name = outcome.id.clone();
+        rows.insert(0, Row { name, verdict: outcome.verdict, finding, reason: reason(outcome), first: false });
+    }
+    rows[0].first = true;
+    rows
+}
+
+fn testcase(run: &Run, outcome: &Outcome, row: &Row<'_>) -> TestCase {
+    let area = outcome.id.split("::").next().unwrap_or_default();
+    // The check's time counts once, so that the suite's sum stays the sum of its checks.
+    let seconds = if row.first { outcome.duration.as_secs_f64() } else { 0.0 };
+    let mut case = TestCase::success(&attribute(&row.name), Span::seconds_f64(seconds));
+    case.set_classname(&attribute(&format!("{}.{area}", run.scenario)));
+    let message = if row.reason.is_empty() { row.verdict.word() } else { row.reason.as_str() };
+    let (type_, message) = (row.verdict.word().to_owned(), attribute(message));
+    let cause = Some(xml_text(&explained(outcome, row)));
+    case.result = match row.verdict {
+        Verdict::Pass => TestResult::Success,
+        Verdict::Fail => TestResult::Failure { type_, message, cause },
+        Verdict::Error => TestResult::Error { type_, message, cause },
+        // Some viewers show a skip's message, some its text, so the reason stands in both.
+        Verdict::Skip => TestResult::SkippedWithCause { type_, message, cause },
+    };
+    if row.first {
+        case.set_system_out(&xml_text(&story(run, outcome)));
+    }
+    case
+}
+
+fn explained(outcome: &Outcome, row: &Row<'_>) -> String {
+    let mut text = format!("{}\n{}\n", outcome.title, row.reason);
+    if let Some(finding) = row.finding {
+        for (label, detail) in labelled(finding) {
+            text.push_str(&format!("{label:<9} {detail}\n"));
+        }
+    }
+    let index = row.finding.and_then(|finding| finding.exchange);
+    if let Some(exchange) = index.and_then(|index| outcome.transcript.get(index)) {
+        text.push_str(&format!("repeat    {}\n", exchange.curl()));
+    }
+    text
+}
+
+/// What belongs to the check as a whole: where it ran, notes, leftovers, tables, and the exchange that shows the fault.
+fn story(run: &Run, outcome: &Outcome) -> String {
+    let mut text = format!("{}\n{}\n", outcome.title, facts(run));
+    for note in &outcome.notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    for left in &outcome.leftovers {
+        text.push_str(&format!("left behind: {} {}: {}\n", left.repository, left.reference, left.reason));
+    }
+    for table in &outcome.tables {
+        text.push_str(&format!("\n{}\n", aligned(table).join("\n")));
+    }
+    if let Some(shown) = evidence(outcome) {
+        text.push_str(&format!("\n{}", exchange(shown)));
+    }
+    text
+}
+
+fn facts(run: &Run) -> String {
+    xml_text(&format!(
+        "regproof {}, scenario {}, target {}, registry {}",
+        run.version,
+        run.scenario,
+        run.target,
+        registry_name(&run.registry)
+    ))
+}
+
+/// One line of printable ASCII: readers normalise line breaks in attributes away, and names are shown in logs.
+fn attribute(text: &str) -> String {
+    xml_text(&visible(text, MESSAGE))
+}
+
+/// Reads the file back: well-formed, and exactly the testcases and verdicts that were meant.
+fn verify(text: &str, expected: [usize; 4]) -> Result<(), ReportError> {
+    if let Some(c) = text.chars().find(|c| !is_xml_char(*c)) {
+        return Err(ReportError::Malformed(format!("it holds {}, which XML 1.0 does not allow", c.escape_unicode())));
+    }
+    let document = roxmltree::Document::parse(text).map_err(|error| ReportError::Malformed(error.to_string()))?;
+    let count = |name: &str| document.descendants().filter(|node| node.has_tag_name(name)).count();
+    let of = |verdict: Verdict| expected[verdict as usize];
+    for (name, meant) in [
+        ("testcase", expected.iter().sum()),
+        ("failure", of(Verdict::Fail)),
+        ("error", of(Verdict::Error)),
+        ("skipped", of(Verdict::Skip)),
+    ] {
+        let found = count(name);
+        if found != meant {
+            return Err(ReportError::Malformed(format!("{found} of {name} instead of {meant}")));
+        }
+    }
+    Ok(())
+}
+
+/// XML 1.0, section 2.2.
+fn is_xml_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+#[cfg(test)]
+#[path = "junit_tests.rs"]
+mod tests;

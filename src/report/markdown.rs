@@ -1,0 +1,114 @@
+//! The job summary of GitHub and Forgejo.
+//!
+//! Remote text stands only in code: there it needs no escapes, so neither a link nor a secret can hide in one.
+
+use crate::outcome::{Run, Verdict};
+use crate::report::console::aligned;
+use crate::report::text::{count, exchange, printable, seconds, visible};
+use crate::report::{details, differing, evidence, is_broken, reason, registry_name};
+
+/// The longest line of code; a summary is read, and the other reports are kept.
+const LINE: usize = 400;
+
+/// The run as Markdown.
+#[must_use]
+pub fn markdown(run: &Run) -> String {
+    let total = run.summary();
+    let mut text = format!("## regproof: {}\n\n", headline(run));
+    let facts = [run.scenario.as_str(), &run.target, &registry_name(&run.registry)].map(code);
+    text.push_str(&format!("{} · regproof {} · {}\n\n", facts.join(" · "), code(&run.version), seconds(run.duration)));
+    if let Some(why) = &run.interrupted {
+        text.push_str(&format!("**Stopped early:** {}\n\n", code(why)));
+    }
+    text.push_str("| passed | failed | errors | skipped |\n| ---: | ---: | ---: | ---: |\n");
+    text.push_str(&format!("| {} | {} | {} | {} |\n", total.pass, total.fail, total.error, total.skip));
+    for outcome in run.outcomes.iter().filter(|outcome| is_broken(outcome)) {
+        text.push_str(&format!("\n### {} {}\n\n", mark(outcome.verdict), code(&outcome.id)));
+        let mut lines = vec![visible(&outcome.title, LINE), String::new(), row("found", &reason(outcome))];
+        lines.extend(details(outcome).into_iter().map(|(label, detail)| row(label, detail)));
+        lines.extend(differing(outcome).map(|case| row("case", &format!("{}: {}", case.verdict.word(), case.name))));
+        for table in &outcome.tables {
+            lines.push(String::new());
+            lines.extend(aligned(table));
+        }
+        if let Some(shown) = evidence(outcome) {
+            lines.extend([String::new(), row("repeat", &shown.curl()), String::new()]);
+            lines.extend(printable(&exchange(shown)).lines().map(|line| visible(line, LINE)));
+        }
+        text.push_str(&fenced(&lines.join("\n")));
+    }
+    text.push_str(&format!("\n<details><summary>{}</summary>\n\n", count(run.outcomes.len(), "check")));
+    for outcome in &run.outcomes {
+        let why = reason(outcome);
+        let why = if why.is_empty() { String::new() } else { format!(": {}", code(&why)) };
+        text.push_str(&format!("- {} {}{why}\n", mark(outcome.verdict), code(&outcome.id)));
+    }
+    text.push_str("\n</details>\n");
+    let left: Vec<_> = run.outcomes.iter().flat_map(|outcome| &outcome.leftovers).collect();
+    if !left.is_empty() {
+        text.push_str("\n### Left behind\n\n");
+    }
+    for leftover in left {
+        let what = code(&format!("{} {}", leftover.repository, leftover.reference));
+        text.push_str(&format!("- {what} by {}: {}\n", code(&leftover.check), code(&leftover.reason)));
+    }
+    text
+}
+
+fn headline(run: &Run) -> String {
+    let total = run.summary();
+    match run.exit_status(false).code() {
+        0 => format!("{} proven", count(total.pass, "promise")),
+        1 => format!("{} broken", count(total.fail, "promise")),
+        2 => "not proven".to_owned(),
+        _ => "nothing to run".to_owned(),
+    }
+}
+
+fn mark(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "✅ pass",
+        Verdict::Fail => "❌ fail",
+        Verdict::Error => "⚠️ error",
+        Verdict::Skip => "➖ skip",
+    }
+}
+
+fn row(label: &str, detail: &str) -> String {
+    format!("{label:<9} {}", visible(detail, LINE))
+}
+
+/// An inline code span, with more backticks around it than in it (CommonMark, section 6.1).
+fn code(text: &str) -> String {
+    let text = visible(text, LINE);
+    let ticks = "`".repeat(longest_run(&text) + 1);
+    if text.is_empty() { "`-`".to_owned() } else { format!("{ticks} {text} {ticks}") }
+}
+
+/// A code block with a longer fence than any in it (CommonMark, section 4.5).
+fn fenced(text: &str) -> String {
+    let fence = "`".repeat(longest_run(text).max(2) + 1);
+    format!("{fence}text\n{text}\n{fence}\n")
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn the_summary_looks_as_it_did() {
+        sample::snapshot("markdown", &markdown(&sample::run()));
+    }
+
+    #[test]
+    fn code_holds_any_backticks() {
+        assert_eq!(code("a``b`"), "``` a``b` ```");
+        assert_eq!(fenced("x````y"), "`````text\nx````y\n`````\n");
+        assert_eq!(code("![x](http://evil)\n# y"), "` ![x](http://evil)\\n# y `");
+    }
+}

@@ -41,7 +41,19 @@ macro_rules! check {
 }
 
 /// Every check, by id.
-pub static CHECKS: &[Check] = &[check!(registry / answers_as_a_registry)];
+pub static CHECKS: &[Check] = &[
+    check!(access / anonymous_can_pull),
+    check!(access / anonymous_cannot_push),
+    check!(access / wrong_credentials_are_refused),
+    check!(cache / pull_through_serves_upstream),
+    check!(metrics / anonymous_can_scrape),
+    check!(oidc / provider_is_discoverable),
+    check!(publish / api_key_can_push),
+    check!(publish / existing_tag_cannot_be_deleted),
+    check!(publish / existing_tag_cannot_be_moved),
+    check!(publish / skopeo_can_push),
+    check!(registry / answers_as_a_registry),
+];
 
 /// The check of that id.
 #[must_use]

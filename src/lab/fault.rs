@@ -1,0 +1,154 @@
+//! Weaknesses that are faults of the whole registry or of what stands in front of it, and doors that one weakness opens.
+//!
+//! Weaknesses of the configuration live in `config`, those of one handler in that handler.
+
+use super::answer::Answer;
+use super::auth::User;
+use super::pages;
+use super::routes::{Route, route};
+use super::state::{Ask, Shared, held};
+use super::storage::is_digest;
+use super::weakness::Weakness;
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// The answer of something that answers in the registry's place.
+pub(crate) fn instead(shared: &Shared, ask: &Ask) -> Option<Answer> {
+    let has = |weakness| shared.config.has(weakness);
+    if has(Weakness::LoginPageWith200) {
+        return Some(Answer::bytes(200, HTML, pages::proxy_login()));
+    }
+    if has(Weakness::Answers200ToEverything) {
+        return Some(Answer::empty(200));
+    }
+    if has(Weakness::RefusesEverything401) {
+        return Some(super::answer::unauthenticated(false));
+    }
+    if has(Weakness::RateLimited) {
+        return Some(
+            Answer::plain(429, "You have reached maximum request limit.")
+                .header("retry-after", "1"),
+        );
+    }
+    if has(Weakness::ServerErrors) {
+        return Some(Answer::empty(500));
+    }
+    if has(Weakness::MetricsLoginPage) && ask.path.starts_with("/metrics") {
+        return Some(Answer::bytes(200, HTML, pages::proxy_login()));
+    }
+    if has(Weakness::AnotherRegistry) && !ask.path.starts_with("/v2/") {
+        return Some(Answer::not_found());
+    }
+    None
+}
+
+/// Whether a weakness lets a request through that the policy refuses.
+pub(crate) fn opens_door(
+    shared: &Shared,
+    ask: &Ask,
+    user: Option<&User>,
+    route: Route<'_>,
+) -> bool {
+    let has = |weakness| shared.config.has(weakness);
+    let anonymous = user.is_none();
+    match route {
+        Route::Manifest { reference, .. } => match ask.method.as_str() {
+            "PUT" => anonymous && has(Weakness::ManifestPutOpen),
+            "DELETE" => !anonymous && is_digest(reference) && has(Weakness::DeleteByDigestOpen),
+            _ => false,
+        },
+        Route::Uploads { .. } => {
+            let mount = ask.value("mount").is_some();
+            let single = !mount && ask.value("digest").is_some();
+            anonymous
+                && ((mount && has(Weakness::MountOpen))
+                    || (single && has(Weakness::MonolithicUploadOpen)))
+        }
+        Route::Blob { .. } => ask.method == "DELETE" && has(Weakness::BlobDeleteOpen),
+        _ => false,
+    }
+}
+
+/// Changes an answer on its way out.
+pub(crate) fn after(shared: &Shared, ask: &Ask, answer: Answer) -> Answer {
+    let has = |weakness| shared.config.has(weakness);
+    if has(Weakness::DenialsFromAProxy) && (answer.status == 401 || answer.status == 403) {
+        return Answer::bytes(403, HTML, pages::proxy_forbidden()).header("server", "proxy");
+    }
+    if has(Weakness::AnotherRegistry) {
+        return as_distribution(answer);
+    }
+    if ask.method == "GET" && (answer.status == 200 || answer.status == 206) {
+        let found = route(&ask.path);
+        if has(Weakness::BlobBytesCorrupted) && matches!(found, Some(Route::Blob { .. })) {
+            return corrupted(answer);
+        }
+        let cached = matches!(found, Some(Route::Manifest { repo, .. }) if super::cache::upstream_name(repo).is_some());
+        if cached && has(Weakness::CacheServesWrongDigest) {
+            return other_manifest(shared, answer);
+        }
+    }
+    answer
+}
+
+/// The same length, other bytes.
+fn corrupted(mut answer: Answer) -> Answer {
+    let mut bytes = answer.body.to_vec();
+    if let Some(last) = bytes.last_mut() {
+        *last ^= 1;
+    }
+    answer.body = bytes.into();
+    answer
+}
+
+/// A well-formed manifest of the registry's own, under the digest of the one that was asked for.
+fn other_manifest(shared: &Shared, mut answer: Answer) -> Answer {
+    let store = held(&shared.store);
+    let own = store
+        .names()
+        .filter(|name| super::cache::upstream_name(name).is_none())
+        .find_map(|name| {
+            let tag = store.repository(name)?.tags().into_iter().next()?;
+            store.manifest(name, &tag).ok()
+        });
+    match own {
+        Some(manifest) => {
+            answer.body = manifest.bytes;
+            answer
+        }
+        None => corrupted(answer),
+    }
+}
+
+/// The words of distribution/distribution: same protocol, another program.
+fn as_distribution(answer: Answer) -> Answer {
+    let answer = answer.without("docker-distribution-api-version");
+    let answer = match answer.status {
+        401 => {
+            let body = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}"#;
+            Answer::bytes(401, "application/json; charset=utf-8", format!("{body}\n"))
+                .header("www-authenticate", "Basic realm=\"Registry Realm\"")
+        }
+        403 => {
+            let body = r#"{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}"#;
+            Answer::bytes(403, "application/json; charset=utf-8", format!("{body}\n"))
+        }
+        _ => {
+            let mut answer = answer
+                .without("www-authenticate")
+                .without("access-control-allow-origin")
+                .without("access-control-allow-headers")
+                .without("access-control-allow-methods");
+            if answer.status == 200
+                && answer.body.is_empty()
+                && answer.get("content-length").is_none()
+            {
+                answer.body = "{}".into();
+            }
+            answer
+        }
+    };
+    answer
+        .header("docker-distribution-api-version", "registry/2.0")
+        .header("x-content-type-options", "nosniff")
+}

@@ -1,0 +1,199 @@
+//! The metrics: zot's own series, really counted, in the Prometheus text format.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::answer::Answer;
+use super::auth::User;
+use super::config::{Config, Release};
+use super::state::{Shared, held};
+use super::weakness::Weakness;
+
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
+/// A label is made of what a client sends; without a bound a client could fill the memory.
+const MOST_SERIES: usize = 2_000;
+
+/// What has been counted since the lab started.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    requests: BTreeMap<(String, u16), u64>,
+    repositories: BTreeMap<String, u64>,
+    downloads: BTreeMap<String, u64>,
+    uploads: BTreeMap<String, u64>,
+}
+
+impl Counters {
+    pub(crate) fn request(&mut self, method: &str, path: &str, status: u16) {
+        bump(&mut self.requests, (method.to_owned(), status));
+        // zot takes the label from the path, also for requests that were refused.
+        let repository = path.strip_prefix("/v2/").and_then(|rest| {
+            ["/blobs/", "/tags/", "/manifests/"]
+                .iter()
+                .filter_map(|kind| rest.find(kind))
+                .min()
+                .map(|end| &rest[..end])
+        });
+        if let Some(repository) = repository {
+            bump(&mut self.repositories, repository.to_owned());
+        }
+    }
+
+    pub(crate) fn download(&mut self, repository: &str) {
+        bump(&mut self.downloads, repository.to_owned());
+    }
+
+    pub(crate) fn upload(&mut self, repository: &str) {
+        bump(&mut self.uploads, repository.to_owned());
+    }
+}
+
+fn bump<K: Ord>(map: &mut BTreeMap<K, u64>, key: K) {
+    if map.len() < MOST_SERIES || map.contains_key(&key) {
+        *map.entry(key).or_default() += 1;
+    }
+}
+
+/// Whether `user` may scrape.
+pub(crate) fn allows(config: &Config, user: Option<&User>) -> bool {
+    match user {
+        // Up to v2.1.17 anonymous is the user with the empty name.
+        None if config.release < Release::V2_1_18 => {
+            config.metrics.users.iter().any(String::is_empty)
+        }
+        None => config.metrics.anonymous,
+        Some(user) => config.metrics.users.contains(&user.name),
+    }
+}
+
+pub(crate) fn answer(shared: &Shared) -> Answer {
+    let mut text = String::from(
+        "# HELP go_goroutines Number of goroutines that currently exist.\n\
+         # TYPE go_goroutines gauge\n\
+         go_goroutines 27\n\
+         # HELP go_info Information about the Go environment.\n\
+         # TYPE go_info gauge\n\
+         go_info{version=\"go1.25.7\"} 1\n",
+    );
+    if !shared.config.has(Weakness::MetricsOnlyGo) {
+        registry_series(shared, &mut text);
+    }
+    Answer::bytes(200, CONTENT_TYPE, text)
+}
+
+fn registry_series(shared: &Shared, text: &mut String) {
+    let counters = held(&shared.counters);
+    let requests: Vec<(String, u64)> = counters
+        .requests
+        .iter()
+        .map(|((method, status), count)| {
+            (
+                format!("code=\"{status}\",method=\"{}\"", escape(method)),
+                *count,
+            )
+        })
+        .collect();
+    series(
+        text,
+        "zot_http_requests_total",
+        "counter",
+        "Total number of http request in zot",
+        &requests,
+    );
+    let version = shared.config.release.version();
+    let info = format!(
+        "binaryType=\"lab\",commit=\"{version}-lab\",goVersion=\"go1.25.7\",version=\"{version}\""
+    );
+    series(
+        text,
+        "zot_info",
+        "gauge",
+        "Server general information",
+        &[(info, 1)],
+    );
+    let by_repo = |counts: &BTreeMap<String, u64>| -> Vec<(String, u64)> {
+        counts
+            .iter()
+            .map(|(repo, count)| (format!("repo=\"{}\"", escape(repo)), *count))
+            .collect()
+    };
+    let (downloads, uploads) = (by_repo(&counters.downloads), by_repo(&counters.uploads));
+    series(
+        text,
+        "zot_repo_downloads_total",
+        "counter",
+        "Total number times an image was downloaded",
+        &downloads,
+    );
+    series(
+        text,
+        "zot_repo_uploads_total",
+        "counter",
+        "Total number times an image was uploaded",
+        &uploads,
+    );
+    let _ = writeln!(
+        text,
+        "# HELP zot_http_repo_latency_seconds Latency of serving HTTP requests\n\
+         # TYPE zot_http_repo_latency_seconds summary"
+    );
+    for (labels, count) in by_repo(&counters.repositories) {
+        let _ = writeln!(
+            text,
+            "zot_http_repo_latency_seconds_sum{{{labels}}} {}",
+            f64::from(count as u32) * 0.001
+        );
+        let _ = writeln!(
+            text,
+            "zot_http_repo_latency_seconds_count{{{labels}}} {count}"
+        );
+    }
+    drop(counters);
+    let store = held(&shared.store);
+    let sizes: Vec<(String, u64)> = store
+        .names()
+        .map(|name| {
+            (
+                format!("repo=\"{}\"", escape(name)),
+                store.size_of(name) as u64,
+            )
+        })
+        .collect();
+    series(
+        text,
+        "zot_repo_storage_bytes",
+        "gauge",
+        "Storage used per zot repo",
+        &sizes,
+    );
+}
+
+fn series(text: &mut String, name: &str, kind: &str, help: &str, samples: &[(String, u64)]) {
+    if samples.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    for (labels, value) in samples {
+        let _ = writeln!(text, "{name}{{{labels}}} {value}");
+    }
+}
+
+fn escape(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_repository_label_comes_from_the_path_of_any_request() {
+        let mut counters = Counters::default();
+        counters.request("PUT", "/v2/a/b/manifests/x", 401);
+        counters.request("GET", "/v2/", 200);
+        assert_eq!(counters.repositories.keys().collect::<Vec<_>>(), ["a/b"]);
+        assert_eq!(counters.requests[&("PUT".to_owned(), 401)], 1);
+    }
+}

@@ -1,0 +1,313 @@
+//! A running lab: starts the servers, answers questions about them, and ends them with all their connections.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tokio::runtime::{Builder, Runtime};
+
+use super::auth::{Accounts, ApiKey};
+use super::config::{ADMIN_GROUP, Addresses, CI_GROUP, Config, Release};
+use super::provider::{Account, Provider};
+use super::session::opaque;
+use super::state::{Seen, Server, Shared, held};
+use super::storage::Store;
+use super::weakness::Weakness;
+use super::{scenario, seed, server, signing};
+
+pub(crate) const CI: &str = "zot-ci";
+pub(crate) const GUEST: &str = "guest";
+pub(crate) const ADMIN: &str = "erich";
+/// Who logs in with a browser. Not CI: the groups of a key are those of its owner's last login, and a login that loses
+/// them must not take them from CI's key.
+pub(crate) const LOGIN: &str = "regproof-login";
+
+/// How a lab is to be.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Where the registry listens; a free loopback port where `None`.
+    pub listen: Option<SocketAddr>,
+    /// What is wrong with it.
+    pub weaknesses: BTreeSet<Weakness>,
+    /// The zot release whose behaviour it shows.
+    pub release: Release,
+    /// Every answer is delayed by this.
+    pub extra_latency: Duration,
+    /// Nothing stored and no pattern for private repositories: the configuration that the recordings of real zot have.
+    pub empty: bool,
+}
+
+/// A running lab. Dropping it ends its servers and closes their connections.
+#[derive(Debug)]
+pub struct Lab {
+    shared: Arc<Shared>,
+    runtime: Option<Runtime>,
+    keys: BTreeMap<&'static str, String>,
+    passwords: BTreeMap<&'static str, String>,
+}
+
+impl Lab {
+    /// Starts a lab.
+    ///
+    /// # Errors
+    ///
+    /// Where no port can be bound, or no thread started.
+    #[expect(
+        clippy::unused_async,
+        reason = "callers must not depend on how long the start takes"
+    )]
+    pub async fn start(options: Options) -> io::Result<Self> {
+        signing::prepare();
+        let has = |weakness| options.weaknesses.contains(&weakness);
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let registry = bind(options.listen.unwrap_or(loopback))?;
+        let (provider, upstream) = (bind(loopback)?, bind(loopback)?);
+        let at = Addresses {
+            registry: url(&registry)?,
+            issuer: url(&provider)?,
+            upstream: url(&upstream)?,
+        };
+        let client_secret = opaque();
+        let redirect_uri = format!("{}/zot/auth/callback/oidc", at.registry);
+        let known_to_registry = if has(Weakness::ClientSecretWrong) {
+            opaque()
+        } else {
+            client_secret.clone()
+        };
+
+        let people: [(&'static str, Vec<&'static str>); 4] = [
+            (CI, vec![CI_GROUP]),
+            (GUEST, vec![]),
+            (ADMIN, vec![ADMIN_GROUP]),
+            (LOGIN, vec![CI_GROUP]),
+        ];
+        let mut accounts = Accounts::default();
+        let (mut keys, mut passwords, mut known) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        for (name, groups) in people {
+            accounts.logged_in(
+                name,
+                groups.iter().map(|group| (*group).to_owned()).collect(),
+            );
+            if name != LOGIN {
+                let key = ApiKey::new(name, "lab");
+                keys.insert(name, key.secret.clone());
+                accounts.add(key);
+            }
+            let password = opaque();
+            passwords.insert(name, password.clone());
+            known.push(Account {
+                name,
+                password,
+                groups,
+            });
+        }
+
+        let (mut store, mut upstream_store) = (Store::default(), Store::default());
+        if !options.empty {
+            seed::registry(&mut store);
+        }
+        seed::upstream(&mut upstream_store);
+        let shared = Arc::new(Shared {
+            config: Config::new(
+                options.release,
+                &options.weaknesses,
+                options.empty,
+                at,
+                known_to_registry,
+            ),
+            store: Mutex::new(store),
+            upstream: Mutex::new(upstream_store),
+            accounts: Mutex::new(accounts),
+            sessions: Mutex::default(),
+            provider: Mutex::new(Provider::new("zot", client_secret, redirect_uri, known)),
+            counters: Mutex::default(),
+            seen: Mutex::default(),
+            client: Client::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(0)
+                .build_http(),
+            extra_latency: options.extra_latency,
+        });
+
+        // A runtime of its own: ending it ends every connection, which no handle of a server does, and a test with a
+        // paused clock or a busy thread cannot disturb the lab.
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("regproof-lab")
+            .enable_all()
+            .build()?;
+        let mut servers = vec![(registry, Server::Registry)];
+        if !has(Weakness::ProviderDown) {
+            servers.push((provider, Server::Provider));
+        }
+        if !has(Weakness::UpstreamDown) {
+            servers.push((upstream, Server::Upstream));
+        }
+        for (listener, which) in servers {
+            runtime.spawn(server::serve(listener, which, Arc::clone(&shared)));
+        }
+        Ok(Self {
+            shared,
+            runtime: Some(runtime),
+            keys,
+            passwords,
+        })
+    }
+
+    /// The hardened lab, as the checks must find it proven.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lab::start`].
+    pub async fn healthy() -> io::Result<Self> {
+        Self::start(Options::default()).await
+    }
+
+    /// The lab with one weakness.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lab::start`].
+    pub async fn with(weakness: Weakness) -> io::Result<Self> {
+        Self::start(Options {
+            weaknesses: BTreeSet::from([weakness]),
+            ..Options::default()
+        })
+        .await
+    }
+
+    /// The registry, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.shared.config.registry_url
+    }
+
+    /// The OpenID issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.shared.config.issuer
+    }
+
+    /// The upstream of the pull-through cache.
+    #[must_use]
+    pub fn upstream(&self) -> &str {
+        &self.shared.config.upstream
+    }
+
+    /// The API key of `zot-ci` (group artifact-workloads), `guest` (no group) or `erich` (group admins).
+    ///
+    /// # Panics
+    ///
+    /// For any other name: a test asks for somebody who does not exist.
+    #[must_use]
+    pub fn api_key(&self, identity: &str) -> &str {
+        self.keys
+            .get(identity)
+            .expect("the identities of the lab are zot-ci, guest and erich")
+    }
+
+    /// User name and password for the provider's login page.
+    ///
+    /// The user is in the group artifact-workloads, so that a push proves that the groups arrived.
+    #[must_use]
+    pub fn login(&self) -> (&str, &str) {
+        (LOGIN, self.password(LOGIN))
+    }
+
+    /// The password of any user at the provider's login page.
+    ///
+    /// # Panics
+    ///
+    /// For a name that the provider does not know.
+    #[must_use]
+    pub fn password(&self, user: &str) -> &str {
+        self.passwords
+            .get(user)
+            .expect("the provider knows the lab's identities and its login user")
+    }
+
+    /// Every request that the lab received, in order.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Seen> {
+        held(&self.shared.seen).clone()
+    }
+
+    /// The digest of every `repository:tag`.
+    #[must_use]
+    pub fn digests(&self) -> BTreeMap<String, String> {
+        let store = held(&self.shared.store);
+        let mut digests = BTreeMap::new();
+        for name in store.names() {
+            for entry in store
+                .repository(name)
+                .into_iter()
+                .flat_map(|repo| &repo.index)
+            {
+                if let Some(tag) = &entry.tag {
+                    digests.insert(format!("{name}:{tag}"), entry.digest.clone());
+                }
+            }
+        }
+        digests
+    }
+
+    /// The names of all repositories, also of private ones.
+    #[must_use]
+    pub fn repositories(&self) -> Vec<String> {
+        held(&self.shared.store).names().cloned().collect()
+    }
+
+    /// A complete scenario for this lab, with its secrets in files under `secrets`.
+    #[must_use]
+    pub fn scenario(&self, secrets: &Path) -> String {
+        scenario::scenario(self, secrets)
+    }
+
+    /// Writes `regproof.toml` and the files of its secrets into `folder`; answers the path of the scenario.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be written.
+    pub fn write_scenario(&self, folder: &Path) -> io::Result<PathBuf> {
+        scenario::write(self, folder)
+    }
+
+    /// The zot configuration that says what the lab enforces.
+    #[must_use]
+    pub fn zot_config(&self) -> serde_json::Value {
+        self.shared.config.to_zot()
+    }
+
+    /// Ends the lab and waits until nothing of it listens.
+    pub async fn stop(mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            let ended = tokio::task::spawn_blocking(move || {
+                runtime.shutdown_timeout(Duration::from_secs(5))
+            });
+            // Only a panic inside the runtime's own shutdown could be reported here, and then it has ended too.
+            let _ = ended.await;
+        }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn url(listener: &TcpListener) -> io::Result<String> {
+    Ok(format!("http://{}", listener.local_addr()?))
+}

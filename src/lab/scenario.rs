@@ -1,0 +1,92 @@
+//! The scenario of a lab: a complete file for regproof, with its secrets in files beside it.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::config::{ADMIN_GROUP, CI_GROUP};
+use super::running::{ADMIN, CI, GUEST, LOGIN, Lab};
+use super::seed;
+
+/// The repository where all writing of a run happens.
+pub(crate) const SCRATCH: &str = "blumeops/regproof";
+const FOLDER: &str = "secrets";
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// The scenario as TOML, with the secrets expected under `secrets`.
+pub(crate) fn scenario(lab: &Lab, secrets: &Path) -> String {
+    let file = |name: &str| quoted(&secrets.join(name).display().to_string());
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "schema = 1\nname = \"lab\"\n\n\
+         [registry]\nurl = {url}\n\n\
+         [repositories]\nscratch = \"{SCRATCH}\"\npublic = [\"{public}\"]\nprivate = [\"{private}\"]\n\n\
+         [access]\nanonymous = [\"read\"]\nauthenticated = [\"read\"]\n\
+         groups.{CI_GROUP} = [\"read\", \"create\"]\n\
+         groups.{ADMIN_GROUP} = [\"read\", \"create\", \"update\", \"delete\"]\n\n",
+        url = quoted(lab.url()),
+        public = seed::PUBLIC,
+        private = seed::PRIVATE,
+    );
+    let identities = [
+        ("ci", CI, vec![CI_GROUP]),
+        ("guest", GUEST, vec![]),
+        ("admin", ADMIN, vec![ADMIN_GROUP]),
+    ];
+    for (label, name, groups) in identities {
+        let _ = write!(
+            text,
+            "[identities.{label}]\nusername = \"{name}\"\npassword = {{ file = {} }}\ngroups = {groups:?}\n\n",
+            file(&format!("{label}.key")),
+        );
+    }
+    let _ = write!(
+        text,
+        "[metrics]\npath = \"/metrics\"\nanonymous = true\n\n\
+         [oidc]\nprovider = \"oidc\"\nissuer = {issuer}\nclient_id = \"zot\"\n\
+         login = {{ username = {{ file = {user} }}, password = {{ file = {password} }} }}\n\n\
+         [[cache]]\nimage = \"docker.io/library/alpine:3.20\"\n\n\
+         [tags]\npattern = '^v\\d+\\.\\d+\\.\\d+-[0-9a-f]{{7}}(-nix)?$'\n\n\
+         [limits]\ndeadline = \"60s\"\nrequest_timeout = \"10s\"\nconcurrency = 8\n",
+        issuer = quoted(lab.issuer()),
+        user = file("login.user"),
+        password = file("login.password"),
+    );
+    text
+}
+
+/// Writes `regproof.toml` and the secrets beside it; answers the path of the scenario.
+pub(crate) fn write(lab: &Lab, folder: &Path) -> io::Result<PathBuf> {
+    let secrets = folder.join(FOLDER);
+    std::fs::create_dir_all(&secrets)?;
+    for (label, name) in [("ci", CI), ("guest", GUEST), ("admin", ADMIN)] {
+        write_secret(&secrets.join(format!("{label}.key")), lab.api_key(name))?;
+    }
+    write_secret(&secrets.join("login.user"), LOGIN)?;
+    write_secret(&secrets.join("login.password"), lab.login().1)?;
+    let path = folder.join("regproof.toml");
+    std::fs::write(&path, scenario(lab, &secrets))?;
+    Ok(path)
+}
+
+/// A secret that others can read is none: the mode is set before the first byte is written.
+fn write_secret(path: &Path, secret: &str) -> io::Result<()> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+        options.mode(0o600);
+        if path.exists() {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    let mut file = options.open(path)?;
+    file.write_all(secret.as_bytes())
+}

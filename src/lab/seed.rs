@@ -1,0 +1,128 @@
+//! What a lab holds when it starts: a public image with an index, a private one, and the upstream's alpine.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::storage::{OCI_INDEX, OCI_MANIFEST, Store, sha256};
+
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+/// The repository that everyone may read.
+pub(crate) const PUBLIC: &str = "blumeops/navidrome";
+/// The repository that only groups may read.
+pub(crate) const PRIVATE: &str = "private/ledger";
+/// The tag of the seeded releases.
+pub(crate) const RELEASE_TAG: &str = "v0.61.1-abcdef0";
+
+/// The registry's own content.
+pub(crate) fn registry(store: &mut Store) {
+    let image = image(
+        store,
+        PUBLIC,
+        RELEASE_TAG,
+        &[
+            tar("app/navidrome", b"#!/bin/sh\necho navidrome\n"),
+            tar("etc/version", b"0.61.1\n"),
+        ],
+    );
+    store_tag(store, PUBLIC, RELEASE_TAG, OCI_MANIFEST, &image);
+    store_tag(store, PUBLIC, "latest", OCI_MANIFEST, &image);
+    let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [{
+        "mediaType": OCI_MANIFEST, "digest": sha256(&image), "size": image.len(),
+        "platform": { "architecture": "amd64", "os": "linux" },
+    }] });
+    store_tag(
+        store,
+        PUBLIC,
+        "v0.61.1-abcdef0-nix",
+        OCI_INDEX,
+        &Bytes::from(index.to_string()),
+    );
+    let secret = self::image(
+        store,
+        PRIVATE,
+        "v1.0.0-0123456",
+        &[tar("ledger", b"private\n")],
+    );
+    store_tag(store, PRIVATE, "v1.0.0-0123456", OCI_MANIFEST, &secret);
+}
+
+/// The upstream's content: byte for byte what the recordings of real zot pulled through.
+pub(crate) fn upstream(store: &mut Store) {
+    let repo = "library/alpine";
+    let config = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"config":{}}"#;
+    let (config, layer) = (
+        Bytes::from_static(config.as_bytes()),
+        Bytes::from_static(b"upstream-layer"),
+    );
+    let manifest = format!(
+        "{{\"schemaVersion\": 2, \"mediaType\": \"{OCI_MANIFEST}\", \"config\": {{\"mediaType\": \"{CONFIG}\", \
+         \"digest\": \"{}\", \"size\": {}}}, \"layers\": [{{\"mediaType\": \"{LAYER}\", \"digest\": \"{}\", \
+         \"size\": {}}}]}}",
+        sha256(&config),
+        config.len(),
+        sha256(&layer),
+        layer.len()
+    );
+    for blob in [config, layer] {
+        store_blob(store, repo, &blob);
+    }
+    store_tag(store, repo, "3.20", OCI_MANIFEST, &Bytes::from(manifest));
+}
+
+fn store_blob(store: &mut Store, repo: &str, bytes: &Bytes) -> String {
+    let digest = sha256(bytes);
+    store
+        .put_blob(repo, &digest, bytes.clone())
+        .expect("the seed fits into an empty store");
+    digest
+}
+
+fn store_tag(store: &mut Store, repo: &str, tag: &str, media_type: &str, manifest: &Bytes) {
+    store
+        .put_manifest(repo, tag, media_type, manifest, &[])
+        .expect("the seed is well-formed");
+}
+
+fn image(store: &mut Store, repo: &str, version: &str, layers: &[Bytes]) -> Bytes {
+    let diffs: Vec<String> = layers.iter().map(|layer| sha256(layer)).collect();
+    let config = json!({
+        "architecture": "amd64", "os": "linux", "config": {},
+        "rootfs": { "type": "layers", "diff_ids": diffs },
+    });
+    let config = Bytes::from(config.to_string());
+    let config_digest = store_blob(store, repo, &config);
+    let described: Vec<Value> = layers
+        .iter()
+        .map(|layer| json!({ "mediaType": LAYER, "digest": store_blob(store, repo, layer), "size": layer.len() }))
+        .collect();
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": OCI_MANIFEST,
+        "config": { "mediaType": CONFIG, "digest": config_digest, "size": config.len() },
+        "layers": described,
+        "annotations": { "org.opencontainers.image.version": version },
+    });
+    Bytes::from(manifest.to_string())
+}
+
+/// A tar archive of one file, in the oldest format that every client reads (POSIX ustar).
+fn tar(path: &str, content: &[u8]) -> Bytes {
+    let mut header = [0_u8; 512];
+    let mut field = |at: usize, text: &[u8]| header[at..at + text.len()].copy_from_slice(text);
+    field(0, path.as_bytes());
+    field(100, b"0000644\0");
+    field(108, b"0000000\0");
+    field(116, b"0000000\0");
+    field(124, format!("{:011o}\0", content.len()).as_bytes());
+    field(136, b"00000000000\0");
+    // The checksum is taken with its own field blank.
+    field(148, b"        ");
+    field(156, b"0");
+    field(257, b"ustar\x0000");
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut archive = header.to_vec();
+    archive.extend_from_slice(content);
+    archive.resize(archive.len().next_multiple_of(512) + 1024, 0);
+    archive.into()
+}

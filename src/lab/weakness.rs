@@ -1,0 +1,236 @@
+//! The weaknesses: each one deliberate misconfiguration or fault of the lab, and the checks that must notice it.
+//!
+//! This is the only place of the lab that knows ids of checks.
+
+use std::fmt;
+use std::str::FromStr;
+
+const REGISTRY: &str = "registry::answers_as_a_registry";
+const PULL: &str = "access::anonymous_can_pull";
+const NO_PUSH: &str = "access::anonymous_cannot_push";
+const CREDENTIALS: &str = "access::wrong_credentials_are_refused";
+const PUSH: &str = "publish::api_key_can_push";
+const NO_MOVE: &str = "publish::existing_tag_cannot_be_moved";
+const NO_DELETE: &str = "publish::existing_tag_cannot_be_deleted";
+const METRICS: &str = "metrics::anonymous_can_scrape";
+const DISCOVERY: &str = "oidc::provider_is_discoverable";
+const REDIRECT: &str = "oidc::login_redirects_to_the_provider";
+const LOGIN: &str = "oidc::login_returns_with_a_session";
+const CACHE: &str = "cache::pull_through_serves_upstream";
+const SKOPEO: &str = "publish::skopeo_can_push";
+
+macro_rules! weaknesses {
+    ($($variant:ident = $name:literal, $summary:literal, [$($check:ident),*];)*) => {
+        /// One deliberate misconfiguration or fault of the lab.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Weakness {
+            $(#[doc = $summary] $variant,)*
+        }
+
+        impl Weakness {
+            const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The name, in kebab-case.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What an operator did wrong, or what broke.
+            #[must_use]
+            pub const fn summary(self) -> &'static str {
+                match self { $(Self::$variant => $summary,)* }
+            }
+
+            /// The checks that must fail or be undecided under this weakness alone.
+            ///
+            /// Empty where the promises of the lab's scenario hold nevertheless.
+            #[must_use]
+            pub const fn breaks(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($check),*],)* }
+            }
+        }
+    };
+}
+
+weaknesses! {
+    AnonymousCanCreate = "anonymous-can-create",
+        "The anonymous policy grants create: anyone can push.", [NO_PUSH];
+    AnonymousCannotRead = "anonymous-cannot-read",
+        "There is no anonymous policy: pulls need credentials.", [PULL, CACHE];
+    AccessControlRemoved = "access-control-removed",
+        "The configuration lost its access control: every authenticated user may do everything.",
+        [PULL, NO_MOVE, NO_DELETE, METRICS, CACHE];
+    CiCanUpdate = "ci-can-update",
+        "The group of CI may update: tags can be moved.", [NO_MOVE];
+    CiCanDelete = "ci-can-delete",
+        "The group of CI may delete.", [NO_DELETE];
+    CiCannotCreate = "ci-cannot-create",
+        "The group of CI lost create: publishing is broken.", [NO_PUSH, PUSH, SKOPEO];
+    DefaultCanCreate = "default-can-create",
+        "Every authenticated user may push, whatever the groups.", [];
+    AdminsCannotDelete = "admins-cannot-delete",
+        "The group of administrators lost delete.", [];
+    MetricsClosed = "metrics-closed",
+        "The metrics are closed to anonymous scrapers.", [METRICS];
+    MetricsPre2118Form = "metrics-pre-2.1.18-form",
+        "The metrics are opened by an empty user name, which zot ignores from v2.1.18.", [METRICS];
+    MetricsExtensionOff = "metrics-extension-off",
+        "The metrics extension is off.", [METRICS];
+    MetricsOnlyGo = "metrics-only-go",
+        "The metrics come from a Go process that is not a registry: no zot series.", [METRICS];
+    MetricsLoginPage = "metrics-login-page",
+        "A proxy answers the metrics with its login page, status 200.", [METRICS];
+    OpenidRemoved = "openid-removed",
+        "The configuration lost its OpenID provider.", [REDIRECT, LOGIN];
+    ClientSecretWrong = "client-secret-wrong",
+        "The client secret is not the one that the provider knows: only the callback fails.", [LOGIN];
+    ScopeProfileMissing = "scope-profile-missing",
+        "The scope profile is not asked for: the login works and the groups are lost.", [LOGIN];
+    ScopeOpenidMissing = "scope-openid-missing",
+        "The scope openid is not configured; zot adds it by itself.", [];
+    ExternalUrlMissing = "external-url-missing",
+        "There is no external URL: the login returns to /.", [];
+    ExternalUrlHttps = "external-url-https",
+        "The external URL has the wrong scheme, and with it the redirect URI.", [REDIRECT, LOGIN];
+    RedirectUriWrongHost = "redirect-uri-wrong-host",
+        "The external URL names another host, and with it the redirect URI.", [REDIRECT, LOGIN];
+    WrongClientId = "wrong-client-id",
+        "The client id is one that the provider does not know.", [REDIRECT, LOGIN];
+    StateNotFresh = "state-not-fresh",
+        "Every login carries the same state: a login can be forged.", [REDIRECT];
+    LoginWithoutSession = "login-without-session",
+        "The callback succeeds and sets no session cookie.", [LOGIN];
+    SessionSurvivesLogout = "session-survives-logout",
+        "A logout leaves the session usable.", [LOGIN];
+    IssuerMismatch = "issuer-mismatch",
+        "The provider's discovery document names another issuer.", [DISCOVERY, LOGIN];
+    JwksEmpty = "jwks-empty",
+        "The provider publishes no signing key.", [DISCOVERY, LOGIN];
+    ProviderDown = "provider-down",
+        "Nothing listens at the issuer's address.", [DISCOVERY, LOGIN];
+    SyncOff = "sync-off",
+        "The pull-through cache is not configured.", [CACHE];
+    UpstreamDown = "upstream-down",
+        "The upstream of the cache cannot be reached.", [CACHE];
+    UpstreamServesOtherBytes = "upstream-serves-other-bytes",
+        "The upstream serves blobs that do not have their digest.", [CACHE];
+    CacheServesWrongDigest = "cache-serves-wrong-digest",
+        "The cache serves another manifest than the digest that it names.", [CACHE];
+    ApikeyOff = "apikey-off",
+        "API keys are switched off beside OpenID, which has no effect.", [];
+    DockerCompatOn = "docker-compat-on",
+        "Docker media types are accepted.", [];
+    CorsAnyOrigin = "cors-any-origin",
+        "Every origin is allowed by name, which is also the default.", [];
+    PrivatePatternMistyped = "private-pattern-mistyped",
+        "The pattern of the private repositories has a typing error: they are public.", [];
+    LatestCanBeMoved = "latest-can-be-moved",
+        "Who may create may move the tag latest, as in zot v2.1.14.", [NO_MOVE];
+    TagQueryMovesTags = "tag-query-moves-tags",
+        "A manifest pushed by digest with ?tag= moves an existing tag, as in zot v2.1.18.", [NO_MOVE];
+    OverwriteAnswers403ButMoves = "overwrite-answers-403-but-moves",
+        "An overwrite is answered with 403 and done nevertheless.", [NO_MOVE];
+    PushAcceptedButLost = "push-accepted-but-lost",
+        "A push is answered with 201 and nothing is stored.", [PUSH, SKOPEO];
+    ManifestPutOpen = "manifest-put-open",
+        "Anonymous may put manifests, and nothing else.", [NO_PUSH];
+    MonolithicUploadOpen = "monolithic-upload-open",
+        "Anonymous may upload a blob in a single POST, and nothing else.", [NO_PUSH];
+    MountOpen = "mount-open",
+        "Anonymous may mount blobs, and nothing else.", [NO_PUSH];
+    DeleteByDigestOpen = "delete-by-digest-open",
+        "Anyone with credentials may delete a manifest by its digest, though not by its tag.", [NO_DELETE];
+    BlobDeleteOpen = "blob-delete-open",
+        "Anyone may delete blobs.", [NO_DELETE];
+    BlobBytesCorrupted = "blob-bytes-corrupted",
+        "Blobs are served with other bytes than their digest says.", [PULL, SKOPEO];
+    WrongKeyFallsBackToAnonymous = "wrong-key-falls-back-to-anonymous",
+        "Wrong credentials are ignored: the request goes on as anonymous.", [CREDENTIALS];
+    ForeignKeyAccepted = "foreign-key-accepted",
+        "An API key works with any user name.", [CREDENTIALS];
+    EmptyPasswordAccepted = "empty-password-accepted",
+        "An empty password logs in as the named user.", [CREDENTIALS];
+    LoginPageWith200 = "login-page-with-200",
+        "A proxy answers every path with its login page, status 200.",
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+    DenialsFromAProxy = "denials-from-a-proxy",
+        "A proxy refuses in the registry's place, with 403 and a page of its own.",
+        [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE];
+    RefusesEverything401 = "refuses-everything-401",
+        "Every request is refused with 401, also with the right credentials.",
+        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+    Answers200ToEverything = "answers-200-to-everything",
+        "Every request is answered with an empty 200.",
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+    RateLimited = "rate-limited",
+        "Every request is answered with 429.",
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+    ServerErrors = "server-errors",
+        "Every request is answered with 500.",
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+    AnotherRegistry = "another-registry",
+        "Another registry answers at this address: neither metrics nor login, and none of zot's words.",
+        [METRICS, REDIRECT, LOGIN];
+}
+
+impl Weakness {
+    /// Every weakness, in the order of the table.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied()
+    }
+}
+
+impl fmt::Display for Weakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// There is no weakness of this name.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("no weakness is called {name:?}; the lab knows {known}")]
+pub struct UnknownWeakness {
+    name: String,
+    known: String,
+}
+
+impl FromStr for Weakness {
+    type Err = UnknownWeakness;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::all()
+            .find(|weakness| weakness.name() == name)
+            .ok_or_else(|| UnknownWeakness {
+                name: name.to_owned(),
+                known: Self::all().map(Self::name).collect::<Vec<_>>().join(", "),
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_is_kebab_case_and_reads_back() {
+        for weakness in Weakness::all() {
+            assert_eq!(weakness.name().parse::<Weakness>().unwrap(), weakness);
+            let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+            assert!(weakness.name().chars().all(kebab), "{weakness}");
+        }
+        assert!("no-such".parse::<Weakness>().is_err());
+    }
+
+    #[test]
+    fn each_of_the_thirteen_checks_has_a_weakness_that_breaks_it() {
+        let broken: BTreeSet<&str> = Weakness::all()
+            .flat_map(Weakness::breaks)
+            .copied()
+            .collect();
+        assert_eq!(broken.len(), 13);
+    }
+}

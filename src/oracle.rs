@@ -10,3 +10,8 @@ use crate::wire::{Answer, Client};
 pub(crate) async fn update_tag(client: &Client, repository: &str, tag: &str) -> anyhow::Result<Answer> {
     client.put(format!("/v2/{repository}/manifests/{tag}")).body(ORACLE_TYPE, "{}").send().await
 }
+
+/// May this client delete blobs? Denied 401 or 403; allowed 404, since no blob has this name.
+pub(crate) async fn delete_blob(client: &Client, repository: &str) -> anyhow::Result<Answer> {
+    client.delete(format!("/v2/{repository}/blobs/notadigest")).send().await
+}

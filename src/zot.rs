@@ -9,7 +9,7 @@ mod duration;
 pub mod expect;
 pub mod glob;
 mod json;
-
+pub mod lint;
 pub mod policy;
 pub mod release;
 pub mod tree;

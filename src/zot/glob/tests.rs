@@ -93,6 +93,7 @@ fn odd_corners_are_as_measured() {
     for (pattern, name, expected) in [
         ("a/**/**", "a", false),
         ("a**/", "a", true),
+        ("a**/", "ab", false),
         ("a*/", "a", false),
         ("a/{**,b}", "a", false),
         ("a{/**,b}", "a", true),

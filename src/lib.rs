@@ -28,3 +28,4 @@ mod transfer;
 #[cfg(test)]
 mod trial;
 mod wire;
+pub mod zot;

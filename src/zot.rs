@@ -1,0 +1,16 @@
+//! zot's own configuration, understood without zot: read, evaluated, linted and matched against releases.
+//!
+//! Everything here is pure: text goes in, values come out. It opens no file that a configuration names, so no
+//! credential can pass through it, and it shares no code with zot, so that a disagreement between the two is news.
+
+pub mod advisory;
+pub mod config;
+mod duration;
+pub mod expect;
+pub mod glob;
+mod json;
+pub mod lint;
+pub mod policy;
+pub mod release;
+pub mod tree;
+mod yaml;

@@ -1,0 +1,296 @@
+//! `http` and `http.auth`: the address, TLS, and the ways to log in. Keeps no credential.
+
+use super::super::duration;
+use super::super::tree::{At, Complaint, Node, Place};
+use super::{Limit, known_keys, optional, texts};
+
+const HTTP: &[&str] = &[
+    "address",
+    "externalUrl",
+    "port",
+    "allowOrigin",
+    "readTimeout",
+    "writeTimeout",
+    "tls",
+    "auth",
+    "accessControl",
+    "realm",
+    "ratelimit",
+    "compat",
+];
+const AUTH: &[&str] = &[
+    "failDelay",
+    "htpasswd",
+    "ldap",
+    "bearer",
+    "openid",
+    "apikey",
+    "sessionKeysFile",
+    "sessionDriver",
+    "secureSession",
+    "mtls",
+];
+const PROVIDER: &[&str] = &[
+    "credentialsFile",
+    "name",
+    "clientid",
+    "clientsecret",
+    "keypath",
+    "issuer",
+    "authurl",
+    "tokenurl",
+    "scopes",
+    "claimMapping",
+];
+
+/// Where and how zot listens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Http {
+    /// The address; zot's default is `127.0.0.1`, and an empty one is every interface.
+    pub address: Option<At<String>>,
+    /// The port; zot's default is 8080.
+    pub port: Option<At<u16>>,
+    /// The URL that clients use; OpenID redirects are built from it.
+    pub external_url: Option<At<String>>,
+    /// zot's own TLS.
+    pub tls: Option<At<Tls>>,
+    /// The origin that may call zot from a browser.
+    pub allow_origin: Option<At<String>>,
+    /// The realm of the challenge.
+    pub realm: Option<At<String>>,
+    /// How long a whole request may take.
+    pub read_timeout: Option<Limit>,
+    /// How long a whole answer may take.
+    pub write_timeout: Option<Limit>,
+    /// Where `http` stands.
+    pub place: Place,
+}
+
+impl Http {
+    /// The address that zot binds.
+    #[must_use]
+    pub fn listen_address(&self) -> &str {
+        self.address.as_ref().map_or("127.0.0.1", |at| &at.value)
+    }
+
+    /// The port that zot binds.
+    #[must_use]
+    pub fn listen_port(&self) -> u16 {
+        self.port.as_ref().map_or(8080, |at| at.value)
+    }
+}
+
+/// zot's own TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tls {
+    /// Whether a CA for client certificates is set, which makes a certificate an identity.
+    pub client_ca: bool,
+}
+
+/// The ways to log in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Auth {
+    /// The htpasswd file's name.
+    pub htpasswd: Option<At<String>>,
+    /// Where LDAP is configured.
+    pub ldap: Option<Place>,
+    /// Where bearer tokens are configured; with them, the token decides and not `accessControl`.
+    pub bearer: Option<Place>,
+    /// Where `openid` is configured.
+    pub openid: Option<Place>,
+    /// The OpenID and OAuth2 providers.
+    pub providers: Vec<Provider>,
+    /// What the file says about API keys; see [`Auth::api_keys`].
+    pub api_key: Option<At<bool>>,
+    /// What the file says about `Secure` cookies.
+    pub secure_session: Option<At<bool>>,
+    /// Seconds that zot waits before it refuses.
+    pub fail_delay: Option<At<u32>>,
+    /// The file that keeps sessions valid over a restart; never opened.
+    pub session_keys_file: Option<At<String>>,
+    /// Origins to which a login may return.
+    pub callback_allow_origins: Vec<At<String>>,
+}
+
+impl Auth {
+    /// Whether API keys work: `openid` forces them on (pkg/cli/server/root.go `applyDefaultValues`).
+    #[must_use]
+    pub fn api_keys(&self) -> bool {
+        self.openid.is_some() || self.api_key.as_ref().is_some_and(|at| at.value)
+    }
+
+    /// Whether zot has users at all, beyond certificates and bearer tokens (`IsBasicAuthnEnabled`).
+    #[must_use]
+    pub fn accepts_basic(&self) -> bool {
+        self.htpasswd.is_some() || self.ldap.is_some() || self.api_keys()
+    }
+
+    /// Seconds that zot waits before it refuses.
+    #[must_use]
+    pub fn fail_delay_seconds(&self) -> u32 {
+        self.fail_delay.as_ref().map_or(0, |at| at.value)
+    }
+}
+
+/// One OpenID or OAuth2 provider.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provider {
+    /// Its key, which is part of the callback's path: `oidc`, `google`, `gitlab` or `github`.
+    pub id: At<String>,
+    /// The name on the login page.
+    pub name: Option<At<String>>,
+    /// The client's id, where the file itself has it and not its `credentialsFile`.
+    pub client_id: Option<At<String>>,
+    /// The issuer.
+    pub issuer: Option<At<String>>,
+    /// The scopes that are asked for.
+    pub scopes: Vec<At<String>>,
+    /// The claim that becomes the username; zot's default is `email`.
+    pub username_claim: Option<At<String>>,
+    /// The claim that becomes the groups; zot's default is `groups`.
+    pub groups_claim: Option<At<String>>,
+}
+
+pub(super) fn read(http: &Node) -> Result<Http, Complaint> {
+    known_keys(http, "http", HTTP)?;
+    Ok(Http {
+        address: optional(http, "address", Node::text)?,
+        port: optional(http, "port", port)?.flatten(),
+        external_url: optional(http, "externalUrl", Node::text)?
+            .filter(|url| !url.value.is_empty()),
+        tls: optional(http, "tls", tls)?,
+        allow_origin: optional(http, "allowOrigin", Node::text)?,
+        realm: optional(http, "realm", Node::text)?,
+        read_timeout: optional(http, "readTimeout", limit)?,
+        write_timeout: optional(http, "writeTimeout", limit)?,
+        place: http.place,
+    })
+}
+
+/// An empty port is allowed and leaves the choice to the system, as zot has it.
+fn port(node: &Node, what: &str) -> Result<Option<At<u16>>, Complaint> {
+    let text = node.text(what)?;
+    if text.value.is_empty() {
+        return Ok(None);
+    }
+    let port = text.value.parse::<u16>();
+    let port =
+        port.map_err(|_| Complaint::new(text.place, format!("`{}` is not a port", text.value)))?;
+    Ok(Some(At {
+        value: port,
+        place: text.place,
+    }))
+}
+
+fn tls(node: &Node, what: &str) -> Result<At<Tls>, Complaint> {
+    known_keys(node, what, &["cert", "key", "cacert"])?;
+    let set = |key| {
+        optional(node, key, Node::text).map(|file| file.is_some_and(|file| !file.value.is_empty()))
+    };
+    let client_ca = set("cacert")? && set("cert")? && set("key")?;
+    Ok(At {
+        value: Tls { client_ca },
+        place: node.place,
+    })
+}
+
+fn limit(node: &Node, what: &str) -> Result<Limit, Complaint> {
+    let text = node.text(what)?;
+    let value = duration::limit(&text.value);
+    let value = value.ok_or_else(|| {
+        Complaint::new(
+            text.place,
+            format!("`{}` is not a duration such as 60s or 10m", text.value),
+        )
+    })?;
+    Ok(At {
+        value,
+        place: text.place,
+    })
+}
+
+pub(super) fn read_auth(auth: &Node) -> Result<Auth, Complaint> {
+    known_keys(auth, "http.auth", AUTH)?;
+    let openid = auth.present("openid");
+    let mut providers = Vec::new();
+    let mut callback_allow_origins = Vec::new();
+    if let Some(openid) = openid {
+        known_keys(
+            &openid.node,
+            "http.auth.openid",
+            &["providers", "callbackAllowOrigins"],
+        )?;
+        callback_allow_origins = texts(&openid.node, "callbackAllowOrigins")?;
+        if let Some(listed) = openid.node.present("providers") {
+            for entry in listed
+                .node
+                .entries("providers")?
+                .iter()
+                .filter(|entry| entry.node.survives())
+            {
+                let id = At {
+                    value: entry.key.to_lowercase(),
+                    place: entry.place,
+                };
+                providers.push(provider(id, &entry.node)?);
+            }
+        }
+    }
+    let htpasswd = optional(auth, "htpasswd", |node, what| {
+        known_keys(node, what, &["path"])?;
+        optional(node, "path", Node::text)
+    })?;
+    Ok(Auth {
+        htpasswd: htpasswd.flatten().filter(|path| !path.value.is_empty()),
+        ldap: auth.present("ldap").map(|entry| entry.place),
+        bearer: auth.present("bearer").map(|entry| entry.place),
+        openid: openid.map(|entry| entry.place),
+        providers,
+        api_key: optional(auth, "apikey", Node::flag)?,
+        secure_session: optional(auth, "secureSession", Node::flag)?,
+        fail_delay: optional(auth, "failDelay", seconds)?,
+        session_keys_file: optional(auth, "sessionKeysFile", Node::text)?,
+        callback_allow_origins,
+    })
+}
+
+fn seconds(node: &Node, what: &str) -> Result<At<u32>, Complaint> {
+    let text = node.text(what)?;
+    let count = text.value.parse::<u32>();
+    let count = count.map_err(|_| {
+        Complaint::new(text.place, format!("`{what}` is a whole number of seconds"))
+    })?;
+    Ok(At {
+        value: count,
+        place: text.place,
+    })
+}
+
+fn provider(id: At<String>, node: &Node) -> Result<Provider, Complaint> {
+    known_keys(
+        node,
+        &format!("http.auth.openid.providers.{}", id.value),
+        PROVIDER,
+    )?;
+    if !matches!(id.value.as_str(), "oidc" | "google" | "gitlab" | "github") {
+        let message = format!(
+            "zot has no provider `{}`; it has oidc, google, gitlab and github",
+            id.value
+        );
+        return Err(Complaint::new(id.place, message));
+    }
+    let claims = node.present("claimMapping");
+    if let Some(claims) = claims {
+        known_keys(&claims.node, "claimMapping", &["username", "groups"])?;
+    }
+    let claim = |key| claims.map_or(Ok(None), |claims| optional(&claims.node, key, Node::text));
+    Ok(Provider {
+        name: optional(node, "name", Node::text)?,
+        client_id: optional(node, "clientid", Node::text)?,
+        issuer: optional(node, "issuer", Node::text)?,
+        scopes: texts(node, "scopes")?,
+        username_claim: claim("username")?,
+        groups_claim: claim("groups")?,
+        id,
+    })
+}

@@ -1,0 +1,174 @@
+//! What each lint is about, for `explain`. Data only.
+
+use super::{LintInfo, Severity};
+
+use Severity::{High, Low, Medium};
+
+/// Every lint, by id.
+pub static LINTS: &[LintInfo] = &[
+    LintInfo {
+        id: "lint::anonymous_may_write",
+        severity: High,
+        title: "clients without credentials may write",
+        explain: "An `anonymousPolicy`, or a grant to the empty user, holds `create`, `update` or `delete`. Whoever \
+                  reaches the port can push, move or delete images.",
+    },
+    LintInfo {
+        id: "lint::apikey_false_has_no_effect",
+        severity: Low,
+        title: "`apikey: false` beside `openid` changes nothing",
+        explain: "zot switches API keys on wherever `openid` is configured, because there is no other way to push \
+                  with an OpenID identity. Keys that were minted keep working.",
+    },
+    LintInfo {
+        id: "lint::config_groups_reach_nobody",
+        severity: High,
+        title: "`accessControl.groups` does not reach OpenID users and API keys",
+        explain: "zot adds the groups of `accessControl.groups` to htpasswd, LDAP and certificate identities only. With \
+                  OpenID and API keys alone, every grant to such a group is lost; groups must come from the provider.",
+    },
+    LintInfo {
+        id: "lint::create_in_cache",
+        severity: Medium,
+        title: "images can be pushed into the pull-through cache",
+        explain: "Somebody who is not an administrator may create in repositories that zot fills from an upstream. A \
+                  tag that the upstream does not have is then served as if it came from there. Give the cache its own, \
+                  longer pattern without `create`.",
+    },
+    LintInfo {
+        id: "lint::default_narrower_than_anonymous",
+        severity: Medium,
+        title: "logging in takes rights away",
+        explain: "`anonymousPolicy` is for clients without credentials only. What it grants and `defaultPolicy` does \
+                  not is refused to a user who logs in and has no grant of its own.",
+    },
+    LintInfo {
+        id: "lint::default_policy_writes",
+        severity: Medium,
+        title: "everybody who can log in may write",
+        explain: "`defaultPolicy` counts for every authenticated user, with or without groups: for everybody whom the \
+                  identity provider lets in.",
+    },
+    LintInfo {
+        id: "lint::default_timeouts",
+        severity: Medium,
+        title: "transfers are cut after 60 s",
+        explain: "From v2.1.17 a request and an answer may each take 60 s by default, whole. Large pushes and cold \
+                  pulls end with `connection reset`. Set `http.readTimeout` and `http.writeTimeout`.",
+    },
+    LintInfo {
+        id: "lint::docker_must_log_in",
+        severity: Medium,
+        title: "anonymous `docker pull` may fail where other clients succeed",
+        explain: "From v2.1.16 zot answers Docker's `GET /v2/` with 401 where anonymous and other policies are mixed, \
+                  so that Docker sends its credentials. Without credentials its classic image store gives up.",
+    },
+    LintInfo {
+        id: "lint::empty_object_dropped",
+        severity: High,
+        title: "an object without content is not there for zot",
+        explain: "zot's reader keeps leaves only: `{}` is as if it had not been written. `\"private/**\": {}` protects \
+                  nothing, the shorter patterns apply; an empty `accessControl` is none at all, and every user may do \
+                  everything. Write `\"anonymousPolicy\": []` inside it.",
+    },
+    LintInfo {
+        id: "lint::empty_user",
+        severity: High,
+        title: "the user `\"\"` is everybody without credentials",
+        explain: "An empty name in `users`, often an unset template variable, is the anonymous client. In \
+                  `adminPolicy` it makes everybody an administrator as soon as any `anonymousPolicy` lets them in.",
+    },
+    LintInfo {
+        id: "lint::equal_length_patterns",
+        severity: High,
+        title: "zot chooses between two patterns by chance",
+        explain: "The longest pattern wins, counted in characters. Where two of equal length match, zot takes the one \
+                  that its map yields first: another one from request to request. Make one of them longer.",
+    },
+    LintInfo {
+        id: "lint::group_name_case",
+        severity: High,
+        title: "a group of `accessControl.groups` is never found",
+        explain: "zot's reader lower-cases keys, so that the group's name becomes lower-case while the grants keep \
+                  their spelling. Write the name in lower case in both places.",
+    },
+    LintInfo {
+        id: "lint::insecure_session",
+        severity: Medium,
+        title: "session cookies travel without `Secure`",
+        explain: "From v2.1.11 zot marks its cookies Secure only where it serves TLS itself or `secureSession` is true; \
+                  `externalUrl: https://…` does not count.",
+    },
+    LintInfo {
+        id: "lint::malformed_pattern",
+        severity: High,
+        title: "a repository pattern matches nothing",
+        explain: "zot accepts a malformed glob and then never matches it, so that none of its grants counts.",
+    },
+    LintInfo {
+        id: "lint::metrics_form",
+        severity: High,
+        title: "the metrics policy is not in this release's form",
+        explain: "Up to v2.1.17 `metrics.users: [\"\"]` opened the metrics. From v2.1.18 it does not, and \
+                  `metrics.anonymousPolicy: [\"read\"]` does; older releases do not know that key and do not start.",
+    },
+    LintInfo {
+        id: "lint::metrics_users_missing",
+        severity: Low,
+        title: "a scraper with credentials is refused",
+        explain: "`metrics.anonymousPolicy` counts without credentials only. A scraper that sends them gets 403 unless \
+                  `metrics.users` lists it.",
+    },
+    LintInfo {
+        id: "lint::no_external_url",
+        severity: High,
+        title: "logins return to the address that zot binds",
+        explain: "zot builds `redirect_uri` from `externalUrl`, and without it from its own address and port. Forwarded \
+                  headers and `Host` do not count.",
+    },
+    LintInfo {
+        id: "lint::plain_listener",
+        severity: Medium,
+        title: "zot listens on every interface without TLS",
+        explain: "Clients can go past the proxy and send keys in clear text. Bind 127.0.0.1, or the proxy's network.",
+    },
+    LintInfo {
+        id: "lint::shadowed_grants",
+        severity: Medium,
+        title: "a longer pattern takes grants away",
+        explain: "Patterns never add up: the longest one that matches replaces the others. What a shorter one grants \
+                  must be repeated in the longer one.",
+    },
+    LintInfo {
+        id: "lint::single_star",
+        severity: Medium,
+        title: "a pattern stops at the first slash",
+        explain: "`*` stays within one segment, and so does `**` beside other characters. Repositories below are \
+                  matched by no pattern at all, and everybody but administrators is refused.",
+    },
+    LintInfo {
+        id: "lint::star_is_a_name",
+        severity: High,
+        title: "`*` is a name, not everybody",
+        explain: "zot compares user and group names as they are. Use `defaultPolicy` for every authenticated user.",
+    },
+    LintInfo {
+        id: "lint::timeout_in_nanoseconds",
+        severity: High,
+        title: "a time-out is shorter than a second",
+        explain: "A bare number is nanoseconds to zot. Write a unit: `60s`, `10m`.",
+    },
+    LintInfo {
+        id: "lint::tls_verify_off",
+        severity: High,
+        title: "an upstream's certificate is not verified",
+        explain: "Whoever stands between zot and the upstream decides what the cache holds.",
+    },
+    LintInfo {
+        id: "lint::unknown_action",
+        severity: High,
+        title: "an action that zot does not know grants nothing",
+        explain: "zot compares actions as text and refuses none. Known are read, create, update, delete and \
+                  detectManifestCollision.",
+    },
+];

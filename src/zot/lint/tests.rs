@@ -1,0 +1,255 @@
+//! The seed's findings with their lines, and one case for each lint.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SEED: &str = include_str!("../../../tests/configs/seed.json");
+
+fn found(text: &str, release: Option<&str>) -> Vec<LintFinding> {
+    let config = Config::parse("config.json", text).unwrap();
+    lint(&config, release.map(|text| text.parse().unwrap()))
+}
+
+fn ids(access: &str) -> Vec<&'static str> {
+    let text = format!(
+        r#"{{"http":{{"readTimeout":"10m","writeTimeout":"10m","auth":{{"htpasswd":{{"path":"/x"}}}},"accessControl":{access}}}}}"#
+    );
+    found(&text, Some("v2.1.15"))
+        .into_iter()
+        .map(|finding| finding.id)
+        .collect()
+}
+
+fn line_of(needle: &str) -> usize {
+    SEED.lines().position(|line| line.contains(needle)).unwrap() + 1
+}
+
+#[test]
+fn the_seed_has_the_known_defects_at_their_lines() {
+    let findings = found(SEED, Some("v2.1.20"));
+    let seen: Vec<_> = findings
+        .iter()
+        .map(|finding| (finding.id, finding.place.line, finding.severity))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (
+                "lint::default_timeouts",
+                line_of("\"http\": {"),
+                Severity::Medium
+            ),
+            (
+                "lint::plain_listener",
+                line_of("\"address\""),
+                Severity::Medium
+            ),
+            (
+                "lint::insecure_session",
+                line_of("\"externalUrl\""),
+                Severity::Medium
+            ),
+            (
+                "lint::create_in_cache",
+                line_of("artifact-workloads") - 1,
+                Severity::Medium
+            ),
+            (
+                "lint::docker_must_log_in",
+                line_of("\"anonymousPolicy\""),
+                Severity::Medium
+            ),
+            (
+                "lint::metrics_form",
+                line_of("\"users\": [\"\"]"),
+                Severity::High
+            ),
+        ]
+    );
+    assert_eq!(
+        findings[3].consequence,
+        "group `artifact-workloads` may push into the cache docker.io/**, ghcr.io/**, quay.io/**"
+    );
+}
+
+#[test]
+fn an_old_release_has_other_defects() {
+    let seen: Vec<_> = found(SEED, Some("v2.1.10"))
+        .into_iter()
+        .map(|finding| finding.id)
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            "lint::plain_listener",
+            "lint::create_in_cache",
+            "lint::metrics_form"
+        ]
+    );
+}
+
+#[test]
+fn a_hardened_deployment_is_silent() {
+    let text = r#"{"http":{"address":"127.0.0.1","externalUrl":"https://r.test","readTimeout":"30m","writeTimeout":"30m",
+        "auth":{"secureSession":true,"openid":{"providers":{"oidc":{"issuer":"https://i.test","clientid":"z","scopes":["openid"]}}}},
+        "accessControl":{"repositories":{"**":{"policies":[{"groups":["ci"],"actions":["read","create"]}],"defaultPolicy":["read"]}},
+        "metrics":{"users":["prometheus"]}}},"extensions":{"metrics":{"enable":true}}}"#;
+    assert_eq!(found(text, None), []);
+}
+
+#[test]
+fn shadowing_names_who_loses_what() {
+    let access = r#"{"repositories":{"**":{"policies":[{"groups":["ci"],"actions":["create"]}],"defaultPolicy":["read"]},"blumeops/**":{"defaultPolicy":["read"]}}}"#;
+    let text = format!(r#"{{"http":{{"auth":{{"apikey":true}},"accessControl":{access}}}}}"#);
+    let finding = found(&text, None)
+        .into_iter()
+        .find(|finding| finding.id == "lint::shadowed_grants")
+        .unwrap();
+    assert!(
+        finding
+            .consequence
+            .starts_with("`blumeops/**` replaces `**`: group `ci` lose create"),
+        "{}",
+        finding.consequence
+    );
+    let repeated = r#"{"repositories":{"**":{"defaultPolicy":["read"]},"blumeops/**":{"defaultPolicy":["read"],"policies":[{"users":["bob"],"actions":["create"]}]}}}"#;
+    assert_eq!(ids(repeated), Vec::<&str>::new());
+}
+
+#[test]
+fn each_access_lint_speaks_and_stays_silent() {
+    let rule = |body: &str| format!(r#"{{"repositories":{{"**":{body}}}}}"#);
+    assert_eq!(
+        ids(&rule(
+            r#"{"anonymousPolicy":["read","create"],"defaultPolicy":["read","create"]}"#
+        )),
+        ["lint::anonymous_may_write"]
+    );
+    assert_eq!(
+        ids(&rule(r#"{"anonymousPolicy":["read"]}"#)),
+        ["lint::default_narrower_than_anonymous"]
+    );
+    assert_eq!(
+        ids(&rule(r#"{"defaultPolicy":["read","delete"]}"#)),
+        ["lint::default_policy_writes"]
+    );
+    assert_eq!(
+        ids(&rule(r#"{"policies":[{"users":[""],"actions":["read"]}]}"#)),
+        ["lint::empty_user"]
+    );
+    assert_eq!(
+        ids(&rule(
+            r#"{"policies":[{"users":["*"],"actions":["read"]}]}"#
+        )),
+        ["lint::star_is_a_name"]
+    );
+    assert_eq!(
+        ids(&rule(r#"{"defaultPolicy":["pull"]}"#)),
+        ["lint::unknown_action"]
+    );
+    assert_eq!(
+        ids(r#"{"repositories":{"*":{"defaultPolicy":["read"]}}}"#),
+        ["lint::single_star"]
+    );
+    assert_eq!(
+        ids(r#"{"repositories":{"*":{"defaultPolicy":["read"]},"**":{"defaultPolicy":["read"]}}}"#),
+        Vec::<&str>::new()
+    );
+    assert_eq!(
+        ids(r#"{"repositories":{"a[":{"defaultPolicy":["read"]}}}"#),
+        ["lint::malformed_pattern"]
+    );
+    assert_eq!(
+        ids(
+            r#"{"repositories":{"a/*":{"defaultPolicy":["read"]},"*/b":{"defaultPolicy":[]},"**":{"defaultPolicy":["read"]}}}"#
+        ),
+        ["lint::equal_length_patterns", "lint::shadowed_grants"]
+    );
+    assert_eq!(
+        ids(r#"{"repositories":{"**":{"defaultPolicy":["read"]},"secret/**":{}}}"#),
+        ["lint::empty_object_dropped"]
+    );
+    assert_eq!(ids("{}"), ["lint::empty_object_dropped"]);
+    let group = |name: &str| {
+        format!(
+            r#"{{"repositories":{{"**":{{"policies":[{{"groups":["{name}"],"actions":["read"]}}]}}}},"groups":{{"{name}":{{"users":["bob"]}}}}}}"#
+        )
+    };
+    assert_eq!(ids(&group("Admins")), ["lint::group_name_case"]);
+    assert_eq!(ids(&group("admins")), Vec::<&str>::new());
+}
+
+#[test]
+fn each_deployment_lint_speaks() {
+    let id = |text: &str, id: &str| found(text, None).iter().any(|finding| finding.id == id);
+    let openid = r#""openid":{"providers":{"oidc":{"issuer":"https://i.test","clientid":"z","scopes":["openid"]}}}"#;
+    assert!(id(
+        &format!(r#"{{"http":{{"auth":{{{openid}}}}}}}"#),
+        "lint::no_external_url"
+    ));
+    assert!(id(
+        &format!(r#"{{"http":{{"auth":{{"apikey":false,{openid}}}}}}}"#),
+        "lint::apikey_false_has_no_effect"
+    ));
+    assert!(id(
+        r#"{"http":{"readTimeout":60}}"#,
+        "lint::timeout_in_nanoseconds"
+    ));
+    assert!(id(
+        r#"{"extensions":{"metrics":{},"ui":{"enable":true}}}"#,
+        "lint::empty_object_dropped"
+    ));
+    assert!(id(
+        r#"{"extensions":{"sync":{"registries":[{"urls":["https://u.test"],"tlsVerify":false}]}}}"#,
+        "lint::tls_verify_off"
+    ));
+    let groups = format!(
+        r#"{{"http":{{"auth":{{{openid}}},"accessControl":{{"repositories":{{"**":{{"policies":[{{"groups":["ci"],"actions":["read"]}}]}}}},"groups":{{"ci":{{"users":["bob"]}}}}}}}}}}"#
+    );
+    assert!(id(&groups, "lint::config_groups_reach_nobody"));
+    let metrics = r#"{"http":{"auth":{"apikey":true},"accessControl":{"metrics":{"anonymousPolicy":["read"]}}},"extensions":{"metrics":{"enable":true}}}"#;
+    assert!(id(metrics, "lint::metrics_users_missing"));
+    let old = found(metrics, Some("v2.1.17"));
+    assert!(old.iter().any(|finding| finding.id == "lint::metrics_form" && finding.severity == Severity::High));
+}
+
+#[test]
+fn the_table_lists_every_lint_once_and_in_order() {
+    assert!(LINTS.windows(2).all(|pair| pair[0].id < pair[1].id));
+    let sources = [include_str!("access.rs"), include_str!("deployment.rs")].concat();
+    for info in LINTS {
+        assert!(
+            sources.contains(&format!("\"{}\"", info.id)),
+            "{} is never found",
+            info.id
+        );
+        assert!(!info.explain.contains("  "), "{}", info.id);
+    }
+    for used in sources.split("\"lint::").skip(1) {
+        let id = format!("lint::{}", used.split('"').next().unwrap());
+        assert!(info(&id).is_some(), "{id} is not in the table");
+    }
+}
+
+fn patterns() -> impl Strategy<Value = String> {
+    let word = proptest::sample::select(vec!["a", "b", "*", "**", "{a,b}", "[ab]", "a*", "?"]);
+    proptest::collection::vec(word, 1..4).prop_map(|words| words.join("/"))
+}
+
+proptest! {
+    #[test]
+    fn random_configurations_never_panic_and_findings_point_into_the_file(
+        rules in proptest::collection::btree_map(patterns(), proptest::sample::subsequence(vec!["read", "create", "update", "delete"], 0..4), 0..6)
+    ) {
+        let repositories: serde_json::Map<_, _> = rules.into_iter()
+            .map(|(pattern, words)| (pattern, serde_json::json!({"anonymousPolicy": words, "defaultPolicy": ["read"]}))).collect();
+        let document = serde_json::json!({"http": {"auth": {"apikey": true}, "accessControl": {"repositories": repositories}}});
+        let text = serde_json::to_string_pretty(&document).unwrap();
+        let lines = text.lines().count();
+        for finding in found(&text, None) {
+            prop_assert!(finding.place.line >= 1 && finding.place.line <= lines);
+            prop_assert!(info(finding.id).is_some());
+        }
+    }
+}

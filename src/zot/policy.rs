@@ -1,0 +1,390 @@
+//! Decides, from the configuration alone, what zot answers to whom.
+//!
+//! This is written from zot's observed behaviour and shares no code with it (pkg/api/authz.go, pkg/api/authn.go at
+//! v2.1.20 are what it is compared with). It sends nothing and must not guess: what cannot be known from the file is
+//! [`Decision::Condition`] or [`Decision::Random`], never a yes.
+
+use std::fmt;
+
+use super::config::{AccessControl, Condition, Config, Policy, Repository};
+use super::glob;
+use super::release::Release;
+use super::tree::{At, Place};
+
+/// What somebody wants to do in a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Pull and list.
+    Read,
+    /// Push what is new.
+    Create,
+    /// Move a tag that exists.
+    Update,
+    /// Delete.
+    Delete,
+}
+
+impl Action {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Read, Self::Create, Self::Update, Self::Delete];
+
+    /// The word that zot's policies use.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// Somebody who asks. An empty name is a client without credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Who {
+    /// The username as zot knows it.
+    pub name: String,
+    /// The groups that the identity provider gives; those of `accessControl.groups` are found here.
+    pub groups: Vec<String>,
+}
+
+impl Who {
+    /// A client without credentials.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self::default()
+    }
+
+    /// Whether there are no credentials.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.name.is_empty()
+    }
+}
+
+/// The part of the configuration that grants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// In words, such as `` policies of `**` for group `admins` ``.
+    pub what: String,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What zot will decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes, by this rule.
+    Allowed(Rule),
+    /// No, and why.
+    Denied(String),
+    /// It depends on what the file cannot tell: the text says on what.
+    Condition(String),
+    /// Patterns of equal length disagree, and zot picks one by chance for each request.
+    Random(Vec<String>),
+}
+
+impl Decision {
+    /// Whether it is a plain yes.
+    #[must_use]
+    pub fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allowed(_))
+    }
+
+    /// Whether it is a plain no.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied(_))
+    }
+
+    fn same_answer(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+/// Whether `who` may do `action` in `repository`.
+#[must_use]
+pub fn decide(config: &Config, who: &Who, repository: &str, action: Action) -> Decision {
+    if config.auth.bearer.is_some() {
+        return Decision::Condition(
+            "the bearer token, which decides instead of `accessControl`".to_owned(),
+        );
+    }
+    // Without any way to log in zot ignores credentials: everybody is anonymous.
+    let nobody = Who::anonymous();
+    let who = if config.can_authenticate() {
+        who
+    } else {
+        &nobody
+    };
+    let Some(access) = &config.access else {
+        return without_access_control(config, who);
+    };
+    if who.is_anonymous() && config.can_authenticate() && !access.lets_anonymous_in() {
+        return Decision::Denied(
+            "no `anonymousPolicy` anywhere, so zot asks everybody for credentials".to_owned(),
+        );
+    }
+    let groups = groups_of(config, access, who);
+    let patterns = winning(access, repository);
+    let mut answers = patterns
+        .iter()
+        .map(|rule| by_pattern(access, Some(rule), who, &groups, action));
+    let Some(first) = answers.next() else {
+        return by_pattern(access, None, who, &groups, action);
+    };
+    if answers.all(|answer| answer.same_answer(&first)) {
+        return first;
+    }
+    Decision::Random(
+        patterns
+            .iter()
+            .map(|rule| rule.pattern.value.clone())
+            .collect(),
+    )
+}
+
+fn without_access_control(config: &Config, who: &Who) -> Decision {
+    if who.is_anonymous() && config.can_authenticate() {
+        return Decision::Denied(
+            "no `accessControl`, so only authenticated users are let in".to_owned(),
+        );
+    }
+    let what = "no `accessControl`: whoever is let in may do everything".to_owned();
+    Decision::Allowed(Rule {
+        what,
+        place: config.http.place,
+    })
+}
+
+/// The groups that zot counts for somebody.
+pub(crate) fn groups_of(config: &Config, access: &AccessControl, who: &Who) -> Vec<String> {
+    let mut groups = who.groups.clone();
+    if config.config_groups_apply() && !who.is_anonymous() {
+        let own = access
+            .groups
+            .iter()
+            .filter(|group| group.users.iter().any(|user| user.value == who.name));
+        groups.extend(own.map(|group| group.name.clone()));
+    }
+    groups
+}
+
+/// The longest patterns that match: one, or several of equal length. Length is in bytes, as Go counts it. A rule for
+/// the empty pattern is what zot falls back to where nothing matches.
+pub(crate) fn winning<'a>(access: &'a AccessControl, repository: &str) -> Vec<&'a Repository> {
+    let matching: Vec<_> = access
+        .repositories
+        .iter()
+        .filter(|rule| {
+            rule.pattern.value.is_empty() || glob::matches(&rule.pattern.value, repository)
+        })
+        .collect();
+    let longest = matching.iter().map(|rule| rule.pattern.value.len()).max();
+    matching
+        .into_iter()
+        .filter(|rule| Some(rule.pattern.value.len()) == longest)
+        .collect()
+}
+
+/// What one pattern, or none, together with the administrators' policy gives.
+pub(crate) fn by_pattern(
+    access: &AccessControl,
+    rule: Option<&Repository>,
+    who: &Who,
+    groups: &[String],
+    action: Action,
+) -> Decision {
+    let grants = rule
+        .into_iter()
+        .flat_map(|rule| pattern_grants(rule, who, groups, action));
+    let admin = access
+        .admin
+        .iter()
+        .filter_map(|policy| grant(policy, "adminPolicy", who, groups, action));
+    let mut conditions = Vec::new();
+    for grant in grants.chain(admin) {
+        match grant {
+            Grant::Plain(rule) => return Decision::Allowed(rule),
+            Grant::When(condition) => conditions.push(condition),
+        }
+    }
+    if !conditions.is_empty() {
+        return Decision::Condition(conditions.join(" or "));
+    }
+    let name = if who.is_anonymous() {
+        "anonymous clients"
+    } else {
+        &who.name
+    };
+    Decision::Denied(match rule {
+        Some(rule) => format!(
+            "`{}` (line {}) does not grant {action} to {name}",
+            rule.pattern.value, rule.pattern.place.line
+        ),
+        None => "no repository pattern matches".to_owned(),
+    })
+}
+
+enum Grant {
+    Plain(Rule),
+    When(String),
+}
+
+fn pattern_grants(rule: &Repository, who: &Who, groups: &[String], action: Action) -> Vec<Grant> {
+    let pattern = &rule.pattern.value;
+    let where_ = format!("policies of `{pattern}`");
+    let mut grants: Vec<_> = rule
+        .policies
+        .iter()
+        .filter_map(|policy| grant(policy, &where_, who, groups, action))
+        .collect();
+    let (listed, place, name) = if who.is_anonymous() {
+        (&rule.anonymous, rule.anonymous_place, "anonymousPolicy")
+    } else {
+        (&rule.default, rule.default_place, "defaultPolicy")
+    };
+    if has(listed, action.word()) {
+        let what = format!("{name} of `{pattern}`");
+        grants.push(Grant::Plain(Rule {
+            what,
+            place: place.unwrap_or(rule.pattern.place),
+        }));
+    }
+    grants
+}
+
+fn grant(
+    policy: &Policy,
+    where_: &str,
+    who: &Who,
+    groups: &[String],
+    action: Action,
+) -> Option<Grant> {
+    if !has(&policy.actions, action.word()) {
+        return None;
+    }
+    let group = policy
+        .groups
+        .iter()
+        .find(|group| groups.contains(&group.value));
+    let whom = match group {
+        _ if has(&policy.users, &who.name) => format!("user `{}`", who.name),
+        Some(group) => format!("group `{}`", group.value),
+        None => return None,
+    };
+    match hold(&policy.conditions) {
+        Some(false) => None,
+        Some(true) => Some(Grant::Plain(Rule {
+            what: format!("{where_} for {whom}"),
+            place: policy.place,
+        })),
+        None => {
+            let texts: Vec<_> = policy
+                .conditions
+                .iter()
+                .map(|condition| condition.expression.value.as_str())
+                .collect();
+            Some(Grant::When(format!(
+                "{where_} for {whom}, when {}",
+                texts.join(" and ")
+            )))
+        }
+    }
+}
+
+/// Whether all conditions hold; `None` where only the request can tell.
+fn hold(conditions: &[Condition]) -> Option<bool> {
+    let known = |condition: &Condition| match condition.expression.value.trim() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    };
+    if conditions
+        .iter()
+        .any(|condition| known(condition) == Some(false))
+    {
+        return Some(false);
+    }
+    conditions
+        .iter()
+        .all(|condition| known(condition) == Some(true))
+        .then_some(true)
+}
+
+fn has(listed: &[At<String>], wanted: &str) -> bool {
+    listed.iter().any(|at| at.value == wanted)
+}
+
+/// From this release `/metrics` asks `metrics.anonymousPolicy` about clients without credentials.
+pub const METRICS_ANONYMOUS_POLICY: Release = Release::new(2, 1, 18);
+
+/// Whether `who` may scrape the metrics. Without a known release the newest rules apply.
+#[must_use]
+pub fn metrics_decision(config: &Config, release: Option<Release>, who: &Who) -> Decision {
+    let Some(extension) = &config.extensions.metrics else {
+        return Decision::Denied("the metrics extension is off".to_owned());
+    };
+    let nobody = Who::anonymous();
+    let who = if config.can_authenticate() {
+        who
+    } else {
+        &nobody
+    };
+    let Some(access) = &config.access else {
+        return without_access_control(config, who);
+    };
+    let current = release.is_none_or(|release| release >= METRICS_ANONYMOUS_POLICY);
+    let metrics = &access.metrics;
+    let open = current && has(&metrics.anonymous, "read");
+    if who.is_anonymous() && config.can_authenticate() && !access.lets_anonymous_in() && !open {
+        return Decision::Denied(
+            "no `anonymousPolicy` lets a client without credentials in".to_owned(),
+        );
+    }
+    let (allowed, what) = if who.is_anonymous() && current {
+        (open, "metrics.anonymousPolicy")
+    } else {
+        (has(&metrics.users, &who.name), "metrics.users")
+    };
+    if allowed {
+        let place = metrics.place.unwrap_or(extension.place);
+        return Decision::Allowed(Rule {
+            what: what.to_owned(),
+            place,
+        });
+    }
+    let name = if who.is_anonymous() {
+        "anonymous clients"
+    } else {
+        &who.name
+    };
+    Decision::Denied(format!("`{what}` does not list {name}"))
+}
+
+/// From this release `/v2/` asks Docker for credentials where anonymous and other policies are mixed.
+pub const DOCKER_MUST_LOG_IN: Release = Release::new(2, 1, 16);
+
+/// Whether `GET /v2/` is answered with 200 (and not 401). `docker` tells whether the user agent is Docker's own.
+#[must_use]
+pub fn ping_answer(config: &Config, release: Option<Release>, who: &Who, docker: bool) -> bool {
+    if !config.can_authenticate() || !who.is_anonymous() {
+        return true;
+    }
+    let Some(access) = &config.access else {
+        return false;
+    };
+    let current = release.is_none_or(|release| release >= DOCKER_MUST_LOG_IN);
+    access.lets_anonymous_in()
+        && !(docker && current && access.is_mixed() && config.auth.accepts_basic())
+}
+
+#[cfg(test)]
+mod tests;

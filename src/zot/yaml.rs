@@ -1,0 +1,188 @@
+//! Reads YAML into the same tree as JSON.
+//!
+//! The YAML crate keeps no places, so values come from it and places from a second look at the text: block keys and
+//! list items are found by their indentation. What stands in flow style (`[a, b]`) or behind an anchor has the place
+//! of the nearest key above it.
+
+use std::collections::BTreeMap;
+
+use crate::zot::tree::{Complaint, Entry, Node, Place, Value};
+
+pub(crate) fn parse(text: &str) -> Result<Node, Complaint> {
+    let value: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).map_err(|error| {
+        let place = error.location().map_or(Place::START, |at| Place {
+            line: at.line(),
+            column: at.column(),
+        });
+        Complaint::new(place, error.to_string())
+    })?;
+    node(&value, &mut Vec::new(), Place::START, &places(text))
+}
+
+type Path = Vec<String>;
+
+fn node(
+    value: &serde_yaml_ng::Value,
+    path: &mut Path,
+    above: Place,
+    places: &BTreeMap<Path, Place>,
+) -> Result<Node, Complaint> {
+    use serde_yaml_ng::Value as Yaml;
+    let place = places.get(path).copied().unwrap_or(above);
+    let value = match value {
+        Yaml::Null => Value::Null,
+        Yaml::Bool(value) => Value::Bool(*value),
+        Yaml::Number(number) => Value::Number(number.to_string()),
+        Yaml::String(text) => Value::Text(text.clone()),
+        Yaml::Sequence(items) => {
+            let mut nodes = Vec::new();
+            for (index, item) in items.iter().enumerate() {
+                path.push(index.to_string());
+                nodes.push(node(item, path, place, places)?);
+                path.pop();
+            }
+            Value::List(nodes)
+        }
+        Yaml::Mapping(map) => {
+            let mut entries = Vec::new();
+            for (key, value) in map {
+                let key = key_text(key)
+                    .ok_or_else(|| Complaint::new(place, "a key must be plain text"))?;
+                path.push(key.clone());
+                let node = node(value, path, place, places)?;
+                path.pop();
+                entries.push(Entry {
+                    key,
+                    place: node.place,
+                    node,
+                });
+            }
+            Value::Map(entries)
+        }
+        Yaml::Tagged(_) => {
+            return Err(Complaint::new(
+                place,
+                "YAML tags (`!name`) are not understood here",
+            ));
+        }
+    };
+    Ok(Node { place, value })
+}
+
+fn key_text(key: &serde_yaml_ng::Value) -> Option<String> {
+    use serde_yaml_ng::Value as Yaml;
+    Some(match key {
+        Yaml::String(text) => text.clone(),
+        Yaml::Number(number) => number.to_string(),
+        Yaml::Bool(value) => value.to_string(),
+        _ => return None,
+    })
+}
+
+/// Block keys and items by their path.
+fn places(text: &str) -> BTreeMap<Path, Place> {
+    let mut places = BTreeMap::new();
+    // One frame for each open block: its indentation, and the key or index it is at.
+    let mut open: Vec<(usize, String)> = Vec::new();
+    let mut items: BTreeMap<Path, usize> = BTreeMap::new();
+    for (number, line) in text.lines().enumerate() {
+        let mut indent = line.chars().take_while(|next| *next == ' ').count();
+        let mut rest = &line[indent..];
+        if rest.is_empty() || rest.starts_with('#') || rest.starts_with("---") {
+            continue;
+        }
+        while let Some(tail) = rest
+            .strip_prefix('-')
+            .filter(|tail| tail.is_empty() || tail.starts_with(' '))
+        {
+            // A list may stand at its key's own indentation, hence the half step.
+            open.retain(|frame| frame.0 <= indent * 2);
+            let parent: Path = open.iter().map(|frame| frame.1.clone()).collect();
+            let index = items.entry(parent).or_insert(0);
+            open.push((indent * 2 + 1, index.to_string()));
+            *index += 1;
+            record(&mut places, &open, number, indent);
+            let blanks = tail.chars().take_while(|next| *next == ' ').count();
+            indent += 1 + blanks;
+            rest = &tail[blanks..];
+        }
+        if let Some(key) = block_key(rest) {
+            open.retain(|frame| frame.0 < indent * 2);
+            open.push((indent * 2, key));
+            record(&mut places, &open, number, indent);
+        }
+    }
+    places
+}
+
+fn record(
+    places: &mut BTreeMap<Path, Place>,
+    open: &[(usize, String)],
+    line: usize,
+    indent: usize,
+) {
+    let path: Path = open.iter().map(|frame| frame.1.clone()).collect();
+    places.entry(path).or_insert(Place {
+        line: line + 1,
+        column: indent + 1,
+    });
+}
+
+/// The key of `key: value` or `"key": value`, if the line starts with one.
+fn block_key(rest: &str) -> Option<String> {
+    let quote = rest.chars().next()?;
+    if quote == '"' || quote == '\'' {
+        let end = rest[1..].find(quote)? + 1;
+        let after = rest[end + 1..].trim_start();
+        return after.starts_with(':').then(|| rest[1..end].to_owned());
+    }
+    let colon = rest
+        .find(": ")
+        .or_else(|| rest.strip_suffix(':').map(str::len))?;
+    Some(rest[..colon].trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = "http:\n  port: 5050\n  accessControl:\n    repositories:\n      \"**\":\n        policies:\n        - groups: [admins]\n          actions:\n            - read\n            - update\n        - users: [\"\"]\n        anonymousPolicy: [read]\n";
+
+    #[test]
+    fn block_keys_and_items_know_their_line() {
+        let tree = parse(SAMPLE).unwrap();
+        let access = &tree
+            .get("http")
+            .unwrap()
+            .node
+            .get("accesscontrol")
+            .unwrap()
+            .node;
+        let rule = &access.get("repositories").unwrap().node.get("**").unwrap();
+        assert_eq!(rule.place, Place { line: 5, column: 7 });
+        let policies = rule.node.get("policies").unwrap().node.items();
+        assert_eq!(policies[0].place.line, 7);
+        assert_eq!(
+            policies[0].get("actions").unwrap().node.items()[1]
+                .place
+                .line,
+            10
+        );
+        assert_eq!(
+            policies[1].get("users").unwrap().node.items()[0].place.line,
+            11
+        );
+        assert_eq!(
+            rule.node.get("anonymousPolicy").unwrap().place,
+            Place {
+                line: 12,
+                column: 9
+            }
+        );
+    }
+
+    #[test]
+    fn a_syntax_error_has_its_line() {
+        assert_eq!(parse("a: 1\nb: [1\nc: 2\n").unwrap_err().place.line, 3);
+    }
+}

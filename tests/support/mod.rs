@@ -1,0 +1,68 @@
+//! Real parts for tests: zot, an OpenID provider, an upstream registry, a fault proxy. All on loopback.
+//!
+//! A part panics when it cannot do its work: a test without its world proves nothing. A part that this machine does
+//! not have is a skip, and a skip is always said on stderr. No part may outlive the test program.
+
+#![allow(
+    dead_code,
+    reason = "each test program uses a part of this module, and an expectation would fail in the one that uses all of it"
+)]
+
+pub mod faults;
+pub mod hardened;
+pub mod http;
+pub mod image;
+pub mod keys;
+pub mod process;
+pub mod provider;
+pub mod upstream;
+pub mod world;
+pub mod zot;
+
+use std::env;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Says that a test did not run, past the capture of the test harness.
+///
+/// With `REGPROOF_TEST_NO_SKIPS` set it panics: for a machine that is meant to have every part.
+pub fn skip(test: &str, reason: &str) {
+    assert!(
+        env::var_os("REGPROOF_TEST_NO_SKIPS").is_none(),
+        "{test} may not be skipped: {reason}"
+    );
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "SKIPPED {test}: {reason}").expect("stderr takes one line");
+}
+
+/// The folder that `make tools` fills.
+pub fn tools() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools")
+}
+
+/// A program of `make tools`.
+pub fn tool(name: &str) -> Option<PathBuf> {
+    Some(tools().join("bin").join(name)).filter(|path| path.is_file())
+}
+
+/// The first file of this name on `PATH`.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+}
+
+/// Asks again until there is an answer; `None` when the limit has passed.
+pub fn poll<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(answer) = ask() {
+            return Some(answer);
+        }
+        if Instant::now() >= end {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(15));
+    }
+}

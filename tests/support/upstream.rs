@@ -1,0 +1,78 @@
+//! The registry behind the pull-through cache: Debian's `docker-registry` with one image.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::http::Request;
+use super::image::Image;
+use super::on_path;
+use super::process::{NotStarted, Server, on_free_port};
+
+/// The repository it holds.
+pub const REPOSITORY: &str = "library/alpine";
+/// The tag it holds.
+pub const TAG: &str = "3.20";
+
+/// A running upstream.
+pub struct Upstream {
+    /// The address, without a path.
+    pub url: String,
+    /// The digest of the image it holds.
+    pub digest: String,
+    server: Server,
+    _folder: TempDir,
+}
+
+impl Upstream {
+    /// The program, where this machine has it.
+    pub fn program() -> Option<PathBuf> {
+        on_path("docker-registry")
+    }
+
+    /// Starts it and pushes the image.
+    pub fn start() -> Self {
+        let program = Self::program().expect("program() was asked before");
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let (url, server) = on_free_port(|port| {
+            let config = folder.path().join("config.yml");
+            let storage = folder.path().join("data");
+            fs::write(
+                &config,
+                format!(
+                    "version: 0.1\nlog: {{ level: warn }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\n  \
+                     delete: {{ enabled: true }}\nhttp: {{ addr: \"127.0.0.1:{port}\" }}\n",
+                    serde_json::Value::from(storage.to_str().expect("temporary paths are text")),
+                ),
+            )
+            .expect("the configuration can be written");
+            let mut server = Server::spawn(
+                &program,
+                &["serve", config.to_str().expect("temporary paths are text")],
+                &folder.path().join("upstream.log"),
+            );
+            let url = format!("http://127.0.0.1:{port}");
+            let ping = format!("{url}/v2/");
+            server.wait_until(Duration::from_secs(30), |_| {
+                Request::new("GET", &ping).try_send().ok().filter(|answer| answer.status == 200)
+            })?;
+            Ok::<_, NotStarted>((url, server))
+        })
+        .unwrap_or_else(|error| panic!("the upstream did not start: {error:?}"));
+        let image = Image::with_content("a small image from upstream");
+        image.push(&url, REPOSITORY, TAG, None);
+        Self {
+            url,
+            digest: image.digest(),
+            server,
+            _folder: folder,
+        }
+    }
+
+    /// Everything it has printed.
+    pub fn log(&self) -> String {
+        self.server.log()
+    }
+}

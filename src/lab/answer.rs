@@ -23,28 +23,17 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn empty(status: u16) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: Bytes::new(),
-        }
+        Self { status, headers: Vec::new(), body: Bytes::new() }
     }
 
     pub(crate) fn bytes(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
-        Self {
-            status,
-            headers: vec![("content-type", content_type.to_owned())],
-            body: body.into(),
-        }
+        Self { status, headers: vec![("content-type", content_type.to_owned())], body: body.into() }
     }
 
     /// JSON as Go's encoder writes it: `&`, `<` and `>` escaped, because zot does and clients may compare bytes.
     pub(crate) fn json(status: u16, value: &impl Serialize) -> Self {
         let text = serde_json::to_string(value).expect("the lab's own types serialise");
-        let text = text
-            .replace('&', "\\u0026")
-            .replace('<', "\\u003c")
-            .replace('>', "\\u003e");
+        let text = text.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
         Self::bytes(status, "application/json", text)
     }
 
@@ -62,17 +51,9 @@ impl Answer {
 
     /// Go's `http.Redirect` for a GET.
     pub(crate) fn found(location: &str) -> Self {
-        let escaped = location
-            .replace('&', "&amp;")
-            .replace('"', "&#34;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;");
-        Self::bytes(
-            302,
-            "text/html; charset=utf-8",
-            format!("<a href=\"{escaped}\">Found</a>.\n\n"),
-        )
-        .header("location", location)
+        let escaped = location.replace('&', "&amp;").replace('"', "&#34;").replace('<', "&lt;").replace('>', "&gt;");
+        Self::bytes(302, "text/html; charset=utf-8", format!("<a href=\"{escaped}\">Found</a>.\n\n"))
+            .header("location", location)
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -81,10 +62,7 @@ impl Answer {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn without(mut self, name: &str) -> Self {
@@ -94,14 +72,11 @@ impl Answer {
 
     pub(crate) fn into_response(self) -> Response<Body> {
         let mut response = Response::new(Body::from(self.body));
-        *response.status_mut() =
-            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in self.headers {
             // A value with a control character cannot be sent; leaving it out is what Go's server does too.
             if let Ok(value) = HeaderValue::from_str(&value) {
-                response
-                    .headers_mut()
-                    .append(HeaderName::from_static(name), value);
+                response.headers_mut().append(HeaderName::from_static(name), value);
             }
         }
         response
@@ -195,26 +170,15 @@ struct Problems {
 
 fn problem(code: Code, detail: &[(&str, &str)]) -> Problem {
     let (code, message, description) = code.texts();
-    let mut map: BTreeMap<String, String> = detail
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect();
+    let mut map: BTreeMap<String, String> =
+        detail.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     map.insert("description".to_owned(), description.to_owned());
-    Problem {
-        code,
-        message,
-        detail: map,
-    }
+    Problem { code, message, detail: map }
 }
 
 /// A handler's error: the list form.
 pub(crate) fn error(status: u16, code: Code, detail: &[(&str, &str)]) -> Answer {
-    Answer::json(
-        status,
-        &Problems {
-            errors: [problem(code, detail)],
-        },
-    )
+    Answer::json(status, &Problems { errors: [problem(code, detail)] })
 }
 
 /// Authentication failed: a bare object, without `errors`. The difference tells at which stage zot refused.
@@ -224,20 +188,12 @@ pub(crate) fn unauthenticated(ui: bool) -> Answer {
 
 /// Authorization failed: 401 for anonymous, 403 for everyone else, both with a challenge.
 pub(crate) fn refused(anonymous: bool, ui: bool) -> Answer {
-    let answer = if anonymous {
-        error(401, Code::Unauthorized, &[])
-    } else {
-        error(403, Code::Denied, &[])
-    };
+    let answer = if anonymous { error(401, Code::Unauthorized, &[]) } else { error(403, Code::Denied, &[]) };
     challenge(answer, ui)
 }
 
 fn challenge(answer: Answer, ui: bool) -> Answer {
-    if ui {
-        answer
-    } else {
-        answer.header("www-authenticate", REALM)
-    }
+    if ui { answer } else { answer.header("www-authenticate", REALM) }
 }
 
 #[cfg(test)]

@@ -57,8 +57,7 @@ fn show(key: &ApiKey, with_secret: bool) -> Shown<'_> {
 
 /// Go writes a missing time as the first moment of year one.
 fn written(at: Option<OffsetDateTime>) -> String {
-    at.and_then(|at| at.format(&Rfc3339).ok())
-        .unwrap_or_else(|| "0001-01-01T00:00:00Z".to_owned())
+    at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| "0001-01-01T00:00:00Z".to_owned())
 }
 
 pub(crate) fn answer(shared: &Shared, ask: &Ask, user: Option<&User>) -> Answer {
@@ -89,11 +88,7 @@ fn create(shared: &Shared, ask: &Ask, user: Option<&User>) -> Answer {
     key.creator = ask.header("user-agent").to_owned();
     key.expires = expires;
     let answer = Answer::json(201, &show(&key, true));
-    if held(&shared.accounts).add(key) {
-        answer
-    } else {
-        Answer::empty(500)
-    }
+    if held(&shared.accounts).add(key) { answer } else { Answer::empty(500) }
 }
 
 fn list(shared: &Shared, user: Option<&User>) -> Answer {
@@ -101,10 +96,7 @@ fn list(shared: &Shared, user: Option<&User>) -> Answer {
         return Answer::empty(500);
     };
     let accounts = held(&shared.accounts);
-    let api_keys = accounts
-        .keys_of(&user.name)
-        .map(|key| show(key, false))
-        .collect();
+    let api_keys = accounts.keys_of(&user.name).map(|key| show(key, false)).collect();
     Answer::json(200, &Listed { api_keys })
 }
 

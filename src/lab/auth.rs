@@ -54,8 +54,7 @@ impl ApiKey {
     }
 
     pub(crate) fn is_expired(&self) -> bool {
-        self.expires
-            .is_some_and(|at| at <= OffsetDateTime::now_utc())
+        self.expires.is_some_and(|at| at <= OffsetDateTime::now_utc())
     }
 }
 
@@ -73,10 +72,7 @@ impl Accounts {
     }
 
     pub(crate) fn user(&self, name: &str) -> User {
-        User {
-            name: name.to_owned(),
-            groups: self.groups.get(name).cloned().unwrap_or_default(),
-        }
+        User { name: name.to_owned(), groups: self.groups.get(name).cloned().unwrap_or_default() }
     }
 
     /// `false` where there are too many.
@@ -93,15 +89,11 @@ impl Accounts {
     }
 
     pub(crate) fn revoke(&mut self, owner: &str, uuid: &str) {
-        self.keys
-            .retain(|key| key.owner != owner || key.uuid != uuid);
+        self.keys.retain(|key| key.owner != owner || key.uuid != uuid);
     }
 
     fn by_password(&mut self, name: &str, password: &str, any_owner: bool) -> Option<User> {
-        let key = self
-            .keys
-            .iter_mut()
-            .find(|key| key.secret == password && (any_owner || key.owner == name))?;
+        let key = self.keys.iter_mut().find(|key| key.secret == password && (any_owner || key.owner == name))?;
         if key.is_expired() {
             return None;
         }
@@ -123,31 +115,18 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn dress(&self, answer: Answer) -> Answer {
-        if self.clear_session {
-            answer.header("set-cookie", EXPIRED_SESSION)
-        } else {
-            answer
-        }
+        if self.clear_session { answer.header("set-cookie", EXPIRED_SESSION) } else { answer }
     }
 }
 
 /// Finds the caller, or answers 401.
 ///
 /// `metrics` and `version` name the two paths with rules of their own.
-pub(crate) fn authenticate(
-    shared: &Shared,
-    ask: &Ask,
-    metrics: bool,
-    version: bool,
-) -> Result<Caller, Answer> {
+pub(crate) fn authenticate(shared: &Shared, ask: &Ask, metrics: bool, version: bool) -> Result<Caller, Answer> {
     let config = &shared.config;
     let ui = ask.headers.contains_key(SESSION_CLIENT);
     let refuse = || unauthenticated(ui);
-    let anonymous = Caller {
-        user: None,
-        ui,
-        clear_session: false,
-    };
+    let anonymous = Caller { user: None, ui, clear_session: false };
     let open = opens_to_anonymous(config, metrics);
 
     let credentials: Vec<_> = ask.headers.get_all("authorization").iter().collect();
@@ -157,17 +136,11 @@ pub(crate) fn authenticate(
     // An empty user name with an empty password counts as no credentials at all.
     let header = ask.header("authorization");
     let basic = parse_basic(header);
-    let given = !header.is_empty()
-        && basic
-            .as_ref()
-            .is_none_or(|(name, key)| !name.is_empty() || !key.is_empty());
+    let given = !header.is_empty() && basic.as_ref().is_none_or(|(name, key)| !name.is_empty() || !key.is_empty());
     if given {
         let user = basic.and_then(|(name, password)| by_basic(shared, &name, &password));
         return match user {
-            Some(user) => Ok(Caller {
-                user: Some(user),
-                ..anonymous
-            }),
+            Some(user) => Ok(Caller { user: Some(user), ..anonymous }),
             None if config.has(Weakness::WrongKeyFallsBackToAnonymous) => Ok(anonymous),
             None => Err(refuse()),
         };
@@ -176,14 +149,8 @@ pub(crate) fn authenticate(
         let session = ask.cookie(SESSION_COOKIE);
         let name = session.and_then(|id| held(&shared.sessions).user(&id));
         return match name {
-            Some(name) => Ok(Caller {
-                user: Some(held(&shared.accounts).user(&name)),
-                ..anonymous
-            }),
-            None if open => Ok(Caller {
-                clear_session: true,
-                ..anonymous
-            }),
+            Some(name) => Ok(Caller { user: Some(held(&shared.accounts).user(&name)), ..anonymous }),
+            None if open => Ok(Caller { clear_session: true, ..anonymous }),
             None => Err(refuse().header("set-cookie", EXPIRED_SESSION)),
         };
     }
@@ -207,11 +174,7 @@ fn by_basic(shared: &Shared, name: &str, password: &str) -> Option<User> {
     if password.is_empty() && shared.config.has(Weakness::EmptyPasswordAccepted) {
         return Some(accounts.user(name));
     }
-    accounts.by_password(
-        name,
-        password,
-        shared.config.has(Weakness::ForeignKeyAccepted),
-    )
+    accounts.by_password(name, password, shared.config.has(Weakness::ForeignKeyAccepted))
 }
 
 /// User name and password of a Basic header; the scheme is case-insensitive.
@@ -231,10 +194,7 @@ mod tests {
 
     #[test]
     fn basic_is_read_in_any_case_and_refused_when_malformed() {
-        assert_eq!(
-            parse_basic("bAsIc YTpiOmM="),
-            Some(("a".into(), "b:c".into()))
-        );
+        assert_eq!(parse_basic("bAsIc YTpiOmM="), Some(("a".into(), "b:c".into())));
         assert_eq!(parse_basic("Basic !!!"), None);
         assert_eq!(parse_basic("Bearer abc"), None);
     }

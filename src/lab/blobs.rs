@@ -26,19 +26,13 @@ pub(crate) fn get(shared: &Shared, ask: &Ask, repo: &str, digest: &str) -> Answe
     let bytes = if links {
         store.link(repo, digest)
     } else {
-        store
-            .repository(repo)
-            .and_then(|repository| repository.blobs.get(digest))
-            .cloned()
+        store.repository(repo).and_then(|repository| repository.blobs.get(digest)).cloned()
     };
     let Some(bytes) = bytes else {
         return unknown(digest);
     };
     let media_type = if shared.config.release >= Release::V2_1_18 {
-        store
-            .repository(repo)
-            .and_then(|repository| repository.media_type(digest))
-            .unwrap_or_else(|| OCTETS.to_owned())
+        store.repository(repo).and_then(|repository| repository.media_type(digest)).unwrap_or_else(|| OCTETS.to_owned())
     } else {
         // Older releases echo what the client asked for.
         ask.header("accept").to_owned()
@@ -65,11 +59,7 @@ fn range(header: &str, size: usize) -> Option<(usize, usize)> {
         return Some((size.saturating_sub(wanted), last));
     }
     let start: usize = start.parse().ok()?;
-    let end = if end.is_empty() {
-        last
-    } else {
-        end.parse::<usize>().ok()?.min(last)
-    };
+    let end = if end.is_empty() { last } else { end.parse::<usize>().ok()?.min(last) };
     (start <= end).then_some((start, end))
 }
 
@@ -80,17 +70,12 @@ pub(crate) fn head(shared: &Shared, user: Option<&User>, repo: &str, digest: &st
     let bytes = if may_mount(shared, user, digest) {
         held(&shared.store).link(repo, digest)
     } else {
-        held(&shared.store)
-            .repository(repo)
-            .and_then(|repository| repository.blobs.get(digest))
-            .cloned()
+        held(&shared.store).repository(repo).and_then(|repository| repository.blobs.get(digest)).cloned()
     };
     let Some(bytes) = bytes else {
         return unknown(digest);
     };
-    let media_type = held(&shared.store)
-        .repository(repo)
-        .and_then(|repository| repository.media_type(digest));
+    let media_type = held(&shared.store).repository(repo).and_then(|repository| repository.media_type(digest));
     // The body is dropped by the server; only its length is sent.
     Answer::bytes(200, media_type.as_deref().unwrap_or(OCTETS), Bytes::new())
         .header("content-length", bytes.len().to_string())
@@ -103,9 +88,7 @@ pub(crate) fn may_mount(shared: &Shared, user: Option<&User>, digest: &str) -> b
     let store = held(&shared.store);
     match &shared.config.policy {
         None => store.holders(digest).next().is_some(),
-        Some(policy) => store
-            .holders(digest)
-            .any(|holder| policy.allows(user, Action::Read, holder)),
+        Some(policy) => store.holders(digest).any(|holder| policy.allows(user, Action::Read, holder)),
     }
 }
 
@@ -130,13 +113,7 @@ mod tests {
         assert_eq!(range("bytes=0-", 10), Some((0, 9)));
         assert_eq!(range("bytes=2-99", 10), Some((2, 9)));
         assert_eq!(range("bytes=-3", 10), Some((7, 9)));
-        for nonsense in [
-            "bytes=10-",
-            "bytes=5-1",
-            "items=0-1",
-            "bytes=-0",
-            "bytes=a-b",
-        ] {
+        for nonsense in ["bytes=10-", "bytes=5-1", "items=0-1", "bytes=-0", "bytes=a-b"] {
             assert_eq!(range(nonsense, 10), None, "{nonsense}");
         }
         assert_eq!(range("bytes=0-", 0), None);

@@ -54,24 +54,10 @@ async fn pull(shared: &Shared, repo: &str, name: &str, reference: &str) -> Resul
         }
         let manifest: Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
         for child in manifest["manifests"].as_array().into_iter().flatten() {
-            waiting.push((
-                child["digest"].as_str().unwrap_or_default().to_owned(),
-                depth + 1,
-            ));
+            waiting.push((child["digest"].as_str().unwrap_or_default().to_owned(), depth + 1));
         }
-        for part in manifest["layers"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .chain(manifest.get("config"))
-        {
-            blob(
-                shared,
-                repo,
-                name,
-                part["digest"].as_str().unwrap_or_default(),
-            )
-            .await?;
+        for part in manifest["layers"].as_array().into_iter().flatten().chain(manifest.get("config")) {
+            blob(shared, repo, name, part["digest"].as_str().unwrap_or_default()).await?;
         }
         manifests.push((wanted, media_type, bytes));
     }
@@ -84,9 +70,7 @@ async fn pull(shared: &Shared, repo: &str, name: &str, reference: &str) -> Resul
 }
 
 async fn blob(shared: &Shared, repo: &str, name: &str, digest: &str) -> Result<(), String> {
-    let here = held(&shared.store)
-        .repository(repo)
-        .is_some_and(|found| found.blobs.contains_key(digest));
+    let here = held(&shared.store).repository(repo).is_some_and(|found| found.blobs.contains_key(digest));
     if here {
         return Ok(());
     }
@@ -94,37 +78,21 @@ async fn blob(shared: &Shared, repo: &str, name: &str, digest: &str) -> Result<(
     if !is_digest(digest) || !has_digest(&bytes, digest) {
         return Err(format!("the blob {digest} does not have its digest"));
     }
-    held(&shared.store)
-        .put_blob(repo, digest, bytes)
-        .map_err(|trouble| format!("{digest}: {trouble:?}"))
+    held(&shared.store).put_blob(repo, digest, bytes).map_err(|trouble| format!("{digest}: {trouble:?}"))
 }
 
 async fn fetch(shared: &Shared, path: &str) -> Result<(String, Bytes), String> {
-    let accept =
-        "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*";
+    let accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*";
     let request = Request::get(format!("{}/v2/{path}", shared.config.upstream))
         .header("accept", accept)
         .body(Body::empty())
         .map_err(|error| error.to_string())?;
-    let response: Response<_> = shared
-        .client
-        .request(request)
-        .await
-        .map_err(|error| error.to_string())?;
+    let response: Response<_> = shared.client.request(request).await.map_err(|error| error.to_string())?;
     if response.status() != 200 {
-        return Err(format!(
-            "the upstream answered {} to {path}",
-            response.status()
-        ));
+        return Err(format!("the upstream answered {} to {path}", response.status()));
     }
-    let media_type = response
-        .headers()
-        .get("content-type")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let media_type = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = media_type.to_owned();
-    let bytes = axum::body::to_bytes(Body::new(response.into_body()), MOST_BLOB)
-        .await
-        .map_err(|e| e.to_string())?;
+    let bytes = axum::body::to_bytes(Body::new(response.into_body()), MOST_BLOB).await.map_err(|e| e.to_string())?;
     Ok((media_type, bytes))
 }

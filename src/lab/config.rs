@@ -115,11 +115,7 @@ impl Config {
             registry_url: at.registry,
             issuer: at.issuer,
             upstream: at.upstream,
-            client_id: if has(Weakness::WrongClientId) {
-                "zot-staging"
-            } else {
-                "zot"
-            },
+            client_id: if has(Weakness::WrongClientId) { "zot-staging" } else { "zot" },
             client_secret,
         }
     }
@@ -130,10 +126,7 @@ impl Config {
 
     /// The callback address that the registry gives to the provider.
     pub(crate) fn redirect_uri(&self) -> String {
-        format!(
-            "{}/zot/auth/callback/oidc",
-            self.external_url.as_deref().unwrap_or(&self.registry_url)
-        )
+        format!("{}/zot/auth/callback/oidc", self.external_url.as_deref().unwrap_or(&self.registry_url))
     }
 
     /// The same configuration, in zot's own format. Secrets are not part of it.
@@ -141,11 +134,8 @@ impl Config {
         let port = self.registry_url.rsplit(':').next().unwrap_or_default();
         let mut auth = json!({ "apikey": !self.has(Weakness::ApikeyOff) });
         if self.openid {
-            let scopes: Vec<&str> = if self.has(Weakness::ScopeOpenidMissing) {
-                vec!["email", "profile"]
-            } else {
-                self.scopes.clone()
-            };
+            let scopes: Vec<&str> =
+                if self.has(Weakness::ScopeOpenidMissing) { vec!["email", "profile"] } else { self.scopes.clone() };
             auth["openid"] = json!({ "providers": { "oidc": {
                 "name": "lab",
                 "issuer": self.issuer,
@@ -200,11 +190,7 @@ fn metrics_access(release: Release, weaknesses: &BTreeSet<Weakness>) -> MetricsA
     MetricsAccess {
         extension: !has(Weakness::MetricsExtensionOff),
         anonymous: !closed && !old_form,
-        users: if old_form && !closed {
-            vec![String::new()]
-        } else {
-            Vec::new()
-        },
+        users: if old_form && !closed { vec![String::new()] } else { Vec::new() },
     }
 }
 
@@ -232,30 +218,14 @@ fn policy(weaknesses: &BTreeSet<Weakness>, empty: bool) -> Policy {
     if has(Weakness::CiCanDelete) {
         ci.push(Delete);
     }
-    let admins: Vec<Action> = Action::ALL
-        .into_iter()
-        .filter(|action| *action != Delete || !has(Weakness::AdminsCannotDelete))
-        .collect();
+    let admins: Vec<Action> =
+        Action::ALL.into_iter().filter(|action| *action != Delete || !has(Weakness::AdminsCannotDelete)).collect();
     let groups = vec![(CI_GROUP, ci), (ADMIN_GROUP, admins)];
-    let private = Grants {
-        groups: groups.clone(),
-        ..Grants::default()
-    };
-    let mut repositories = vec![(
-        "**",
-        Grants {
-            anonymous,
-            authenticated,
-            groups,
-        },
-    )];
+    let private = Grants { groups: groups.clone(), ..Grants::default() };
+    let mut repositories = vec![("**", Grants { anonymous, authenticated, groups })];
     if !empty {
         // A longer pattern replaces `**`, so an empty anonymous policy is what makes these repositories private.
-        let pattern = if has(Weakness::PrivatePatternMistyped) {
-            "privat/**"
-        } else {
-            "private/**"
-        };
+        let pattern = if has(Weakness::PrivatePatternMistyped) { "privat/**" } else { "private/**" };
         repositories.push((pattern, private));
     }
     Policy { repositories }

@@ -25,10 +25,7 @@ pub(crate) fn instead(shared: &Shared, ask: &Ask) -> Option<Answer> {
         return Some(super::answer::unauthenticated(false));
     }
     if has(Weakness::RateLimited) {
-        return Some(
-            Answer::plain(429, "You have reached maximum request limit.")
-                .header("retry-after", "1"),
-        );
+        return Some(Answer::plain(429, "You have reached maximum request limit.").header("retry-after", "1"));
     }
     if has(Weakness::ServerErrors) {
         return Some(Answer::empty(500));
@@ -43,12 +40,7 @@ pub(crate) fn instead(shared: &Shared, ask: &Ask) -> Option<Answer> {
 }
 
 /// Whether a weakness lets a request through that the policy refuses.
-pub(crate) fn opens_door(
-    shared: &Shared,
-    ask: &Ask,
-    user: Option<&User>,
-    route: Route<'_>,
-) -> bool {
+pub(crate) fn opens_door(shared: &Shared, ask: &Ask, user: Option<&User>, route: Route<'_>) -> bool {
     let has = |weakness| shared.config.has(weakness);
     let anonymous = user.is_none();
     match route {
@@ -60,9 +52,7 @@ pub(crate) fn opens_door(
         Route::Uploads { .. } => {
             let mount = ask.value("mount").is_some();
             let single = !mount && ask.value("digest").is_some();
-            anonymous
-                && ((mount && has(Weakness::MountOpen))
-                    || (single && has(Weakness::MonolithicUploadOpen)))
+            anonymous && ((mount && has(Weakness::MountOpen)) || (single && has(Weakness::MonolithicUploadOpen)))
         }
         Route::Blob { .. } => ask.method == "DELETE" && has(Weakness::BlobDeleteOpen),
         _ => false,
@@ -104,13 +94,10 @@ fn corrupted(mut answer: Answer) -> Answer {
 /// A well-formed manifest of the registry's own, under the digest of the one that was asked for.
 fn other_manifest(shared: &Shared, mut answer: Answer) -> Answer {
     let store = held(&shared.store);
-    let own = store
-        .names()
-        .filter(|name| super::cache::upstream_name(name).is_none())
-        .find_map(|name| {
-            let tag = store.repository(name)?.tags().into_iter().next()?;
-            store.manifest(name, &tag).ok()
-        });
+    let own = store.names().filter(|name| super::cache::upstream_name(name).is_none()).find_map(|name| {
+        let tag = store.repository(name)?.tags().into_iter().next()?;
+        store.manifest(name, &tag).ok()
+    });
     match own {
         Some(manifest) => {
             answer.body = manifest.bytes;
@@ -139,16 +126,11 @@ fn as_distribution(answer: Answer) -> Answer {
                 .without("access-control-allow-origin")
                 .without("access-control-allow-headers")
                 .without("access-control-allow-methods");
-            if answer.status == 200
-                && answer.body.is_empty()
-                && answer.get("content-length").is_none()
-            {
+            if answer.status == 200 && answer.body.is_empty() && answer.get("content-length").is_none() {
                 answer.body = "{}".into();
             }
             answer
         }
     };
-    answer
-        .header("docker-distribution-api-version", "registry/2.0")
-        .header("x-content-type-options", "nosniff")
+    answer.header("docker-distribution-api-version", "registry/2.0").header("x-content-type-options", "nosniff")
 }

@@ -11,14 +11,9 @@ use super::storage::{OCI_INDEX, is_digest};
 
 /// zot answers 200 with a challenge where anonymous may read, so that clients send the credentials they have.
 pub(crate) fn version(ask: &Ask) -> Answer {
-    let answer = Answer::bytes(200, "application/json", "")
-        .header("docker-distribution-api-version", "registry/2.0");
+    let answer = Answer::bytes(200, "application/json", "").header("docker-distribution-api-version", "registry/2.0");
     let ui = ask.header(SESSION_CLIENT) == "zot-ui";
-    if ui {
-        answer
-    } else {
-        answer.header("www-authenticate", "basic realm=")
-    }
+    if ui { answer } else { answer.header("www-authenticate", "basic realm=") }
 }
 
 #[derive(Serialize)]
@@ -38,24 +33,15 @@ pub(crate) fn catalog(shared: &Shared, ask: &Ask, user: Option<&User>) -> Answer
     let after = if last.is_empty() {
         0
     } else {
-        readable
-            .iter()
-            .position(|name| *name == last)
-            .map_or(readable.len(), |found| found + 1)
+        readable.iter().position(|name| *name == last).map_or(readable.len(), |found| found + 1)
     };
     let rest = &readable[after..];
     let page = &rest[..limit.unwrap_or(rest.len()).min(rest.len())];
-    let answer = Answer::json(
-        200,
-        &Catalog {
-            repositories: page.to_vec(),
-        },
-    );
+    let answer = Answer::json(200, &Catalog { repositories: page.to_vec() });
     match (limit, page.last()) {
-        (Some(limit), Some(end)) if page.len() < rest.len() => answer.header(
-            "link",
-            format!("</v2/_catalog?n={limit}&last={end}>; rel=\"next\""),
-        ),
+        (Some(limit), Some(end)) if page.len() < rest.len() => {
+            answer.header("link", format!("</v2/_catalog?n={limit}&last={end}>; rel=\"next\""))
+        }
         _ => answer,
     }
 }
@@ -76,10 +62,7 @@ pub(crate) fn tags(shared: &Shared, ask: &Ask, repo: &str) -> Answer {
         Some(Ok(limit)) => Some(limit),
         Some(Err(_)) => return Answer::empty(400),
     };
-    let Some(tags) = held(&shared.store)
-        .repository(repo)
-        .map(|repository| repository.tags())
-    else {
+    let Some(tags) = held(&shared.store).repository(repo).map(|repository| repository.tags()) else {
         return error(404, Code::NameUnknown, &[("name", repo)]);
     };
     let mut rest = tags.as_slice();
@@ -90,18 +73,11 @@ pub(crate) fn tags(shared: &Shared, ask: &Ask, repo: &str) -> Answer {
         rest = &tags[found + 1..];
     }
     let page = &rest[..limit.unwrap_or(rest.len()).min(rest.len())];
-    let answer = Answer::json(
-        200,
-        &Tags {
-            name: repo,
-            tags: page,
-        },
-    );
+    let answer = Answer::json(200, &Tags { name: repo, tags: page });
     match (limit, page.last()) {
-        (Some(limit), Some(end)) if page.len() < rest.len() => answer.header(
-            "link",
-            format!("</v2/{repo}/tags/list?n={limit}&last={end}>; rel=\"next\""),
-        ),
+        (Some(limit), Some(end)) if page.len() < rest.len() => {
+            answer.header("link", format!("</v2/{repo}/tags/list?n={limit}&last={end}>; rel=\"next\""))
+        }
         _ => answer,
     }
 }
@@ -113,18 +89,12 @@ pub(crate) fn referrers(shared: &Shared, ask: &Ask, repo: &str, digest: &str) ->
     }
     let wanted = ask.values("artifactType");
     let store = held(&shared.store);
-    let found = store
-        .repository(repo)
-        .map(|repository| repository.referrers(digest))
-        .unwrap_or_default();
+    let found = store.repository(repo).map(|repository| repository.referrers(digest)).unwrap_or_default();
     let manifests: Vec<Value> = found
         .into_iter()
         .filter_map(|(entry, manifest)| {
             // An image manifest without artifactType is known by the type of its config.
-            let kind = manifest["artifactType"]
-                .as_str()
-                .or(manifest["config"]["mediaType"].as_str())?
-                .to_owned();
+            let kind = manifest["artifactType"].as_str().or(manifest["config"]["mediaType"].as_str())?.to_owned();
             if !wanted.is_empty() && !wanted.contains(&kind) {
                 return None;
             }
@@ -142,9 +112,5 @@ pub(crate) fn referrers(shared: &Shared, ask: &Ask, repo: &str, digest: &str) ->
         .collect();
     let body = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests });
     let answer = Answer::bytes(200, OCI_INDEX, body.to_string());
-    if wanted.is_empty() {
-        answer
-    } else {
-        answer.header("oci-filters-applied", "artifactType")
-    }
+    if wanted.is_empty() { answer } else { answer.header("oci-filters-applied", "artifactType") }
 }

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::config::{Config, Release};
 use super::session::{
-    ORIGIN_COOKIE, REMOVED_SESSION, REMOVED_STATE, SESSION_COOKIE, STATE_COOKIE, origin_cookie,
-    session_cookie, state_cookie, user_cookie,
+    ORIGIN_COOKIE, REMOVED_SESSION, REMOVED_STATE, SESSION_COOKIE, STATE_COOKIE, origin_cookie, session_cookie,
+    state_cookie, user_cookie,
 };
 use super::signing;
 use super::state::{Ask, Shared, held};
@@ -30,15 +30,8 @@ pub(crate) fn begin(shared: &Shared, ask: &Ask) -> Answer {
     if ask.value("provider").as_deref() != Some("oidc") {
         return Answer::empty(400);
     }
-    let state = if config.has(Weakness::StateNotFresh) {
-        STALE_STATE.to_owned()
-    } else {
-        Uuid::new_v4().to_string()
-    };
-    let callback_ui = ask
-        .value("callback_ui")
-        .map(|wanted| allowed_return(config, &wanted))
-        .unwrap_or_default();
+    let state = if config.has(Weakness::StateNotFresh) { STALE_STATE.to_owned() } else { Uuid::new_v4().to_string() };
+    let callback_ui = ask.value("callback_ui").map(|wanted| allowed_return(config, &wanted)).unwrap_or_default();
     let (state_value, origin_value) = held(&shared.sessions).begin(&state, &callback_ui);
     let query = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("client_id", config.client_id)
@@ -60,11 +53,7 @@ fn allowed_return(config: &Config, wanted: &str) -> String {
         .as_ref()
         .and_then(|own| Url::parse(own).ok())
         .is_some_and(|own| Url::parse(wanted).is_ok_and(|url| url.origin() == own.origin()));
-    if plain_path || own_origin {
-        wanted.to_owned()
-    } else {
-        "/".to_owned()
-    }
+    if plain_path || own_origin { wanted.to_owned() } else { "/".to_owned() }
 }
 
 /// Exchanges the code and logs in.
@@ -73,10 +62,7 @@ pub(crate) async fn callback(shared: &Shared, ask: &Ask) -> Answer {
         return Answer::plain(401, "failed to get state: http: named cookie not present");
     };
     let Some(pending) = held(&shared.sessions).finish(&cookie) else {
-        return Answer::plain(
-            401,
-            "failed to get state: securecookie: the value is not valid",
-        );
+        return Answer::plain(401, "failed to get state: securecookie: the value is not valid");
     };
     if ask.value("state").as_deref() != Some(pending.state.as_str()) {
         return Answer::plain(401, "failed to get state: state did not match");
@@ -89,19 +75,13 @@ pub(crate) async fn callback(shared: &Shared, ask: &Ask) -> Answer {
         return Answer::empty(401).header("set-cookie", REMOVED_STATE);
     }
     held(&shared.accounts).logged_in(&identity.name, identity.groups);
-    let answer = if pending.callback_ui.is_empty() {
-        Answer::empty(201)
-    } else {
-        Answer::found(&pending.callback_ui)
-    };
+    let answer = if pending.callback_ui.is_empty() { Answer::empty(201) } else { Answer::found(&pending.callback_ui) };
     let answer = answer.header("set-cookie", REMOVED_STATE);
     if shared.config.has(Weakness::LoginWithoutSession) {
         return answer;
     }
     let session = held(&shared.sessions).log_in(&identity.name);
-    answer
-        .header("set-cookie", session_cookie(&session))
-        .header("set-cookie", user_cookie(&identity.name))
+    answer.header("set-cookie", session_cookie(&session)).header("set-cookie", user_cookie(&identity.name))
 }
 
 struct Identity {
@@ -113,12 +93,7 @@ struct Identity {
 async fn exchange(shared: &Shared, code: &str) -> Result<Identity, String> {
     let config = &shared.config;
     let issuer = &config.issuer;
-    let discovery = get(
-        shared,
-        &format!("{issuer}/.well-known/openid-configuration"),
-        None,
-    )
-    .await?;
+    let discovery = get(shared, &format!("{issuer}/.well-known/openid-configuration"), None).await?;
     if discovery["issuer"] != issuer.as_str() {
         return Err("failed to exchange token: issuer does not match".to_owned());
     }
@@ -133,84 +108,41 @@ async fn exchange(shared: &Shared, code: &str) -> Result<Identity, String> {
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Body::from(body))
         .map_err(|error| format!("failed to exchange token: {error}"))?;
-    let (status, token) = send(shared, request)
-        .await
-        .map_err(|error| format!("failed to exchange token: {error}"))?;
+    let (status, token) = send(shared, request).await.map_err(|error| format!("failed to exchange token: {error}"))?;
     if status != 200 {
-        return Err(format!(
-            "failed to exchange token: oauth2: {} {}",
-            token["error"], token["error_description"]
-        ));
+        return Err(format!("failed to exchange token: oauth2: {} {}", token["error"], token["error_description"]));
     }
     let jwks = get(shared, &format!("{issuer}/jwks"), None).await?;
-    let claims = signing::verify(
-        token["id_token"].as_str().unwrap_or_default(),
-        &jwks,
-        issuer,
-        config.client_id,
-    )
-    .map_err(|error| format!("failed to exchange token: {error}"))?;
-    let userinfo = get(
-        shared,
-        &format!("{issuer}/me"),
-        token["access_token"].as_str(),
-    )
-    .await?;
+    let claims = signing::verify(token["id_token"].as_str().unwrap_or_default(), &jwks, issuer, config.client_id)
+        .map_err(|error| format!("failed to exchange token: {error}"))?;
+    let userinfo = get(shared, &format!("{issuer}/me"), token["access_token"].as_str()).await?;
     if userinfo["sub"] != claims["sub"] {
         return Err("failed to get userinfo: subject does not match".to_owned());
     }
-    let name = userinfo["preferred_username"]
-        .as_str()
-        .or(userinfo["email"].as_str())
-        .unwrap_or_default();
+    let name = userinfo["preferred_username"].as_str().or(userinfo["email"].as_str()).unwrap_or_default();
     if name.is_empty() {
         return Err("failed to get userinfo: no user name".to_owned());
     }
-    let groups = userinfo["groups"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    Ok(Identity {
-        name: name.to_owned(),
-        groups: groups
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
-    })
+    let groups = userinfo["groups"].as_array().map(Vec::as_slice).unwrap_or_default();
+    Ok(Identity { name: name.to_owned(), groups: groups.iter().filter_map(Value::as_str).map(str::to_owned).collect() })
 }
 
 async fn get(shared: &Shared, url: &str, bearer: Option<&str>) -> Result<Value, String> {
     let failed = |error: String| format!("failed to exchange token: {error}");
-    let mut request = Request::get(
-        url.parse::<Uri>()
-            .map_err(|error| failed(error.to_string()))?,
-    );
+    let mut request = Request::get(url.parse::<Uri>().map_err(|error| failed(error.to_string()))?);
     if let Some(token) = bearer {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    let request = request
-        .body(Body::empty())
-        .map_err(|error| failed(error.to_string()))?;
+    let request = request.body(Body::empty()).map_err(|error| failed(error.to_string()))?;
     let (status, value) = send(shared, request).await.map_err(failed)?;
-    if status == 200 {
-        Ok(value)
-    } else {
-        Err(failed(format!("{url} answered {status}")))
-    }
+    if status == 200 { Ok(value) } else { Err(failed(format!("{url} answered {status}"))) }
 }
 
 async fn send(shared: &Shared, request: Request<Body>) -> Result<(u16, Value), String> {
     let whole = async {
-        let response = shared
-            .client
-            .request(request)
-            .await
-            .map_err(|error| error.to_string())?;
+        let response = shared.client.request(request).await.map_err(|error| error.to_string())?;
         let status = response.status().as_u16();
-        let body = axum::body::to_bytes(Body::new(response.into_body()), 1 << 20)
-            .await
-            .map_err(|e| e.to_string())?;
+        let body = axum::body::to_bytes(Body::new(response.into_body()), 1 << 20).await.map_err(|e| e.to_string())?;
         Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     };
     tokio::time::timeout(DEADLINE, whole)
@@ -233,18 +165,8 @@ pub(crate) fn logout(shared: &Shared, ask: &Ask) -> Answer {
     }
     let id = ask.cookie(SESSION_COOKIE).unwrap_or_default();
     let survives = config.has(Weakness::SessionSurvivesLogout);
-    let known = if survives {
-        held(&shared.sessions).user(&id).is_some()
-    } else {
-        held(&shared.sessions).log_out(&id)
-    };
-    let back = format!(
-        "{}/login",
-        config
-            .external_url
-            .as_deref()
-            .unwrap_or(&config.registry_url)
-    );
+    let known = if survives { held(&shared.sessions).user(&id).is_some() } else { held(&shared.sessions).log_out(&id) };
+    let back = format!("{}/login", config.external_url.as_deref().unwrap_or(&config.registry_url));
     let end_session_url = (known && config.openid).then(|| {
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("client_id", config.client_id)
@@ -257,9 +179,5 @@ pub(crate) fn logout(shared: &Shared, ask: &Ask) -> Answer {
     } else {
         Answer::json(200, &LoggedOut { end_session_url })
     };
-    if survives {
-        answer
-    } else {
-        answer.header("set-cookie", REMOVED_SESSION)
-    }
+    if survives { answer } else { answer.header("set-cookie", REMOVED_SESSION) }
 }

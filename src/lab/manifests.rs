@@ -44,35 +44,20 @@ pub(crate) fn may_put(
     reference: &str,
 ) -> bool {
     let config = &shared.config;
-    let existing = held(&shared.store)
-        .repository(repo)
-        .map(|repository| repository.tags())
-        .unwrap_or_default();
+    let existing = held(&shared.store).repository(repo).map(|repository| repository.tags()).unwrap_or_default();
     let action_on = |tag: &str| {
-        if existing.iter().any(|known| known == tag) {
-            Action::Update
-        } else {
-            Action::Create
-        }
+        if existing.iter().any(|known| known == tag) { Action::Update } else { Action::Create }
     };
     let can = |action| policy.allows(user, action, repo);
     if !is_digest(reference) {
         // CVE-2026-31801: up to v2.1.14 `latest` was exempt.
         let exempt = config.release < Release::V2_1_15 || config.has(Weakness::LatestCanBeMoved);
-        return if exempt && reference == "latest" {
-            can(Action::Create)
-        } else {
-            can(action_on(reference))
-        };
+        return if exempt && reference == "latest" { can(Action::Create) } else { can(action_on(reference)) };
     }
     if config.release < Release::V2_1_20 || config.has(Weakness::TagQueryMovesTags) {
         return can(Action::Create);
     }
-    let tags: Vec<String> = ask
-        .values("tag")
-        .into_iter()
-        .filter(|tag| is_tag(tag.trim()))
-        .collect();
+    let tags: Vec<String> = ask.values("tag").into_iter().filter(|tag| is_tag(tag.trim())).collect();
     let actions: Vec<Action> = tags.iter().map(|tag| action_on(tag.trim())).collect();
     // The digest itself needs create where nothing or something new is tagged.
     let needs_create = actions.is_empty() || actions.contains(&Action::Create);
@@ -85,8 +70,7 @@ pub(crate) fn put(shared: &Shared, ask: &Ask, repo: &str, reference: &str) -> An
         return error(400, Code::DigestInvalid, &[("reference", reference)]);
     }
     let media_type = ask.header("content-type");
-    let docker =
-        config.docker_compat && (media_type == DOCKER_MANIFEST || media_type == DOCKER_LIST);
+    let docker = config.docker_compat && (media_type == DOCKER_MANIFEST || media_type == DOCKER_LIST);
     if media_type != OCI_MANIFEST && media_type != OCI_INDEX && !docker {
         return error(415, Code::ManifestInvalid, &[("mediaType", media_type)]);
     }
@@ -95,11 +79,7 @@ pub(crate) fn put(shared: &Shared, ask: &Ask, repo: &str, reference: &str) -> An
         Err(answer) => return answer,
     };
     if ask.body.len() > MOST_MANIFEST {
-        return error(
-            413,
-            Code::ManifestInvalid,
-            &[("reason", "manifest body exceeds maximum allowed size")],
-        );
+        return error(413, Code::ManifestInvalid, &[("reason", "manifest body exceeds maximum allowed size")]);
     }
     let stored = if config.has(Weakness::PushAcceptedButLost) {
         Ok(super::storage::sha256(&ask.body))
@@ -119,8 +99,7 @@ pub(crate) fn put(shared: &Shared, ask: &Ask, repo: &str, reference: &str) -> An
     if let Some(subject) = body["subject"]["digest"].as_str() {
         answer = answer.header("oci-subject", subject);
     }
-    tags.into_iter()
-        .fold(answer, |answer, tag| answer.header("oci-tag", tag))
+    tags.into_iter().fold(answer, |answer, tag| answer.header("oci-tag", tag))
 }
 
 /// The tags of `?tag=`, known to zot from v2.1.16.
@@ -143,10 +122,7 @@ fn query_tags(ask: &Ask, reference: &str, release: Release) -> Result<Vec<String
         }
     }
     if !tags.is_empty() && !is_digest(reference) {
-        return invalid(
-            400,
-            "tag query parameters are only valid when pushing a manifest by digest",
-        );
+        return invalid(400, "tag query parameters are only valid when pushing a manifest by digest");
     }
     Ok(tags)
 }

@@ -27,11 +27,7 @@ impl Counters {
         bump(&mut self.requests, (method.to_owned(), status));
         // zot takes the label from the path, also for requests that were refused.
         let repository = path.strip_prefix("/v2/").and_then(|rest| {
-            ["/blobs/", "/tags/", "/manifests/"]
-                .iter()
-                .filter_map(|kind| rest.find(kind))
-                .min()
-                .map(|end| &rest[..end])
+            ["/blobs/", "/tags/", "/manifests/"].iter().filter_map(|kind| rest.find(kind)).min().map(|end| &rest[..end])
         });
         if let Some(repository) = repository {
             bump(&mut self.repositories, repository.to_owned());
@@ -57,9 +53,7 @@ fn bump<K: Ord>(map: &mut BTreeMap<K, u64>, key: K) {
 pub(crate) fn allows(config: &Config, user: Option<&User>) -> bool {
     match user {
         // Up to v2.1.17 anonymous is the user with the empty name.
-        None if config.release < Release::V2_1_18 => {
-            config.metrics.users.iter().any(String::is_empty)
-        }
+        None if config.release < Release::V2_1_18 => config.metrics.users.iter().any(String::is_empty),
         None => config.metrics.anonymous,
         Some(user) => config.metrics.users.contains(&user.name),
     }
@@ -85,86 +79,32 @@ fn registry_series(shared: &Shared, text: &mut String) {
     let requests: Vec<(String, u64)> = counters
         .requests
         .iter()
-        .map(|((method, status), count)| {
-            (
-                format!("code=\"{status}\",method=\"{}\"", escape(method)),
-                *count,
-            )
-        })
+        .map(|((method, status), count)| (format!("code=\"{status}\",method=\"{}\"", escape(method)), *count))
         .collect();
-    series(
-        text,
-        "zot_http_requests_total",
-        "counter",
-        "Total number of http request in zot",
-        &requests,
-    );
+    series(text, "zot_http_requests_total", "counter", "Total number of http request in zot", &requests);
     let version = shared.config.release.version();
-    let info = format!(
-        "binaryType=\"lab\",commit=\"{version}-lab\",goVersion=\"go1.25.7\",version=\"{version}\""
-    );
-    series(
-        text,
-        "zot_info",
-        "gauge",
-        "Server general information",
-        &[(info, 1)],
-    );
+    let info = format!("binaryType=\"lab\",commit=\"{version}-lab\",goVersion=\"go1.25.7\",version=\"{version}\"");
+    series(text, "zot_info", "gauge", "Server general information", &[(info, 1)]);
     let by_repo = |counts: &BTreeMap<String, u64>| -> Vec<(String, u64)> {
-        counts
-            .iter()
-            .map(|(repo, count)| (format!("repo=\"{}\"", escape(repo)), *count))
-            .collect()
+        counts.iter().map(|(repo, count)| (format!("repo=\"{}\"", escape(repo)), *count)).collect()
     };
     let (downloads, uploads) = (by_repo(&counters.downloads), by_repo(&counters.uploads));
-    series(
-        text,
-        "zot_repo_downloads_total",
-        "counter",
-        "Total number times an image was downloaded",
-        &downloads,
-    );
-    series(
-        text,
-        "zot_repo_uploads_total",
-        "counter",
-        "Total number times an image was uploaded",
-        &uploads,
-    );
+    series(text, "zot_repo_downloads_total", "counter", "Total number times an image was downloaded", &downloads);
+    series(text, "zot_repo_uploads_total", "counter", "Total number times an image was uploaded", &uploads);
     let _ = writeln!(
         text,
         "# HELP zot_http_repo_latency_seconds Latency of serving HTTP requests\n\
          # TYPE zot_http_repo_latency_seconds summary"
     );
     for (labels, count) in by_repo(&counters.repositories) {
-        let _ = writeln!(
-            text,
-            "zot_http_repo_latency_seconds_sum{{{labels}}} {}",
-            f64::from(count as u32) * 0.001
-        );
-        let _ = writeln!(
-            text,
-            "zot_http_repo_latency_seconds_count{{{labels}}} {count}"
-        );
+        let _ = writeln!(text, "zot_http_repo_latency_seconds_sum{{{labels}}} {}", f64::from(count as u32) * 0.001);
+        let _ = writeln!(text, "zot_http_repo_latency_seconds_count{{{labels}}} {count}");
     }
     drop(counters);
     let store = held(&shared.store);
-    let sizes: Vec<(String, u64)> = store
-        .names()
-        .map(|name| {
-            (
-                format!("repo=\"{}\"", escape(name)),
-                store.size_of(name) as u64,
-            )
-        })
-        .collect();
-    series(
-        text,
-        "zot_repo_storage_bytes",
-        "gauge",
-        "Storage used per zot repo",
-        &sizes,
-    );
+    let sizes: Vec<(String, u64)> =
+        store.names().map(|name| (format!("repo=\"{}\"", escape(name)), store.size_of(name) as u64)).collect();
+    series(text, "zot_repo_storage_bytes", "gauge", "Storage used per zot repo", &sizes);
 }
 
 fn series(text: &mut String, name: &str, kind: &str, help: &str, samples: &[(String, u64)]) {
@@ -178,10 +118,7 @@ fn series(text: &mut String, name: &str, kind: &str, help: &str, samples: &[(Str
 }
 
 fn escape(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]

@@ -3,11 +3,7 @@
 //! Every value that came from outside is escaped here.
 
 pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 fn page(title: &str, body: &str) -> String {
@@ -20,9 +16,7 @@ fn page(title: &str, body: &str) -> String {
 
 /// The provider's login page. `error` is shown to the user and to assistive technology.
 pub(crate) fn login(action: &str, error: Option<&str>) -> String {
-    let alert = error
-        .map(|text| format!("<p id=\"error\" role=\"alert\">{}</p>\n", escape(text)))
-        .unwrap_or_default();
+    let alert = error.map(|text| format!("<p id=\"error\" role=\"alert\">{}</p>\n", escape(text))).unwrap_or_default();
     let form = format!(
         "{alert}<form method=\"post\" action=\"{}\">\n\
          <p><label for=\"username\">User name</label>\n\
@@ -38,10 +32,7 @@ pub(crate) fn login(action: &str, error: Option<&str>) -> String {
 
 /// A page of the provider that says what is wrong with a request.
 pub(crate) fn problem(text: &str) -> String {
-    page(
-        "Something is wrong",
-        &format!("<p id=\"error\" role=\"alert\">{}</p>", escape(text)),
-    )
+    page("Something is wrong", &format!("<p id=\"error\" role=\"alert\">{}</p>", escape(text)))
 }
 
 /// What a browser sees after a login where the registry has no user interface, and after a logout.
@@ -51,10 +42,7 @@ pub(crate) fn signed_out() -> String {
 
 /// The login page of a proxy that stands in front of the registry.
 pub(crate) fn proxy_login() -> String {
-    page(
-        "Please sign in",
-        "<form method=\"post\" action=\"/sso\"><button type=\"submit\">Continue</button></form>",
-    )
+    page("Please sign in", "<form method=\"post\" action=\"/sso\"><button type=\"submit\">Continue</button></form>")
 }
 
 /// The refusal of a proxy that stands in front of the registry.

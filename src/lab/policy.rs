@@ -45,10 +45,7 @@ pub(crate) struct Policy {
 impl Policy {
     /// Whether `user` (`None`: anonymous) may do `action` in `repository`.
     pub(crate) fn allows(&self, user: Option<&User>, action: Action, repository: &str) -> bool {
-        let matching = self
-            .repositories
-            .iter()
-            .filter(|(pattern, _)| matches(pattern, repository));
+        let matching = self.repositories.iter().filter(|(pattern, _)| matches(pattern, repository));
         let Some((_, grants)) = matching.max_by_key(|(pattern, _)| pattern.len()) else {
             return false;
         };
@@ -56,24 +53,21 @@ impl Policy {
             None => grants.anonymous.contains(&action),
             Some(user) => {
                 grants.authenticated.contains(&action)
-                    || grants.groups.iter().any(|(group, actions)| {
-                        actions.contains(&action) && user.groups.iter().any(|g| g == group)
-                    })
+                    || grants
+                        .groups
+                        .iter()
+                        .any(|(group, actions)| actions.contains(&action) && user.groups.iter().any(|g| g == group))
             }
         }
     }
 
     /// Whether anonymous requests get past authentication at all.
     pub(crate) fn has_anonymous(&self) -> bool {
-        self.repositories
-            .iter()
-            .any(|(_, grants)| !grants.anonymous.is_empty())
+        self.repositories.iter().any(|(_, grants)| !grants.anonymous.is_empty())
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        let names = |actions: &[Action]| -> Vec<&str> {
-            actions.iter().map(|action| action.name()).collect()
-        };
+        let names = |actions: &[Action]| -> Vec<&str> { actions.iter().map(|action| action.name()).collect() };
         let repositories = self.repositories.iter().map(|(pattern, grants)| {
             let policies: Vec<Value> = grants
                 .groups
@@ -102,9 +96,9 @@ fn segments(pattern: &[&str], path: &[&str]) -> bool {
     match pattern.split_first() {
         None => path.is_empty(),
         Some((&"**", rest)) => (0..=path.len()).any(|skipped| segments(rest, &path[skipped..])),
-        Some((first, rest)) => path.split_first().is_some_and(|(segment, others)| {
-            glob(first.as_bytes(), segment.as_bytes()) && segments(rest, others)
-        }),
+        Some((first, rest)) => path
+            .split_first()
+            .is_some_and(|(segment, others)| glob(first.as_bytes(), segment.as_bytes()) && segments(rest, others)),
     }
 }
 
@@ -112,12 +106,8 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
     match pattern.split_first() {
         None => text.is_empty(),
         Some((b'*', rest)) => (0..=text.len()).any(|skipped| glob(rest, &text[skipped..])),
-        Some((b'?', rest)) => text
-            .split_first()
-            .is_some_and(|(_, others)| glob(rest, others)),
-        Some((byte, rest)) => text
-            .split_first()
-            .is_some_and(|(first, others)| first == byte && glob(rest, others)),
+        Some((b'?', rest)) => text.split_first().is_some_and(|(_, others)| glob(rest, others)),
+        Some((byte, rest)) => text.split_first().is_some_and(|(first, others)| first == byte && glob(rest, others)),
     }
 }
 
@@ -137,34 +127,19 @@ mod tests {
 
     #[test]
     fn the_longest_pattern_replaces_the_others() {
-        let all = Grants {
-            anonymous: vec![Action::Read],
-            ..Grants::default()
-        };
-        let policy = Policy {
-            repositories: vec![("**", all), ("private/**", Grants::default())],
-        };
+        let all = Grants { anonymous: vec![Action::Read], ..Grants::default() };
+        let policy = Policy { repositories: vec![("**", all), ("private/**", Grants::default())] };
         assert!(policy.allows(None, Action::Read, "blumeops/navidrome"));
         assert!(!policy.allows(None, Action::Read, "private/ledger"));
     }
 
     #[test]
     fn grants_of_several_groups_are_a_union() {
-        let grants = Grants {
-            groups: vec![("a", vec![Action::Read]), ("b", vec![Action::Delete])],
-            ..Grants::default()
-        };
-        let policy = Policy {
-            repositories: vec![("**", grants)],
-        };
-        let user = User {
-            name: "x".into(),
-            groups: vec!["a".into(), "b".into()],
-        };
-        assert!(
-            policy.allows(Some(&user), Action::Read, "r")
-                && policy.allows(Some(&user), Action::Delete, "r")
-        );
+        let grants =
+            Grants { groups: vec![("a", vec![Action::Read]), ("b", vec![Action::Delete])], ..Grants::default() };
+        let policy = Policy { repositories: vec![("**", grants)] };
+        let user = User { name: "x".into(), groups: vec!["a".into(), "b".into()] };
+        assert!(policy.allows(Some(&user), Action::Read, "r") && policy.allows(Some(&user), Action::Delete, "r"));
         assert!(!policy.allows(Some(&user), Action::Create, "r"));
     }
 }

@@ -65,15 +65,7 @@ impl Provider {
         accounts: Vec<Account>,
     ) -> Self {
         let (interactions, codes, tokens) = Default::default();
-        Self {
-            client_id,
-            client_secret,
-            redirect_uri,
-            accounts,
-            interactions,
-            codes,
-            tokens,
-        }
+        Self { client_id, client_secret, redirect_uri, accounts, interactions, codes, tokens }
     }
 }
 
@@ -82,19 +74,14 @@ fn html(status: u16, text: String) -> Answer {
 }
 
 fn oauth_error(status: u16, error: &str, description: &str) -> Answer {
-    Answer::json(
-        status,
-        &json!({ "error": error, "error_description": description }),
-    )
-    .header("cache-control", "no-store")
+    Answer::json(status, &json!({ "error": error, "error_description": description }))
+        .header("cache-control", "no-store")
 }
 
 pub(crate) fn answer(shared: &Shared, ask: &Ask) -> Answer {
     match (ask.method.as_str(), ask.path.as_str()) {
         ("GET", "/.well-known/openid-configuration") => discovery(shared),
-        ("GET", "/jwks") if shared.config.has(Weakness::JwksEmpty) => {
-            Answer::json(200, &json!({ "keys": [] }))
-        }
+        ("GET", "/jwks") if shared.config.has(Weakness::JwksEmpty) => Answer::json(200, &json!({ "keys": [] })),
         ("GET", "/jwks") => Answer::json(200, &signing::jwks()),
         ("GET" | "POST", "/auth") => authorize(shared, ask),
         ("POST", "/token") => token(shared, ask),
@@ -111,11 +98,7 @@ pub(crate) fn answer(shared: &Shared, ask: &Ask) -> Answer {
 
 fn discovery(shared: &Shared) -> Answer {
     let base = &shared.config.issuer;
-    let issuer = if shared.config.has(Weakness::IssuerMismatch) {
-        format!("{base}/other")
-    } else {
-        base.clone()
-    };
+    let issuer = if shared.config.has(Weakness::IssuerMismatch) { format!("{base}/other") } else { base.clone() };
     Answer::json(
         200,
         &json!({
@@ -148,34 +131,16 @@ fn authorize(shared: &Shared, ask: &Ask) -> Answer {
     let value = |key: &str| asked.get(key).map(String::as_str).unwrap_or_default();
     let mut provider = held(&shared.provider);
     if value("client_id") != provider.client_id {
-        return html(
-            400,
-            pages::problem("invalid_client: the client is not known."),
-        );
+        return html(400, pages::problem("invalid_client: the client is not known."));
     }
     if value("redirect_uri") != provider.redirect_uri {
-        return html(
-            400,
-            pages::problem("invalid_redirect_uri: the redirect URI is not registered."),
-        );
+        return html(400, pages::problem("invalid_redirect_uri: the redirect URI is not registered."));
     }
-    if value("response_type") != "code" || !value("scope").split(' ').any(|scope| scope == "openid")
-    {
-        return html(
-            400,
-            pages::problem(
-                "invalid_request: response_type must be code, and scope must have openid.",
-            ),
-        );
+    if value("response_type") != "code" || !value("scope").split(' ').any(|scope| scope == "openid") {
+        return html(400, pages::problem("invalid_request: response_type must be code, and scope must have openid."));
     }
     let challenge = asked.get("code_challenge").map(|challenge| {
-        (
-            asked
-                .get("code_challenge_method")
-                .cloned()
-                .unwrap_or_else(|| "plain".to_owned()),
-            challenge.clone(),
-        )
+        (asked.get("code_challenge_method").cloned().unwrap_or_else(|| "plain".to_owned()), challenge.clone())
     });
     let request = Request {
         redirect_uri: value("redirect_uri").to_owned(),
@@ -189,9 +154,7 @@ fn authorize(shared: &Shared, ask: &Ask) -> Answer {
     let id = opaque();
     remember(&mut provider.interactions, id.clone(), request);
     let location = format!("{}/interaction/{id}", shared.config.issuer);
-    Answer::empty(303)
-        .header("location", location)
-        .header("cache-control", "no-store")
+    Answer::empty(303).header("location", location).header("cache-control", "no-store")
 }
 
 fn remember(open: &mut BTreeMap<String, Request>, key: String, request: Request) {
@@ -216,17 +179,12 @@ fn login(shared: &Shared, ask: &Ask, id: &str) -> Answer {
     if !provider.interactions.contains_key(id) {
         return html(404, pages::problem("This login is not known or has ended."));
     }
-    let known = provider.accounts.iter().position(|account| {
-        account.name == value("username") && account.password == value("password")
-    });
+    let known = provider
+        .accounts
+        .iter()
+        .position(|account| account.name == value("username") && account.password == value("password"));
     let Some(user) = known else {
-        return html(
-            401,
-            pages::login(
-                &format!("/interaction/{id}"),
-                Some("The user name or the password is wrong."),
-            ),
-        );
+        return html(401, pages::login(&format!("/interaction/{id}"), Some("The user name or the password is wrong.")));
     };
     let Some(mut request) = provider.interactions.remove(id) else {
         return Answer::empty(404);
@@ -242,9 +200,7 @@ fn login(shared: &Shared, ask: &Ask, id: &str) -> Answer {
     query.append_pair("iss", &shared.config.issuer);
     let location = format!("{}?{}", request.redirect_uri, query.finish());
     remember(&mut provider.codes, code, request);
-    Answer::empty(303)
-        .header("location", location)
-        .header("cache-control", "no-store")
+    Answer::empty(303).header("location", location).header("cache-control", "no-store")
 }
 
 fn token(shared: &Shared, ask: &Ask) -> Answer {
@@ -259,31 +215,21 @@ fn token(shared: &Shared, ask: &Ask) -> Answer {
     };
     let (client, secret) = match parse_basic(ask.header("authorization")) {
         Some((client, secret)) => (decoded(&client), decoded(&secret)),
-        None => (
-            value("client_id").to_owned(),
-            value("client_secret").to_owned(),
-        ),
+        None => (value("client_id").to_owned(), value("client_secret").to_owned()),
     };
     let mut provider = held(&shared.provider);
     if client != provider.client_id || secret != provider.client_secret {
         return oauth_error(401, "invalid_client", "client authentication failed");
     }
     if value("grant_type") != "authorization_code" {
-        return oauth_error(
-            400,
-            "unsupported_grant_type",
-            "only authorization_code is supported",
-        );
+        return oauth_error(400, "unsupported_grant_type", "only authorization_code is supported");
     }
     // A code is gone with its first use, whatever comes of it.
     let Some(request) = provider.codes.remove(value("code")) else {
         return oauth_error(400, "invalid_grant", "grant request is invalid");
     };
     let fresh = OffsetDateTime::now_utc() - request.since < Duration::seconds(CODE_SECONDS);
-    if !fresh
-        || value("redirect_uri") != request.redirect_uri
-        || !proves(&request, value("code_verifier"))
-    {
+    if !fresh || value("redirect_uri") != request.redirect_uri || !proves(&request, value("code_verifier")) {
         return oauth_error(400, "invalid_grant", "grant request is invalid");
     }
     let now = OffsetDateTime::now_utc().unix_timestamp();
@@ -330,10 +276,7 @@ fn subject(account: &Account) -> String {
 
 fn userinfo(shared: &Shared, ask: &Ask) -> Answer {
     let provider = held(&shared.provider);
-    let request = ask
-        .header("authorization")
-        .strip_prefix("Bearer ")
-        .and_then(|token| provider.tokens.get(token));
+    let request = ask.header("authorization").strip_prefix("Bearer ").and_then(|token| provider.tokens.get(token));
     let Some(request) = request else {
         return oauth_error(401, "invalid_token", "the access token is not known")
             .header("www-authenticate", "Bearer error=\"invalid_token\"");
@@ -357,17 +300,10 @@ fn userinfo(shared: &Shared, ask: &Ask) -> Answer {
 fn end_session(shared: &Shared, ask: &Ask) -> Answer {
     let provider = held(&shared.provider);
     let back = ask.value("post_logout_redirect_uri");
-    let registry = provider
-        .redirect_uri
-        .trim_end_matches("/zot/auth/callback/oidc");
+    let registry = provider.redirect_uri.trim_end_matches("/zot/auth/callback/oidc");
     match back {
-        Some(back) if back == format!("{registry}/login") => {
-            Answer::empty(303).header("location", back)
-        }
-        Some(_) => html(
-            400,
-            pages::problem("The redirect URI of the logout is not registered."),
-        ),
+        Some(back) if back == format!("{registry}/login") => Answer::empty(303).header("location", back),
+        Some(_) => html(400, pages::problem("The redirect URI of the logout is not registered.")),
         None => html(200, pages::signed_out()),
     }
 }

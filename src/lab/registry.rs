@@ -51,12 +51,7 @@ async fn protected(shared: &Shared, ask: &Ask, route: Route<'_>) -> Answer {
     if ask.method == "OPTIONS" {
         return cross_origin(shared, Answer::empty(204), methods_for_ui(route, "OPTIONS"));
     }
-    let caller = match authenticate(
-        shared,
-        ask,
-        route == Route::Metrics,
-        route == Route::Version,
-    ) {
+    let caller = match authenticate(shared, ask, route == Route::Metrics, route == Route::Version) {
         Ok(caller) => caller,
         Err(refusal) => return refusal,
     };
@@ -85,9 +80,7 @@ fn authorise(shared: &Shared, ask: &Ask, caller: &Caller, route: Route<'_>) -> O
         Route::Manifest { repo, reference } if ask.method == "PUT" => {
             manifests::may_put(shared, policy, user, ask, repo, reference)
         }
-        Route::Tags { repo } | Route::Referrers { repo, .. } => {
-            policy.allows(user, Action::Read, repo)
-        }
+        Route::Tags { repo } | Route::Referrers { repo, .. } => policy.allows(user, Action::Read, repo),
         Route::Manifest { repo, .. }
         | Route::Blob { repo, .. }
         | Route::Uploads { repo }
@@ -141,11 +134,7 @@ async fn handle(shared: &Shared, ask: &Ask, caller: &Caller, route: Route<'_>) -
         },
         Route::ApiKey => apikeys::answer(shared, ask, caller.user.as_ref()),
         Route::Metrics => metrics::answer(shared),
-        Route::Pprof => Answer::bytes(
-            200,
-            "text/html; charset=utf-8",
-            "<html><body>profiles</body></html>\n",
-        ),
+        Route::Pprof => Answer::bytes(200, "text/html; charset=utf-8", "<html><body>profiles</body></html>\n"),
         Route::Health | Route::Login | Route::Callback | Route::Logout => Answer::not_found(),
     }
 }
@@ -166,9 +155,7 @@ fn has_origin(route: Route<'_>, method: &str) -> bool {
 
 fn methods_for_ui(route: Route<'_>, method: &str) -> Option<&'static str> {
     match route {
-        Route::Manifest { .. } => {
-            (method == "HEAD" || method == "OPTIONS").then_some("HEAD,GET,DELETE,OPTIONS")
-        }
+        Route::Manifest { .. } => (method == "HEAD" || method == "OPTIONS").then_some("HEAD,GET,DELETE,OPTIONS"),
         Route::ApiKey => Some("GET,POST,DELETE,OPTIONS"),
         _ => Some("GET,OPTIONS"),
     }

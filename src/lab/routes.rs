@@ -32,11 +32,9 @@ impl Route<'_> {
             Self::Logout => &["POST", "OPTIONS"],
             Self::ApiKey => &["POST", "OPTIONS", "GET", "DELETE"],
             Self::Metrics => &["GET"],
-            Self::Version
-            | Self::Catalog
-            | Self::Discover
-            | Self::Tags { .. }
-            | Self::Referrers { .. } => &["GET", "OPTIONS"],
+            Self::Version | Self::Catalog | Self::Discover | Self::Tags { .. } | Self::Referrers { .. } => {
+                &["GET", "OPTIONS"]
+            }
             Self::Manifest { .. } => &["HEAD", "OPTIONS", "GET", "PUT", "DELETE"],
             Self::Blob { .. } => &["HEAD", "GET", "DELETE"],
             Self::Uploads { .. } => &["POST"],
@@ -110,20 +108,14 @@ fn repository_route(rest: &str) -> Option<Route<'_>> {
         return None;
     }
     if let Some(repo) = before.strip_suffix("/blobs/uploads") {
-        return is_name(repo).then_some(Route::Upload {
-            repo,
-            session: last,
-        });
+        return is_name(repo).then_some(Route::Upload { repo, session: last });
     }
     let (repo, kind) = before.rsplit_once('/')?;
     if !is_name(repo) {
         return None;
     }
     match kind {
-        "manifests" => Some(Route::Manifest {
-            repo,
-            reference: last,
-        }),
+        "manifests" => Some(Route::Manifest { repo, reference: last }),
         "referrers" => Some(Route::Referrers { repo, digest: last }),
         "blobs" => Some(Route::Blob { repo, digest: last }),
         _ => None,
@@ -143,17 +135,13 @@ fn is_component(component: &str) -> bool {
     component
         .split(alphanumeric)
         .filter(|separator| !separator.is_empty())
-        .all(|separator| {
-            matches!(separator, "." | "_" | "__") || separator.bytes().all(|byte| byte == b'-')
-        })
+        .all(|separator| matches!(separator, "." | "_" | "__") || separator.bytes().all(|byte| byte == b'-'))
 }
 
 /// A tag of distribution-spec.
 pub(crate) fn is_tag(tag: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    tag.len() <= 128
-        && tag.starts_with(word)
-        && tag.chars().all(|c| word(c) || c == '.' || c == '-')
+    tag.len() <= 128 && tag.starts_with(word) && tag.chars().all(|c| word(c) || c == '.' || c == '-')
 }
 
 #[cfg(test)]
@@ -179,24 +167,9 @@ mod tests {
 
     #[test]
     fn paths_find_their_routes() {
-        assert_eq!(
-            route("/v2/a/b/manifests/t"),
-            Some(Route::Manifest {
-                repo: "a/b",
-                reference: "t"
-            })
-        );
-        assert_eq!(
-            route("/v2/a/blobs/uploads/x"),
-            Some(Route::Upload {
-                repo: "a",
-                session: "x"
-            })
-        );
-        assert_eq!(
-            route("/v2/a/blobs/uploads/"),
-            Some(Route::Uploads { repo: "a" })
-        );
+        assert_eq!(route("/v2/a/b/manifests/t"), Some(Route::Manifest { repo: "a/b", reference: "t" }));
+        assert_eq!(route("/v2/a/blobs/uploads/x"), Some(Route::Upload { repo: "a", session: "x" }));
+        assert_eq!(route("/v2/a/blobs/uploads/"), Some(Route::Uploads { repo: "a" }));
         assert_eq!(route("/v2"), None);
         assert_eq!(route("/v2/A/manifests/t"), None);
         assert_eq!(route("/v2/_zot/ext/mgmt"), None);

@@ -57,42 +57,24 @@ impl Lab {
     /// # Errors
     ///
     /// Where no port can be bound, or no thread started.
-    #[expect(
-        clippy::unused_async,
-        reason = "callers must not depend on how long the start takes"
-    )]
+    #[expect(clippy::unused_async, reason = "callers must not depend on how long the start takes")]
     pub async fn start(options: Options) -> io::Result<Self> {
         signing::prepare();
         let has = |weakness| options.weaknesses.contains(&weakness);
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let registry = bind(options.listen.unwrap_or(loopback))?;
         let (provider, upstream) = (bind(loopback)?, bind(loopback)?);
-        let at = Addresses {
-            registry: url(&registry)?,
-            issuer: url(&provider)?,
-            upstream: url(&upstream)?,
-        };
+        let at = Addresses { registry: url(&registry)?, issuer: url(&provider)?, upstream: url(&upstream)? };
         let client_secret = opaque();
         let redirect_uri = format!("{}/zot/auth/callback/oidc", at.registry);
-        let known_to_registry = if has(Weakness::ClientSecretWrong) {
-            opaque()
-        } else {
-            client_secret.clone()
-        };
+        let known_to_registry = if has(Weakness::ClientSecretWrong) { opaque() } else { client_secret.clone() };
 
-        let people: [(&'static str, Vec<&'static str>); 4] = [
-            (CI, vec![CI_GROUP]),
-            (GUEST, vec![]),
-            (ADMIN, vec![ADMIN_GROUP]),
-            (LOGIN, vec![CI_GROUP]),
-        ];
+        let people: [(&'static str, Vec<&'static str>); 4] =
+            [(CI, vec![CI_GROUP]), (GUEST, vec![]), (ADMIN, vec![ADMIN_GROUP]), (LOGIN, vec![CI_GROUP])];
         let mut accounts = Accounts::default();
         let (mut keys, mut passwords, mut known) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for (name, groups) in people {
-            accounts.logged_in(
-                name,
-                groups.iter().map(|group| (*group).to_owned()).collect(),
-            );
+            accounts.logged_in(name, groups.iter().map(|group| (*group).to_owned()).collect());
             if name != LOGIN {
                 let key = ApiKey::new(name, "lab");
                 keys.insert(name, key.secret.clone());
@@ -100,11 +82,7 @@ impl Lab {
             }
             let password = opaque();
             passwords.insert(name, password.clone());
-            known.push(Account {
-                name,
-                password,
-                groups,
-            });
+            known.push(Account { name, password, groups });
         }
 
         let (mut store, mut upstream_store) = (Store::default(), Store::default());
@@ -113,13 +91,7 @@ impl Lab {
         }
         seed::upstream(&mut upstream_store);
         let shared = Arc::new(Shared {
-            config: Config::new(
-                options.release,
-                &options.weaknesses,
-                options.empty,
-                at,
-                known_to_registry,
-            ),
+            config: Config::new(options.release, &options.weaknesses, options.empty, at, known_to_registry),
             store: Mutex::new(store),
             upstream: Mutex::new(upstream_store),
             accounts: Mutex::new(accounts),
@@ -127,19 +99,13 @@ impl Lab {
             provider: Mutex::new(Provider::new("zot", client_secret, redirect_uri, known)),
             counters: Mutex::default(),
             seen: Mutex::default(),
-            client: Client::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(0)
-                .build_http(),
+            client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http(),
             extra_latency: options.extra_latency,
         });
 
         // A runtime of its own: ending it ends every connection, which no handle of a server does, and a test with a
         // paused clock or a busy thread cannot disturb the lab.
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("regproof-lab")
-            .enable_all()
-            .build()?;
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("regproof-lab").enable_all().build()?;
         let mut servers = vec![(registry, Server::Registry)];
         if !has(Weakness::ProviderDown) {
             servers.push((provider, Server::Provider));
@@ -150,12 +116,7 @@ impl Lab {
         for (listener, which) in servers {
             runtime.spawn(server::serve(listener, which, Arc::clone(&shared)));
         }
-        Ok(Self {
-            shared,
-            runtime: Some(runtime),
-            keys,
-            passwords,
-        })
+        Ok(Self { shared, runtime: Some(runtime), keys, passwords })
     }
 
     /// The hardened lab, as the checks must find it proven.
@@ -173,11 +134,7 @@ impl Lab {
     ///
     /// As [`Lab::start`].
     pub async fn with(weakness: Weakness) -> io::Result<Self> {
-        Self::start(Options {
-            weaknesses: BTreeSet::from([weakness]),
-            ..Options::default()
-        })
-        .await
+        Self::start(Options { weaknesses: BTreeSet::from([weakness]), ..Options::default() }).await
     }
 
     /// The registry, without a slash at the end.
@@ -205,9 +162,7 @@ impl Lab {
     /// For any other name: a test asks for somebody who does not exist.
     #[must_use]
     pub fn api_key(&self, identity: &str) -> &str {
-        self.keys
-            .get(identity)
-            .expect("the identities of the lab are zot-ci, guest and erich")
+        self.keys.get(identity).expect("the identities of the lab are zot-ci, guest and erich")
     }
 
     /// User name and password for the provider's login page.
@@ -225,9 +180,7 @@ impl Lab {
     /// For a name that the provider does not know.
     #[must_use]
     pub fn password(&self, user: &str) -> &str {
-        self.passwords
-            .get(user)
-            .expect("the provider knows the lab's identities and its login user")
+        self.passwords.get(user).expect("the provider knows the lab's identities and its login user")
     }
 
     /// Every request that the lab received, in order.
@@ -242,11 +195,7 @@ impl Lab {
         let store = held(&self.shared.store);
         let mut digests = BTreeMap::new();
         for name in store.names() {
-            for entry in store
-                .repository(name)
-                .into_iter()
-                .flat_map(|repo| &repo.index)
-            {
+            for entry in store.repository(name).into_iter().flat_map(|repo| &repo.index) {
                 if let Some(tag) = &entry.tag {
                     digests.insert(format!("{name}:{tag}"), entry.digest.clone());
                 }
@@ -285,9 +234,7 @@ impl Lab {
     /// Ends the lab and waits until nothing of it listens.
     pub async fn stop(mut self) {
         if let Some(runtime) = self.runtime.take() {
-            let ended = tokio::task::spawn_blocking(move || {
-                runtime.shutdown_timeout(Duration::from_secs(5))
-            });
+            let ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(5)));
             // Only a panic inside the runtime's own shutdown could be reported here, and then it has ended too.
             let _ = ended.await;
         }

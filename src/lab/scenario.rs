@@ -33,11 +33,7 @@ pub(crate) fn scenario(lab: &Lab, secrets: &Path) -> String {
         public = seed::PUBLIC,
         private = seed::PRIVATE,
     );
-    let identities = [
-        ("ci", CI, vec![CI_GROUP]),
-        ("guest", GUEST, vec![]),
-        ("admin", ADMIN, vec![ADMIN_GROUP]),
-    ];
+    let identities = [("ci", CI, vec![CI_GROUP]), ("guest", GUEST, vec![]), ("admin", ADMIN, vec![ADMIN_GROUP])];
     for (label, name, groups) in identities {
         let _ = write!(
             text,

@@ -20,10 +20,7 @@ pub(crate) fn registry(store: &mut Store) {
         store,
         PUBLIC,
         RELEASE_TAG,
-        &[
-            tar("app/navidrome", b"#!/bin/sh\necho navidrome\n"),
-            tar("etc/version", b"0.61.1\n"),
-        ],
+        &[tar("app/navidrome", b"#!/bin/sh\necho navidrome\n"), tar("etc/version", b"0.61.1\n")],
     );
     store_tag(store, PUBLIC, RELEASE_TAG, OCI_MANIFEST, &image);
     store_tag(store, PUBLIC, "latest", OCI_MANIFEST, &image);
@@ -31,19 +28,8 @@ pub(crate) fn registry(store: &mut Store) {
         "mediaType": OCI_MANIFEST, "digest": sha256(&image), "size": image.len(),
         "platform": { "architecture": "amd64", "os": "linux" },
     }] });
-    store_tag(
-        store,
-        PUBLIC,
-        "v0.61.1-abcdef0-nix",
-        OCI_INDEX,
-        &Bytes::from(index.to_string()),
-    );
-    let secret = self::image(
-        store,
-        PRIVATE,
-        "v1.0.0-0123456",
-        &[tar("ledger", b"private\n")],
-    );
+    store_tag(store, PUBLIC, "v0.61.1-abcdef0-nix", OCI_INDEX, &Bytes::from(index.to_string()));
+    let secret = self::image(store, PRIVATE, "v1.0.0-0123456", &[tar("ledger", b"private\n")]);
     store_tag(store, PRIVATE, "v1.0.0-0123456", OCI_MANIFEST, &secret);
 }
 
@@ -51,10 +37,7 @@ pub(crate) fn registry(store: &mut Store) {
 pub(crate) fn upstream(store: &mut Store) {
     let repo = "library/alpine";
     let config = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"config":{}}"#;
-    let (config, layer) = (
-        Bytes::from_static(config.as_bytes()),
-        Bytes::from_static(b"upstream-layer"),
-    );
+    let (config, layer) = (Bytes::from_static(config.as_bytes()), Bytes::from_static(b"upstream-layer"));
     let manifest = format!(
         "{{\"schemaVersion\": 2, \"mediaType\": \"{OCI_MANIFEST}\", \"config\": {{\"mediaType\": \"{CONFIG}\", \
          \"digest\": \"{}\", \"size\": {}}}, \"layers\": [{{\"mediaType\": \"{LAYER}\", \"digest\": \"{}\", \
@@ -72,16 +55,12 @@ pub(crate) fn upstream(store: &mut Store) {
 
 fn store_blob(store: &mut Store, repo: &str, bytes: &Bytes) -> String {
     let digest = sha256(bytes);
-    store
-        .put_blob(repo, &digest, bytes.clone())
-        .expect("the seed fits into an empty store");
+    store.put_blob(repo, &digest, bytes.clone()).expect("the seed fits into an empty store");
     digest
 }
 
 fn store_tag(store: &mut Store, repo: &str, tag: &str, media_type: &str, manifest: &Bytes) {
-    store
-        .put_manifest(repo, tag, media_type, manifest, &[])
-        .expect("the seed is well-formed");
+    store.put_manifest(repo, tag, media_type, manifest, &[]).expect("the seed is well-formed");
 }
 
 fn image(store: &mut Store, repo: &str, version: &str, layers: &[Bytes]) -> Bytes {

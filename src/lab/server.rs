@@ -16,37 +16,22 @@ use super::{provider, registry, upstream};
 /// The largest body that the lab reads.
 const MOST_BODY: usize = 64 * 1024 * 1024;
 
-pub(crate) async fn serve(
-    listener: std::net::TcpListener,
-    server: Server,
-    shared: Arc<Shared>,
-) -> std::io::Result<()> {
+pub(crate) async fn serve(listener: std::net::TcpListener, server: Server, shared: Arc<Shared>) -> std::io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let app = Router::new().fallback(receive).with_state((server, shared));
     axum::serve(listener, app).await
 }
 
-async fn receive(
-    State((server, shared)): State<(Server, Arc<Shared>)>,
-    request: Request,
-) -> Response<Body> {
+async fn receive(State((server, shared)): State<(Server, Arc<Shared>)>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     shared.note(Seen {
         server,
         method: parts.method.to_string(),
-        path: parts
-            .uri
-            .path_and_query()
-            .map_or_else(|| "/".to_owned(), ToString::to_string),
+        path: parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
         headers: parts
             .headers
             .iter()
-            .map(|(name, value)| {
-                (
-                    name.to_string(),
-                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                )
-            })
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect(),
     });
     if !shared.extra_latency.is_zero() {

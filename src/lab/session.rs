@@ -13,11 +13,9 @@ pub(crate) const SESSION_COOKIE: &str = "session";
 pub(crate) const STATE_COOKIE: &str = "state";
 pub(crate) const ORIGIN_COOKIE: &str = "statecookie";
 /// What zot sends where a session is not known.
-pub(crate) const EXPIRED_SESSION: &str =
-    "session=; Path=/; Expires=Tue, 10 Nov 2009 23:00:00 GMT; HttpOnly";
+pub(crate) const EXPIRED_SESSION: &str = "session=; Path=/; Expires=Tue, 10 Nov 2009 23:00:00 GMT; HttpOnly";
 /// What zot sends at logout.
-pub(crate) const REMOVED_SESSION: &str =
-    "session=; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0";
+pub(crate) const REMOVED_SESSION: &str = "session=; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0";
 /// What zot sends at every callback that carried a state cookie.
 pub(crate) const REMOVED_STATE: &str = "state=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax";
 
@@ -25,9 +23,8 @@ const SESSION_SECONDS: i64 = 7200;
 const STATE_SECONDS: i64 = 120;
 /// Logins that nobody finishes must not fill the memory.
 const MOST_PENDING: usize = 10_000;
-const HTTP_DATE: &[FormatItem<'static>] = format_description!(
-    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-);
+const HTTP_DATE: &[FormatItem<'static>] =
+    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 
 /// A login between the redirect and the callback.
 #[derive(Clone, Debug)]
@@ -48,8 +45,7 @@ impl Sessions {
     /// Starts a login: the values of the state cookie and of the origin cookie.
     pub(crate) fn begin(&mut self, state: &str, callback_ui: &str) -> (String, String) {
         let now = OffsetDateTime::now_utc();
-        self.pending
-            .retain(|_, login| now - login.started < Duration::seconds(STATE_SECONDS));
+        self.pending.retain(|_, login| now - login.started < Duration::seconds(STATE_SECONDS));
         if self.pending.len() >= MOST_PENDING {
             self.pending.clear();
         }
@@ -67,22 +63,19 @@ impl Sessions {
     /// Ends a pending login. It can be ended once.
     pub(crate) fn finish(&mut self, state_cookie: &str) -> Option<Pending> {
         let login = self.pending.remove(state_cookie)?;
-        (OffsetDateTime::now_utc() - login.started < Duration::seconds(STATE_SECONDS))
-            .then_some(login)
+        (OffsetDateTime::now_utc() - login.started < Duration::seconds(STATE_SECONDS)).then_some(login)
     }
 
     /// A new session for a user.
     pub(crate) fn log_in(&mut self, user: &str) -> String {
         let id = opaque();
-        self.users
-            .insert(id.clone(), (user.to_owned(), OffsetDateTime::now_utc()));
+        self.users.insert(id.clone(), (user.to_owned(), OffsetDateTime::now_utc()));
         id
     }
 
     pub(crate) fn user(&self, id: &str) -> Option<String> {
         let (user, since) = self.users.get(id)?;
-        (OffsetDateTime::now_utc() - *since < Duration::seconds(SESSION_SECONDS))
-            .then(|| user.clone())
+        (OffsetDateTime::now_utc() - *since < Duration::seconds(SESSION_SECONDS)).then(|| user.clone())
     }
 
     pub(crate) fn log_out(&mut self, id: &str) -> bool {
@@ -91,16 +84,11 @@ impl Sessions {
 }
 
 pub(crate) fn state_cookie(value: &str) -> String {
-    format!(
-        "{STATE_COOKIE}={value}; Path=/; Max-Age={STATE_SECONDS}; HttpOnly; Secure; SameSite=Lax"
-    )
+    format!("{STATE_COOKIE}={value}; Path=/; Max-Age={STATE_SECONDS}; HttpOnly; Secure; SameSite=Lax")
 }
 
 pub(crate) fn origin_cookie(value: &str) -> String {
-    lasting(
-        &format!("{ORIGIN_COOKIE}={value}; Path=/zot/auth/callback"),
-        true,
-    )
+    lasting(&format!("{ORIGIN_COOKIE}={value}; Path=/zot/auth/callback"), true)
 }
 
 pub(crate) fn session_cookie(value: &str) -> String {
@@ -114,9 +102,7 @@ pub(crate) fn user_cookie(name: &str) -> String {
 
 fn lasting(start: &str, http_only: bool) -> String {
     let until = OffsetDateTime::now_utc() + Duration::seconds(SESSION_SECONDS);
-    let until = until
-        .format(HTTP_DATE)
-        .expect("a date of this century can be written");
+    let until = until.format(HTTP_DATE).expect("a date of this century can be written");
     let end = if http_only { "; HttpOnly" } else { "" };
     format!("{start}; Expires={until}; Max-Age={SESSION_SECONDS}{end}")
 }

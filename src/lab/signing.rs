@@ -25,14 +25,11 @@ fn signer() -> &'static Signer {
     SIGNER.get_or_init(|| {
         let pair = KeyPair::generate(KeySize::Rsa2048).expect("a 2048-bit RSA key can be made");
         let der: Pkcs8V1Der<'_> = pair.as_der().expect("a key just made can be written");
-        let pem = format!(
-            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-            STANDARD.encode(der.as_ref())
-        );
+        let pem =
+            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
         let public = pair.public_key();
         Signer {
-            key: EncodingKey::from_rsa_pem(pem.as_bytes())
-                .expect("PKCS#8 of an RSA key is a signing key"),
+            key: EncodingKey::from_rsa_pem(pem.as_bytes()).expect("PKCS#8 of an RSA key is a signing key"),
             modulus: URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero()),
             exponent: URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),
         }
@@ -52,30 +49,15 @@ pub(crate) fn jwks() -> Value {
 }
 
 pub(crate) fn sign(claims: &Value) -> String {
-    let header = Header {
-        kid: Some(KEY_ID.to_owned()),
-        ..Header::new(Algorithm::RS256)
-    };
-    jsonwebtoken::encode(&header, claims, &signer().key)
-        .expect("claims are JSON and the key is RSA")
+    let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::RS256) };
+    jsonwebtoken::encode(&header, claims, &signer().key).expect("claims are JSON and the key is RSA")
 }
 
 /// The claims of an ID token, verified as a relying party must: signature, issuer, audience, expiry.
-pub(crate) fn verify(
-    token: &str,
-    jwks: &Value,
-    issuer: &str,
-    client: &str,
-) -> Result<Value, String> {
+pub(crate) fn verify(token: &str, jwks: &Value, issuer: &str, client: &str) -> Result<Value, String> {
     let header = jsonwebtoken::decode_header(token).map_err(|error| error.to_string())?;
-    let keys = jwks["keys"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let key = keys
-        .iter()
-        .find(|key| key["kid"].as_str() == header.kid.as_deref())
-        .ok_or("no key of this id")?;
+    let keys = jwks["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let key = keys.iter().find(|key| key["kid"].as_str() == header.kid.as_deref()).ok_or("no key of this id")?;
     let (Some(n), Some(e)) = (key["n"].as_str(), key["e"].as_str()) else {
         return Err("the key is not RSA".into());
     };
@@ -84,9 +66,7 @@ pub(crate) fn verify(
     rules.set_issuer(&[issuer]);
     rules.set_audience(&[client]);
     rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    jsonwebtoken::decode::<Value>(token, &key, &rules)
-        .map(|data| data.claims)
-        .map_err(|error| error.to_string())
+    jsonwebtoken::decode::<Value>(token, &key, &rules).map(|data| data.claims).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

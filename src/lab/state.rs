@@ -47,10 +47,7 @@ impl Seen {
     /// The first value of a header, by its lower-case name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -66,25 +63,16 @@ pub(crate) struct Ask {
 
 impl Ask {
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     pub(crate) fn pairs(&self) -> Vec<(String, String)> {
         let query = self.query.as_deref().unwrap_or_default();
-        url::form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect()
+        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
     }
 
     pub(crate) fn values(&self, key: &str) -> Vec<String> {
-        self.pairs()
-            .into_iter()
-            .filter(|(name, _)| name == key)
-            .map(|(_, value)| value)
-            .collect()
+        self.pairs().into_iter().filter(|(name, _)| name == key).map(|(_, value)| value).collect()
     }
 
     pub(crate) fn value(&self, key: &str) -> Option<String> {
@@ -92,9 +80,7 @@ impl Ask {
     }
 
     pub(crate) fn form(&self) -> BTreeMap<String, String> {
-        url::form_urlencoded::parse(&self.body)
-            .into_owned()
-            .collect()
+        url::form_urlencoded::parse(&self.body).into_owned().collect()
     }
 
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {

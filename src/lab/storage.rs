@@ -29,10 +29,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Whether a reference is a well-formed digest.
 pub(crate) fn is_digest(reference: &str) -> bool {
-    let lower_hex = |text: &str| {
-        text.bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
+    let lower_hex = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     match reference.split_once(':') {
         Some(("sha256", rest)) => rest.len() == 64 && lower_hex(rest),
         Some(("sha512", rest)) => rest.len() == 128 && lower_hex(rest),
@@ -84,11 +81,7 @@ pub(crate) struct Repository {
 
 impl Repository {
     pub(crate) fn tags(&self) -> Vec<String> {
-        let mut tags: Vec<String> = self
-            .index
-            .iter()
-            .filter_map(|entry| entry.tag.clone())
-            .collect();
+        let mut tags: Vec<String> = self.index.iter().filter_map(|entry| entry.tag.clone()).collect();
         tags.sort();
         tags
     }
@@ -115,11 +108,7 @@ impl Repository {
 
     fn references(&self, digest: &str) -> bool {
         self.index.iter().any(|entry| entry.digest == digest)
-            || self.parsed().any(|(_, manifest)| {
-                descriptors(&manifest)
-                    .iter()
-                    .any(|found| found["digest"] == digest)
-            })
+            || self.parsed().any(|(_, manifest)| descriptors(&manifest).iter().any(|found| found["digest"] == digest))
     }
 
     /// The manifests whose `subject` is a digest, with their parsed content, each once.
@@ -135,16 +124,12 @@ impl Repository {
     }
 
     fn size(&self) -> usize {
-        self.blobs.values().map(Bytes::len).sum::<usize>()
-            + self.uploads.values().map(Vec::len).sum::<usize>()
+        self.blobs.values().map(Bytes::len).sum::<usize>() + self.uploads.values().map(Vec::len).sum::<usize>()
     }
 }
 
 fn descriptors(manifest: &Value) -> Vec<&Value> {
-    let lists = ["layers", "manifests"]
-        .into_iter()
-        .filter_map(|key| manifest[key].as_array())
-        .flatten();
+    let lists = ["layers", "manifests"].into_iter().filter_map(|key| manifest[key].as_array()).flatten();
     lists.chain(manifest.get("config")).collect()
 }
 
@@ -173,19 +158,10 @@ impl Store {
     /// `Full` where `more` bytes would be too many.
     pub(crate) fn room(&self, more: usize) -> Result<(), Trouble> {
         let used: usize = self.repositories.values().map(Repository::size).sum();
-        if used + more > MOST_BYTES {
-            Err(Trouble::Full)
-        } else {
-            Ok(())
-        }
+        if used + more > MOST_BYTES { Err(Trouble::Full) } else { Ok(()) }
     }
 
-    pub(crate) fn put_blob(
-        &mut self,
-        name: &str,
-        digest: &str,
-        bytes: Bytes,
-    ) -> Result<(), Trouble> {
+    pub(crate) fn put_blob(&mut self, name: &str, digest: &str, bytes: Bytes) -> Result<(), Trouble> {
         self.room(bytes.len())?;
         self.open(name).blobs.insert(digest.to_owned(), bytes);
         Ok(())
@@ -193,28 +169,16 @@ impl Store {
 
     /// The repositories that hold a blob: what zot's dedupe cache knows.
     pub(crate) fn holders<'a>(&'a self, digest: &'a str) -> impl Iterator<Item = &'a String> {
-        self.repositories
-            .iter()
-            .filter(move |(_, repo)| repo.blobs.contains_key(digest))
-            .map(|(name, _)| name)
+        self.repositories.iter().filter(move |(_, repo)| repo.blobs.contains_key(digest)).map(|(name, _)| name)
     }
 
     /// Links a blob that any repository holds into `name`, creating it, as zot's `CheckBlob` does.
     pub(crate) fn link(&mut self, name: &str, digest: &str) -> Option<Bytes> {
-        if let Some(bytes) = self
-            .repository(name)
-            .and_then(|repo| repo.blobs.get(digest))
-        {
+        if let Some(bytes) = self.repository(name).and_then(|repo| repo.blobs.get(digest)) {
             return Some(bytes.clone());
         }
-        let bytes = self
-            .repositories
-            .values()
-            .find_map(|repo| repo.blobs.get(digest))?
-            .clone();
-        self.open(name)
-            .blobs
-            .insert(digest.to_owned(), bytes.clone());
+        let bytes = self.repositories.values().find_map(|repo| repo.blobs.get(digest))?.clone();
+        self.open(name).blobs.insert(digest.to_owned(), bytes.clone());
         Some(bytes)
     }
 
@@ -225,16 +189,8 @@ impl Store {
             .iter()
             .find(|entry| entry.digest == reference || entry.tag.as_deref() == Some(reference))
             .ok_or(Trouble::NoManifest)?;
-        let bytes = repo
-            .blobs
-            .get(&entry.digest)
-            .ok_or(Trouble::NoManifest)?
-            .clone();
-        Ok(Manifest {
-            digest: entry.digest.clone(),
-            media_type: entry.media_type.clone(),
-            bytes,
-        })
+        let bytes = repo.blobs.get(&entry.digest).ok_or(Trouble::NoManifest)?.clone();
+        Ok(Manifest { digest: entry.digest.clone(), media_type: entry.media_type.clone(), bytes })
     }
 
     /// Stores a manifest under a tag or its digest, or under its digest and `tags`. Answers its digest.
@@ -253,11 +209,7 @@ impl Store {
         if by_digest && !has_digest(bytes, reference) {
             return Err(Trouble::BadManifest);
         }
-        let digest = if by_digest {
-            reference.to_owned()
-        } else {
-            sha256(bytes)
-        };
+        let digest = if by_digest { reference.to_owned() } else { sha256(bytes) };
         validate(repo, media_type, bytes)?;
         repo.blobs.insert(digest.clone(), bytes.clone());
         let wanted: Vec<Option<String>> = if by_digest && tags.is_empty() {
@@ -268,11 +220,7 @@ impl Store {
             vec![Some(reference.to_owned())]
         };
         for tag in wanted {
-            let entry = Entry {
-                digest: digest.clone(),
-                media_type: media_type.to_owned(),
-                tag,
-            };
+            let entry = Entry { digest: digest.clone(), media_type: media_type.to_owned(), tag };
             place(&mut repo.index, entry);
         }
         Ok(digest)
@@ -280,26 +228,14 @@ impl Store {
 
     /// By tag: the tag goes and the manifest stays reachable by digest. By digest: all its tags go.
     pub(crate) fn delete_manifest(&mut self, name: &str, reference: &str) -> Result<(), Trouble> {
-        let repo = self
-            .repositories
-            .get_mut(name)
-            .ok_or(Trouble::NoRepository)?;
-        let position =
-            |entry: &Entry| entry.digest == reference || entry.tag.as_deref() == Some(reference);
-        let digest = repo
-            .index
-            .iter()
-            .find(|entry| position(entry))
-            .ok_or(Trouble::NoManifest)?
-            .digest
-            .clone();
+        let repo = self.repositories.get_mut(name).ok_or(Trouble::NoRepository)?;
+        let position = |entry: &Entry| entry.digest == reference || entry.tag.as_deref() == Some(reference);
+        let digest = repo.index.iter().find(|entry| position(entry)).ok_or(Trouble::NoManifest)?.digest.clone();
         if is_digest(reference) {
             let part_of_an_index = repo.parsed().any(|(entry, manifest)| {
                 entry.digest != digest
                     && entry.media_type == OCI_INDEX
-                    && descriptors(&manifest)
-                        .iter()
-                        .any(|found| found["digest"] == digest.as_str())
+                    && descriptors(&manifest).iter().any(|found| found["digest"] == digest.as_str())
             });
             if part_of_an_index {
                 return Err(Trouble::Referenced);
@@ -308,19 +244,13 @@ impl Store {
             repo.blobs.remove(&digest);
             return Ok(());
         }
-        let only = repo
-            .index
-            .iter()
-            .filter(|entry| entry.digest == digest)
-            .count()
-            == 1;
+        let only = repo.index.iter().filter(|entry| entry.digest == digest).count() == 1;
         if only {
             for entry in repo.index.iter_mut().filter(|entry| entry.digest == digest) {
                 entry.tag = None;
             }
         } else {
-            repo.index
-                .retain(|entry| entry.tag.as_deref() != Some(reference));
+            repo.index.retain(|entry| entry.tag.as_deref() != Some(reference));
         }
         Ok(())
     }
@@ -343,9 +273,7 @@ fn place(index: &mut Vec<Entry>, new: Entry) {
     match &new.tag {
         None if index.iter().any(|entry| entry.digest == new.digest) => return,
         None => {}
-        Some(_) => index.retain(|entry| {
-            entry.tag != new.tag && !(entry.tag.is_none() && entry.digest == new.digest)
-        }),
+        Some(_) => index.retain(|entry| entry.tag != new.tag && !(entry.tag.is_none() && entry.digest == new.digest)),
     }
     index.push(new);
 }
@@ -355,11 +283,8 @@ fn validate(repo: &Repository, media_type: &str, bytes: &[u8]) -> Result<(), Tro
     if manifest["schemaVersion"] != 2 {
         return Err(Trouble::BadManifest);
     }
-    let stored = |descriptor: &Value| {
-        descriptor["digest"]
-            .as_str()
-            .is_some_and(|digest| repo.blobs.contains_key(digest))
-    };
+    let stored =
+        |descriptor: &Value| descriptor["digest"].as_str().is_some_and(|digest| repo.blobs.contains_key(digest));
     let whole = match media_type {
         OCI_MANIFEST | DOCKER_MANIFEST => {
             let shaped = manifest["config"]["digest"].is_string() && manifest["layers"].is_array();
@@ -368,15 +293,9 @@ fn validate(repo: &Repository, media_type: &str, bytes: &[u8]) -> Result<(), Tro
             let image = kind == CONFIG || kind == EMPTY || media_type == DOCKER_MANIFEST;
             shaped && (!image || descriptors(&manifest).into_iter().all(stored))
         }
-        _ => manifest["manifests"]
-            .as_array()
-            .is_some_and(|list| list.iter().all(stored)),
+        _ => manifest["manifests"].as_array().is_some_and(|list| list.iter().all(stored)),
     };
-    if whole {
-        Ok(())
-    } else {
-        Err(Trouble::BadManifest)
-    }
+    if whole { Ok(()) } else { Err(Trouble::BadManifest) }
 }
 
 #[cfg(test)]
@@ -396,16 +315,9 @@ mod tests {
     fn a_moved_tag_no_longer_finds_the_old_manifest() {
         let mut store = Store::default();
         let (one, two) = (image(&mut store, "r", "1"), image(&mut store, "r", "2"));
-        let first = store
-            .put_manifest("r", "v1", OCI_MANIFEST, &one, &[])
-            .unwrap();
-        store
-            .put_manifest("r", "v1", OCI_MANIFEST, &two, &[])
-            .unwrap();
-        assert_eq!(
-            store.manifest("r", &first).unwrap_err(),
-            Trouble::NoManifest
-        );
+        let first = store.put_manifest("r", "v1", OCI_MANIFEST, &one, &[]).unwrap();
+        store.put_manifest("r", "v1", OCI_MANIFEST, &two, &[]).unwrap();
+        assert_eq!(store.manifest("r", &first).unwrap_err(), Trouble::NoManifest);
         assert_eq!(store.repository("r").unwrap().tags(), ["v1"]);
     }
 
@@ -413,9 +325,7 @@ mod tests {
     fn deleting_the_last_tag_keeps_the_manifest_by_digest() {
         let mut store = Store::default();
         let one = image(&mut store, "r", "1");
-        let digest = store
-            .put_manifest("r", "v1", OCI_MANIFEST, &one, &[])
-            .unwrap();
+        let digest = store.put_manifest("r", "v1", OCI_MANIFEST, &one, &[]).unwrap();
         store.delete_manifest("r", "v1").unwrap();
         assert!(store.repository("r").unwrap().tags().is_empty());
         assert_eq!(store.manifest("r", &digest).unwrap().digest, digest);
@@ -425,12 +335,7 @@ mod tests {
     fn a_manifest_with_a_missing_blob_is_refused_and_the_repository_exists_nevertheless() {
         let mut store = Store::default();
         let one = image(&mut store, "elsewhere", "1");
-        assert_eq!(
-            store
-                .put_manifest("r", "v1", OCI_MANIFEST, &one, &[])
-                .unwrap_err(),
-            Trouble::BadManifest
-        );
+        assert_eq!(store.put_manifest("r", "v1", OCI_MANIFEST, &one, &[]).unwrap_err(), Trouble::BadManifest);
         assert_eq!(store.manifest("r", "v1").unwrap_err(), Trouble::NoManifest);
     }
 }

@@ -20,13 +20,8 @@ fn location(repo: &str, session: &str) -> String {
 
 fn new_session(shared: &Shared, repo: &str) -> Answer {
     let session = Uuid::new_v4().to_string();
-    held(&shared.store)
-        .open(repo)
-        .uploads
-        .insert(session.clone(), Vec::new());
-    Answer::empty(202)
-        .header("location", location(repo, &session))
-        .header("range", "0-0")
+    held(&shared.store).open(repo).uploads.insert(session.clone(), Vec::new());
+    Answer::empty(202).header("location", location(repo, &session)).header("range", "0-0")
 }
 
 pub(crate) fn start(shared: &Shared, ask: &Ask, user: Option<&User>, repo: &str) -> Answer {
@@ -63,11 +58,7 @@ fn whole(shared: &Shared, ask: &Ask, repo: &str, digest: &str) -> Answer {
         return error(400, Code::DigestInvalid, &[("digest", digest)]);
     }
     if !ask.headers.contains_key("content-length") {
-        return error(
-            400,
-            Code::BlobUploadInvalid,
-            &[("digest", digest), ("Content-Length", "-1")],
-        );
+        return error(400, Code::BlobUploadInvalid, &[("digest", digest), ("Content-Length", "-1")]);
     }
     if !has_digest(&ask.body, digest) {
         return error(400, Code::DigestInvalid, &[("digest", digest)]);
@@ -82,10 +73,7 @@ fn whole(shared: &Shared, ask: &Ask, repo: &str, digest: &str) -> Answer {
 
 pub(crate) fn status(shared: &Shared, repo: &str, session: &str) -> Answer {
     let store = held(&shared.store);
-    let Some(upload) = store
-        .repository(repo)
-        .and_then(|repository| repository.uploads.get(session))
-    else {
+    let Some(upload) = store.repository(repo).and_then(|repository| repository.uploads.get(session)) else {
         return unknown(session);
     };
     let range = match upload.len() {
@@ -94,9 +82,7 @@ pub(crate) fn status(shared: &Shared, repo: &str, session: &str) -> Answer {
         0 => "0-0".to_owned(),
         size => format!("0-{}", size - 1),
     };
-    Answer::empty(204)
-        .header("location", location(repo, session))
-        .header("range", range)
+    Answer::empty(204).header("location", location(repo, session)).header("range", range)
 }
 
 /// `None`: not a range. Decided before the session is looked up, which is what makes it an oracle.
@@ -107,8 +93,7 @@ fn content_range(ask: &Ask) -> Option<(usize, usize)> {
 }
 
 pub(crate) fn patch(shared: &Shared, ask: &Ask, repo: &str, session: &str) -> Answer {
-    let ranged =
-        ask.headers.contains_key("content-length") && ask.headers.contains_key("content-range");
+    let ranged = ask.headers.contains_key("content-length") && ask.headers.contains_key("content-range");
     let mut from = None;
     if ranged {
         match content_range(ask) {
@@ -126,35 +111,19 @@ pub(crate) fn patch(shared: &Shared, ask: &Ask, repo: &str, session: &str) -> An
 }
 
 /// Appends the body; `from` must be where the upload ends. Answers the new size.
-fn append(
-    shared: &Shared,
-    ask: &Ask,
-    repo: &str,
-    session: &str,
-    from: Option<usize>,
-) -> Result<usize, Answer> {
+fn append(shared: &Shared, ask: &Ask, repo: &str, session: &str, from: Option<usize>) -> Result<usize, Answer> {
     let mut store = held(&shared.store);
     let room = store.room(ask.body.len());
-    let known = store
-        .repository(repo)
-        .is_some_and(|repository| repository.uploads.contains_key(session));
+    let known = store.repository(repo).is_some_and(|repository| repository.uploads.contains_key(session));
     if !known {
         return Err(unknown(session));
     }
     if room.is_err() {
         return Err(Answer::empty(500));
     }
-    let upload = store
-        .open(repo)
-        .uploads
-        .entry(session.to_owned())
-        .or_default();
+    let upload = store.open(repo).uploads.entry(session.to_owned()).or_default();
     if from.is_some_and(|from| from != upload.len()) {
-        return Err(error(
-            416,
-            Code::BlobUploadInvalid,
-            &[("session_id", session)],
-        ));
+        return Err(error(416, Code::BlobUploadInvalid, &[("session_id", session)]));
     }
     upload.extend_from_slice(&ask.body);
     Ok(upload.len())
@@ -193,10 +162,7 @@ pub(crate) fn finish(shared: &Shared, ask: &Ask, repo: &str, session: &str) -> A
 
 pub(crate) fn cancel(shared: &Shared, repo: &str, session: &str) -> Answer {
     let mut store = held(&shared.store);
-    if store
-        .repository(repo)
-        .is_none_or(|repository| !repository.uploads.contains_key(session))
-    {
+    if store.repository(repo).is_none_or(|repository| !repository.uploads.contains_key(session)) {
         return unknown(session);
     }
     store.open(repo).uploads.remove(session);

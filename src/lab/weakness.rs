@@ -200,12 +200,10 @@ impl FromStr for Weakness {
     type Err = UnknownWeakness;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::all()
-            .find(|weakness| weakness.name() == name)
-            .ok_or_else(|| UnknownWeakness {
-                name: name.to_owned(),
-                known: Self::all().map(Self::name).collect::<Vec<_>>().join(", "),
-            })
+        Self::all().find(|weakness| weakness.name() == name).ok_or_else(|| UnknownWeakness {
+            name: name.to_owned(),
+            known: Self::all().map(Self::name).collect::<Vec<_>>().join(", "),
+        })
     }
 }
 
@@ -227,10 +225,7 @@ mod tests {
 
     #[test]
     fn each_of_the_thirteen_checks_has_a_weakness_that_breaks_it() {
-        let broken: BTreeSet<&str> = Weakness::all()
-            .flat_map(Weakness::breaks)
-            .copied()
-            .collect();
+        let broken: BTreeSet<&str> = Weakness::all().flat_map(Weakness::breaks).copied().collect();
         assert_eq!(broken.len(), 13);
     }
 }

@@ -38,8 +38,7 @@ impl Advisory {
     /// Whether a release has it.
     #[must_use]
     pub fn concerns(&self, release: Release) -> bool {
-        self.from.is_none_or(|from| release >= from)
-            && self.before.is_none_or(|before| release < before)
+        self.from.is_none_or(|from| release >= from) && self.before.is_none_or(|before| release < before)
     }
 }
 
@@ -55,8 +54,7 @@ fn release<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Release>
 }
 
 static ALL: LazyLock<Vec<Advisory>> = LazyLock::new(|| {
-    let file: File =
-        toml::from_str(include_str!("advisories.toml")).expect("a test reads the embedded file");
+    let file: File = toml::from_str(include_str!("advisories.toml")).expect("a test reads the embedded file");
     file.advisory
 });
 
@@ -69,10 +67,7 @@ pub fn all() -> &'static [Advisory] {
 /// What a release has.
 #[must_use]
 pub fn applicable(release: Release) -> Vec<&'static Advisory> {
-    all()
-        .iter()
-        .filter(|advisory| advisory.concerns(release))
-        .collect()
+    all().iter().filter(|advisory| advisory.concerns(release)).collect()
 }
 
 #[cfg(test)]
@@ -80,25 +75,15 @@ mod tests {
     use super::*;
 
     fn ids(release: &str) -> Vec<&'static str> {
-        applicable(release.parse().unwrap())
-            .into_iter()
-            .map(|advisory| advisory.id.as_str())
-            .collect()
+        applicable(release.parse().unwrap()).into_iter().map(|advisory| advisory.id.as_str()).collect()
     }
 
     #[test]
     fn the_embedded_file_is_whole() {
         for advisory in all() {
             assert!(advisory.source.starts_with("https://"), "{}", advisory.id);
-            assert!(
-                advisory.from.is_none()
-                    || advisory.before.is_none()
-                    || advisory.from < advisory.before
-            );
-            assert_eq!(
-                all().iter().filter(|other| other.id == advisory.id).count(),
-                1
-            );
+            assert!(advisory.from.is_none() || advisory.before.is_none() || advisory.from < advisory.before);
+            assert_eq!(all().iter().filter(|other| other.id == advisory.id).count(), 1);
         }
     }
 

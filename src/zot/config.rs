@@ -48,14 +48,8 @@ impl Config {
     fn read(file: &str, text: &str) -> Result<Self, Complaint> {
         let tree = tree(file, text)?;
         refuse_twins(tree.entries("the configuration")?)?;
-        let nothing = Node {
-            place: Place::START,
-            value: Value::Map(Vec::new()),
-        };
-        let section = |node: &Node, key: &str| {
-            node.present(key)
-                .map_or(nothing.clone(), |entry| entry.node.clone())
-        };
+        let nothing = Node { place: Place::START, value: Value::Map(Vec::new()) };
+        let section = |node: &Node, key: &str| node.present(key).map_or(nothing.clone(), |entry| entry.node.clone());
         let http = section(&tree, "http");
         let mut vanished = Vec::new();
         note_vanished(&tree, "", &mut vanished);
@@ -63,10 +57,7 @@ impl Config {
             file: file.to_owned(),
             http: http::read(&http)?,
             auth: http::read_auth(&section(&http, "auth"))?,
-            access: http
-                .present("accessControl")
-                .map(access::read)
-                .transpose()?,
+            access: http.present("accessControl").map(access::read).transpose()?,
             extensions: extensions::read(tree.get("extensions"))?,
             vanished,
         })
@@ -81,10 +72,7 @@ impl Config {
     /// Whether a client certificate is an identity (zot: `IsMTLSAuthEnabled`).
     #[must_use]
     pub fn mutual_tls(&self) -> bool {
-        self.http
-            .tls
-            .as_ref()
-            .is_some_and(|tls| tls.value.client_ca)
+        self.http.tls.as_ref().is_some_and(|tls| tls.value.client_ca)
     }
 
     /// Whether `accessControl.groups` reaches anybody: zot adds those groups to htpasswd, LDAP and mTLS identities,
@@ -104,10 +92,7 @@ impl Config {
     /// The path at which metrics are served, if they are.
     #[must_use]
     pub fn metrics_path(&self) -> Option<&str> {
-        self.extensions
-            .metrics
-            .as_ref()
-            .map(|path| path.value.as_str())
+        self.extensions.metrics.as_ref().map(|path| path.value.as_str())
     }
 }
 
@@ -115,40 +100,19 @@ impl Config {
 pub type Limit = At<Option<Duration>>;
 
 fn tree(file: &str, text: &str) -> Result<Node, Complaint> {
-    let extension = file
-        .rsplit_once('.')
-        .map(|(_, extension)| extension.to_ascii_lowercase());
+    let extension = file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     let json = match extension.as_deref() {
         Some("json") => true,
         Some("yaml" | "yml") => false,
-        _ => text
-            .trim_start_matches('\u{feff}')
-            .trim_start()
-            .starts_with('{'),
+        _ => text.trim_start_matches('\u{feff}').trim_start().starts_with('{'),
     };
-    let tree = if json {
-        json::parse(text)
-    } else {
-        yaml::parse(text)
-    };
-    tree.map_err(|complaint| {
-        match text
-            .lines()
-            .position(|line| line.contains("{{") || line.contains("{%"))
-        {
-            Some(line) => {
-                let message = format!(
-                    "{} (line {} looks like a template: render it first)",
-                    complaint.message,
-                    line + 1
-                );
-                Complaint {
-                    message,
-                    ..complaint
-                }
-            }
-            None => complaint,
+    let tree = if json { json::parse(text) } else { yaml::parse(text) };
+    tree.map_err(|complaint| match text.lines().position(|line| line.contains("{{") || line.contains("{%")) {
+        Some(line) => {
+            let message = format!("{} (line {} looks like a template: render it first)", complaint.message, line + 1);
+            Complaint { message, ..complaint }
         }
+        None => complaint,
     })
 }
 
@@ -158,18 +122,11 @@ fn note_vanished(node: &Node, path: &str, vanished: &mut Vec<At<String>>) {
         return;
     };
     for entry in entries {
-        let path = if path.is_empty() {
-            entry.key.clone()
-        } else {
-            format!("{path}.{}", entry.key)
-        };
+        let path = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
         if entry.node.survives() {
             note_vanished(&entry.node, &path, vanished);
         } else {
-            vanished.push(At {
-                value: path,
-                place: entry.place,
-            });
+            vanished.push(At { value: path, place: entry.place });
         }
     }
 }
@@ -177,15 +134,8 @@ fn note_vanished(node: &Node, path: &str, vanished: &mut Vec<At<String>>) {
 /// Refuses a key that zot does not know there: zot refuses it too, and a misspelt policy must not pass for none.
 fn known_keys(node: &Node, what: &str, known: &[&str]) -> Result<(), Complaint> {
     for entry in node.entries(what)? {
-        if !known
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(&entry.key))
-        {
-            let message = format!(
-                "unknown key `{}` in `{what}`; known are {}",
-                entry.key,
-                known.join(", ")
-            );
+        if !known.iter().any(|name| name.eq_ignore_ascii_case(&entry.key)) {
+            let message = format!("unknown key `{}` in `{what}`; known are {}", entry.key, known.join(", "));
             return Err(Complaint::new(entry.place, message));
         }
     }
@@ -197,9 +147,7 @@ fn optional<T>(
     key: &str,
     read: impl FnOnce(&Node, &str) -> Result<T, Complaint>,
 ) -> Result<Option<T>, Complaint> {
-    node.present(key)
-        .map(|entry| read(&entry.node, &entry.key))
-        .transpose()
+    node.present(key).map(|entry| read(&entry.node, &entry.key)).transpose()
 }
 
 fn texts(node: &Node, key: &str) -> Result<Vec<At<String>>, Complaint> {

@@ -5,12 +5,7 @@ use std::time::Duration;
 /// A time-out; zot takes zero and less for "none".
 pub(crate) fn limit(text: &str) -> Option<Option<Duration>> {
     let nanoseconds = nanoseconds(text)?;
-    Some(
-        u64::try_from(nanoseconds)
-            .ok()
-            .filter(|count| *count > 0)
-            .map(Duration::from_nanos),
-    )
+    Some(u64::try_from(nanoseconds).ok().filter(|count| *count > 0).map(Duration::from_nanos))
 }
 
 /// Go's `time.ParseDuration`, and the plain integers that zot's weakly typed decoder lets through.
@@ -30,9 +25,7 @@ fn nanoseconds(text: &str) -> Option<i64> {
     while !rest.is_empty() {
         let digits = rest.find(|next: char| !next.is_ascii_digit() && next != '.')?;
         let (number, tail) = rest.split_at(digits);
-        let unit = tail
-            .find(|next: char| next.is_ascii_digit() || next == '.')
-            .unwrap_or(tail.len());
+        let unit = tail.find(|next: char| next.is_ascii_digit() || next == '.').unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit);
         if !number.bytes().any(|next| next.is_ascii_digit()) {
             return None;
@@ -75,11 +68,7 @@ mod tests {
         assert_eq!(limit("0"), Some(None));
         assert_eq!(limit("-1s"), Some(None));
         for bad in ["", "-", "s", "1", "1d", "1 s", ".s", "1s2"] {
-            let expected = if bad == "1" {
-                Some(Some(Duration::from_nanos(1)))
-            } else {
-                None
-            };
+            let expected = if bad == "1" { Some(Some(Duration::from_nanos(1))) } else { None };
             assert_eq!(limit(bad), expected, "{bad}");
         }
     }

@@ -92,11 +92,9 @@ impl Oracle {
         let since = |first: Release| release.is_none_or(|release| release >= first);
         match self {
             Self::ReadManifest | Self::ReadBlob | Self::ListTags => Action::Read,
-            Self::CreateTag
-            | Self::StartUpload
-            | Self::ContinueUpload
-            | Self::FinishUpload
-            | Self::MountBlob => Action::Create,
+            Self::CreateTag | Self::StartUpload | Self::ContinueUpload | Self::FinishUpload | Self::MountBlob => {
+                Action::Create
+            }
             Self::UpdateTag => Action::Update,
             Self::UpdateLatest if since(LATEST_IS_A_TAG) => Action::Update,
             Self::MoveTagByQuery if since(QUERY_TAGS_NEED_UPDATE) => Action::Update,
@@ -110,15 +108,11 @@ impl Oracle {
     pub fn note(self, release: Option<Release>) -> Option<&'static str> {
         let release = release?;
         match self {
-            Self::MoveTagByQuery if release < QUERY_TAGS => {
-                Some("this release ignores `?tag=`: a yes moves nothing")
-            }
+            Self::MoveTagByQuery if release < QUERY_TAGS => Some("this release ignores `?tag=`: a yes moves nothing"),
             Self::MoveTagByQuery if release < QUERY_TAGS_NEED_UPDATE => {
                 Some("this release lets `create` move an existing tag by `?tag=`")
             }
-            Self::UpdateLatest if release < LATEST_IS_A_TAG => {
-                Some("this release lets `create` overwrite `latest`")
-            }
+            Self::UpdateLatest if release < LATEST_IS_A_TAG => Some("this release lets `create` overwrite `latest`"),
             _ => None,
         }
     }
@@ -164,12 +158,7 @@ pub fn matrix(
                     identity: identity.label.clone(),
                     repository: repository.clone(),
                     oracle,
-                    decision: policy::decide(
-                        config,
-                        &identity.who,
-                        repository,
-                        oracle.action(release),
-                    ),
+                    decision: policy::decide(config, &identity.who, repository, oracle.action(release)),
                     note: oracle.note(release),
                 });
             }
@@ -186,26 +175,11 @@ mod tests {
 
     fn allowed(release: Option<&str>, group: &str) -> Vec<Oracle> {
         let config = Config::parse("seed.json", SEED).unwrap();
-        let who = Who {
-            name: "somebody".to_owned(),
-            groups: vec![group.to_owned()],
-        };
-        let identities = [Identity {
-            label: "it".to_owned(),
-            who,
-        }];
+        let who = Who { name: "somebody".to_owned(), groups: vec![group.to_owned()] };
+        let identities = [Identity { label: "it".to_owned(), who }];
         let release = release.map(|text| text.parse().unwrap());
-        let cells = matrix(
-            &config,
-            release,
-            &identities,
-            &["blumeops/navidrome".to_owned()],
-        );
-        cells
-            .into_iter()
-            .filter(|cell| cell.decision.is_allowed())
-            .map(|cell| cell.oracle)
-            .collect()
+        let cells = matrix(&config, release, &identities, &["blumeops/navidrome".to_owned()]);
+        cells.into_iter().filter(|cell| cell.decision.is_allowed()).map(|cell| cell.oracle).collect()
     }
 
     #[test]
@@ -226,9 +200,6 @@ mod tests {
     #[test]
     fn admins_may_do_everything_and_others_only_read() {
         assert_eq!(allowed(None, "admins"), Oracle::ALL);
-        assert_eq!(
-            allowed(None, "strangers"),
-            [Oracle::ReadManifest, Oracle::ReadBlob, Oracle::ListTags]
-        );
+        assert_eq!(allowed(None, "strangers"), [Oracle::ReadManifest, Oracle::ReadBlob, Oracle::ListTags]);
     }
 }

@@ -18,18 +18,10 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     let name: Vec<char> = name.chars().collect();
     for alternative in alternatives(pattern) {
         // doublestar tries alternatives in order and gives up at the first malformed one.
-        let Some(tokens) =
-            alternative.and_then(|pieces| tokens(&pieces).map(|tokens| (pieces, tokens)))
-        else {
+        let Some(tokens) = alternative.and_then(|pieces| tokens(&pieces).map(|tokens| (pieces, tokens))) else {
             return false;
         };
-        if (Matcher {
-            pieces: &tokens.0,
-            tokens: &tokens.1,
-            name: &name,
-        })
-        .run()
-        {
+        if (Matcher { pieces: &tokens.0, tokens: &tokens.1, name: &name }).run() {
             return true;
         }
     }
@@ -39,9 +31,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 /// Whether the pattern is well-formed; zot accepts one that is not, and then never matches it.
 #[must_use]
 pub fn is_valid(pattern: &str) -> bool {
-    alternatives(pattern)
-        .into_iter()
-        .all(|alternative| alternative.is_some_and(|pieces| tokens(&pieces).is_some()))
+    alternatives(pattern).into_iter().all(|alternative| alternative.is_some_and(|pieces| tokens(&pieces).is_some()))
 }
 
 /// What follows the last `/` before the first wildcard; nothing where there is no wildcard.
@@ -72,8 +62,7 @@ fn alternatives(pattern: &str) -> Vec<Option<Vec<Piece>>> {
             done.push(Some(pieces));
             continue;
         };
-        let Some((choices, end)) =
-            choices(&pieces, brace + 1).filter(|_| done.len() + open.len() < MOST_ALTERNATIVES)
+        let Some((choices, end)) = choices(&pieces, brace + 1).filter(|_| done.len() + open.len() < MOST_ALTERNATIVES)
         else {
             done.push(None);
             continue;
@@ -118,9 +107,7 @@ fn choices(pieces: &[Piece], start: usize) -> Option<(Vec<Vec<Piece>>, usize)> {
                     Char('}') => depth -= 1,
                     _ => {}
                 }
-                let last = choices
-                    .last_mut()
-                    .expect("it starts with one choice and only grows");
+                let last = choices.last_mut().expect("it starts with one choice and only grows");
                 last.push(piece);
                 if piece == Char('\\') && index + 1 < pieces.len() {
                     index += 1;
@@ -153,10 +140,7 @@ struct Class {
 
 impl Class {
     fn holds(&self, wanted: char) -> bool {
-        self.ranges
-            .iter()
-            .any(|(low, high)| (*low..=*high).contains(&wanted))
-            != self.negated
+        self.ranges.iter().any(|(low, high)| (*low..=*high).contains(&wanted)) != self.negated
     }
 }
 
@@ -246,9 +230,7 @@ fn class(pieces: &[Piece], start: usize) -> Option<(Class, usize)> {
                 high = at(index)?;
                 index += 1;
             }
-            let low = ranges
-                .last_mut()
-                .expect("a range opens only behind a character");
+            let low = ranges.last_mut().expect("a range opens only behind a character");
             *low = (low.0, high);
             may_open_range = false;
             continue;
@@ -321,22 +303,10 @@ impl Matcher<'_> {
         let Some((start, _)) = self.tokens.get(index) else {
             return true;
         };
-        let left = self.pieces[*start..]
-            .iter()
-            .skip_while(|piece| **piece == Opened);
-        let left: Option<String> = left
-            .map(|piece| {
-                if let Char(plain) = piece {
-                    Some(*plain)
-                } else {
-                    None
-                }
-            })
-            .collect();
-        matches!(
-            left.as_deref(),
-            Some("" | "*" | "**" | "/**" | "**/" | "/**/")
-        )
+        let left = self.pieces[*start..].iter().skip_while(|piece| **piece == Opened);
+        let left: Option<String> =
+            left.map(|piece| if let Char(plain) = piece { Some(*plain) } else { None }).collect();
+        matches!(left.as_deref(), Some("" | "*" | "**" | "/**" | "**/" | "/**/"))
     }
 }
 

@@ -7,19 +7,13 @@ const DEEPEST: usize = 128;
 
 pub(crate) fn parse(text: &str) -> Result<Node, Complaint> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader {
-        rest: text.chars().peekable(),
-        place: Place::START,
-    };
+    let mut reader = Reader { rest: text.chars().peekable(), place: Place::START };
     reader.blank();
     let node = reader.value(0)?;
     reader.blank();
     match reader.rest.peek() {
         None => Ok(node),
-        Some(extra) => Err(Complaint::new(
-            reader.place,
-            format!("unexpected `{extra}` after the end of the object"),
-        )),
+        Some(extra) => Err(Complaint::new(reader.place, format!("unexpected `{extra}` after the end of the object"))),
     }
 }
 
@@ -32,10 +26,7 @@ impl Reader<'_> {
     fn next(&mut self) -> Option<char> {
         let next = self.rest.next()?;
         if next == '\n' {
-            self.place = Place {
-                line: self.place.line + 1,
-                column: 1,
-            };
+            self.place = Place { line: self.place.line + 1, column: 1 };
         } else {
             self.place.column += 1;
         }
@@ -43,20 +34,13 @@ impl Reader<'_> {
     }
 
     fn blank(&mut self) {
-        while self
-            .rest
-            .next_if(|next| matches!(next, ' ' | '\t' | '\r' | '\n'))
-            .map(|next| self.step(next))
-            .is_some()
-        {}
+        while self.rest.next_if(|next| matches!(next, ' ' | '\t' | '\r' | '\n')).map(|next| self.step(next)).is_some() {
+        }
     }
 
     fn step(&mut self, taken: char) {
         if taken == '\n' {
-            self.place = Place {
-                line: self.place.line + 1,
-                column: 1,
-            };
+            self.place = Place { line: self.place.line + 1, column: 1 };
         } else {
             self.place.column += 1;
         }
@@ -66,24 +50,15 @@ impl Reader<'_> {
         let place = self.place;
         match self.next() {
             Some(found) if found == wanted => Ok(()),
-            Some(found) => Err(Complaint::new(
-                place,
-                format!("expected {what}, found `{found}`"),
-            )),
-            None => Err(Complaint::new(
-                place,
-                format!("expected {what}, found the end of the file"),
-            )),
+            Some(found) => Err(Complaint::new(place, format!("expected {what}, found `{found}`"))),
+            None => Err(Complaint::new(place, format!("expected {what}, found the end of the file"))),
         }
     }
 
     fn value(&mut self, depth: usize) -> Result<Node, Complaint> {
         let place = self.place;
         if depth > DEEPEST {
-            return Err(Complaint::new(
-                place,
-                format!("more than {DEEPEST} levels deep"),
-            ));
+            return Err(Complaint::new(place, format!("more than {DEEPEST} levels deep")));
         }
         let value = match self.rest.peek() {
             Some('{') => self.map(depth)?,
@@ -91,10 +66,7 @@ impl Reader<'_> {
             Some('"') => Value::Text(self.string()?),
             Some(_) => self.word()?,
             None => {
-                return Err(Complaint::new(
-                    place,
-                    "expected a value, found the end of the file",
-                ));
+                return Err(Complaint::new(place, "expected a value, found the end of the file"));
             }
         };
         Ok(Node { place, value })
@@ -126,10 +98,7 @@ impl Reader<'_> {
                 Some(',') => {}
                 Some('}') => return Ok(Value::Map(entries)),
                 Some(found) => {
-                    return Err(Complaint::new(
-                        place,
-                        format!("expected `,` or `}}`, found `{found}`"),
-                    ));
+                    return Err(Complaint::new(place, format!("expected `,` or `}}`, found `{found}`")));
                 }
                 None => return Err(Complaint::new(place, "an object is not closed")),
             }
@@ -153,10 +122,7 @@ impl Reader<'_> {
                 Some(',') => {}
                 Some(']') => return Ok(Value::List(items)),
                 Some(found) => {
-                    return Err(Complaint::new(
-                        place,
-                        format!("expected `,` or `]`, found `{found}`"),
-                    ));
+                    return Err(Complaint::new(place, format!("expected `,` or `]`, found `{found}`")));
                 }
                 None => return Err(Complaint::new(place, "a list is not closed")),
             }
@@ -173,10 +139,7 @@ impl Reader<'_> {
                 Some('"') => return Ok(text),
                 Some('\\') => text.push(self.escape(place)?),
                 Some(control) if control < ' ' => {
-                    return Err(Complaint::new(
-                        place,
-                        "a line break or control character inside a string",
-                    ));
+                    return Err(Complaint::new(place, "a line break or control character inside a string"));
                 }
                 Some(plain) => text.push(plain),
                 None => return Err(Complaint::new(opened, "a string is not closed")),
@@ -219,9 +182,7 @@ impl Reader<'_> {
         let mut code = 0;
         for _ in 0..4 {
             let digit = self.next().and_then(|next| next.to_digit(16));
-            code = code * 16
-                + digit
-                    .ok_or_else(|| Complaint::new(place, "`\\u` needs four hexadecimal digits"))?;
+            code = code * 16 + digit.ok_or_else(|| Complaint::new(place, "`\\u` needs four hexadecimal digits"))?;
         }
         Ok(code)
     }
@@ -229,9 +190,9 @@ impl Reader<'_> {
     fn word(&mut self) -> Result<Value, Complaint> {
         let place = self.place;
         let mut word = String::new();
-        while let Some(next) = self.rest.next_if(|next| {
-            !next.is_whitespace() && !matches!(next, ',' | ':' | '{' | '}' | '[' | ']' | '"')
-        }) {
+        while let Some(next) =
+            self.rest.next_if(|next| !next.is_whitespace() && !matches!(next, ',' | ':' | '{' | '}' | '[' | ']' | '"'))
+        {
             self.step(next);
             word.push(next);
         }
@@ -239,20 +200,12 @@ impl Reader<'_> {
             "null" => Ok(Value::Null),
             "true" => Ok(Value::Bool(true)),
             "false" => Ok(Value::Bool(false)),
-            _ if serde_json::from_str::<serde_json::Number>(&word).is_ok() => {
-                Ok(Value::Number(word))
-            }
+            _ if serde_json::from_str::<serde_json::Number>(&word).is_ok() => Ok(Value::Number(word)),
             "" => {
                 let found = self.rest.peek().copied().unwrap_or(' ');
-                Err(Complaint::new(
-                    place,
-                    format!("expected a value, found `{found}`"),
-                ))
+                Err(Complaint::new(place, format!("expected a value, found `{found}`")))
             }
-            _ => Err(Complaint::new(
-                place,
-                format!("expected a value, found `{word}`"),
-            )),
+            _ => Err(Complaint::new(place, format!("expected a value, found `{word}`"))),
         }
     }
 }
@@ -282,32 +235,14 @@ mod tests {
         let tree = parse("{\n  \"http\": {\"port\": \"5050\"}\n}").unwrap();
         let http = tree.get("HTTP").unwrap();
         assert_eq!(http.place, Place { line: 2, column: 3 });
-        assert_eq!(
-            http.node.get("port").unwrap().node.place,
-            Place {
-                line: 2,
-                column: 20
-            }
-        );
+        assert_eq!(http.node.get("port").unwrap().node.place, Place { line: 2, column: 20 });
     }
 
     #[test]
     fn errors_point_at_the_character() {
         let complaint = parse("{\n  \"a\": 1,\n}").unwrap_err();
         assert_eq!(complaint.place, Place { line: 3, column: 1 });
-        for bad in [
-            "",
-            "{",
-            "[1,]",
-            "{\"a\" 1}",
-            "nul",
-            "01",
-            "\"\\x\"",
-            "{} {}",
-            "\"a\nb\"",
-            "[1",
-            "\"\\u12\"",
-        ] {
+        for bad in ["", "{", "[1,]", "{\"a\" 1}", "nul", "01", "\"\\x\"", "{} {}", "\"a\nb\"", "[1", "\"\\u12\""] {
             assert!(parse(bad).is_err(), "{bad}");
         }
         assert!(parse(&"[".repeat(100_000)).is_err());

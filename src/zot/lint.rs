@@ -64,9 +64,7 @@ pub fn lint(config: &Config, release: Option<Release>) -> Vec<LintFinding> {
     let mut findings = Findings(Vec::new());
     access::lint(config, &mut findings);
     deployment::lint(config, release, &mut findings);
-    findings
-        .0
-        .sort_by(|one, other| (one.place, one.id).cmp(&(other.place, other.id)));
+    findings.0.sort_by(|one, other| (one.place, one.id).cmp(&(other.place, other.id)));
     findings.0
 }
 
@@ -74,27 +72,12 @@ struct Findings(Vec<LintFinding>);
 
 impl Findings {
     fn add(&mut self, id: &'static str, place: Place, consequence: String, remedy: &str) {
-        let severity = info(id)
-            .expect("a test compares the table with the ids in use")
-            .severity;
+        let severity = info(id).expect("a test compares the table with the ids in use").severity;
         self.add_with(id, severity, place, consequence, remedy);
     }
 
-    fn add_with(
-        &mut self,
-        id: &'static str,
-        severity: Severity,
-        place: Place,
-        consequence: String,
-        remedy: &str,
-    ) {
-        self.0.push(LintFinding {
-            id,
-            severity,
-            place,
-            consequence,
-            remedy: remedy.to_owned(),
-        });
+    fn add_with(&mut self, id: &'static str, severity: Severity, place: Place, consequence: String, remedy: &str) {
+        self.0.push(LintFinding { id, severity, place, consequence, remedy: remedy.to_owned() });
     }
 }
 

@@ -113,65 +113,42 @@ impl Decision {
 #[must_use]
 pub fn decide(config: &Config, who: &Who, repository: &str, action: Action) -> Decision {
     if config.auth.bearer.is_some() {
-        return Decision::Condition(
-            "the bearer token, which decides instead of `accessControl`".to_owned(),
-        );
+        return Decision::Condition("the bearer token, which decides instead of `accessControl`".to_owned());
     }
     // Without any way to log in zot ignores credentials: everybody is anonymous.
     let nobody = Who::anonymous();
-    let who = if config.can_authenticate() {
-        who
-    } else {
-        &nobody
-    };
+    let who = if config.can_authenticate() { who } else { &nobody };
     let Some(access) = &config.access else {
         return without_access_control(config, who);
     };
     if who.is_anonymous() && config.can_authenticate() && !access.lets_anonymous_in() {
-        return Decision::Denied(
-            "no `anonymousPolicy` anywhere, so zot asks everybody for credentials".to_owned(),
-        );
+        return Decision::Denied("no `anonymousPolicy` anywhere, so zot asks everybody for credentials".to_owned());
     }
     let groups = groups_of(config, access, who);
     let patterns = winning(access, repository);
-    let mut answers = patterns
-        .iter()
-        .map(|rule| by_pattern(access, Some(rule), who, &groups, action));
+    let mut answers = patterns.iter().map(|rule| by_pattern(access, Some(rule), who, &groups, action));
     let Some(first) = answers.next() else {
         return by_pattern(access, None, who, &groups, action);
     };
     if answers.all(|answer| answer.same_answer(&first)) {
         return first;
     }
-    Decision::Random(
-        patterns
-            .iter()
-            .map(|rule| rule.pattern.value.clone())
-            .collect(),
-    )
+    Decision::Random(patterns.iter().map(|rule| rule.pattern.value.clone()).collect())
 }
 
 fn without_access_control(config: &Config, who: &Who) -> Decision {
     if who.is_anonymous() && config.can_authenticate() {
-        return Decision::Denied(
-            "no `accessControl`, so only authenticated users are let in".to_owned(),
-        );
+        return Decision::Denied("no `accessControl`, so only authenticated users are let in".to_owned());
     }
     let what = "no `accessControl`: whoever is let in may do everything".to_owned();
-    Decision::Allowed(Rule {
-        what,
-        place: config.http.place,
-    })
+    Decision::Allowed(Rule { what, place: config.http.place })
 }
 
 /// The groups that zot counts for somebody.
 pub(crate) fn groups_of(config: &Config, access: &AccessControl, who: &Who) -> Vec<String> {
     let mut groups = who.groups.clone();
     if config.config_groups_apply() && !who.is_anonymous() {
-        let own = access
-            .groups
-            .iter()
-            .filter(|group| group.users.iter().any(|user| user.value == who.name));
+        let own = access.groups.iter().filter(|group| group.users.iter().any(|user| user.value == who.name));
         groups.extend(own.map(|group| group.name.clone()));
     }
     groups
@@ -183,15 +160,10 @@ pub(crate) fn winning<'a>(access: &'a AccessControl, repository: &str) -> Vec<&'
     let matching: Vec<_> = access
         .repositories
         .iter()
-        .filter(|rule| {
-            rule.pattern.value.is_empty() || glob::matches(&rule.pattern.value, repository)
-        })
+        .filter(|rule| rule.pattern.value.is_empty() || glob::matches(&rule.pattern.value, repository))
         .collect();
     let longest = matching.iter().map(|rule| rule.pattern.value.len()).max();
-    matching
-        .into_iter()
-        .filter(|rule| Some(rule.pattern.value.len()) == longest)
-        .collect()
+    matching.into_iter().filter(|rule| Some(rule.pattern.value.len()) == longest).collect()
 }
 
 /// What one pattern, or none, together with the administrators' policy gives.
@@ -202,13 +174,8 @@ pub(crate) fn by_pattern(
     groups: &[String],
     action: Action,
 ) -> Decision {
-    let grants = rule
-        .into_iter()
-        .flat_map(|rule| pattern_grants(rule, who, groups, action));
-    let admin = access
-        .admin
-        .iter()
-        .filter_map(|policy| grant(policy, "adminPolicy", who, groups, action));
+    let grants = rule.into_iter().flat_map(|rule| pattern_grants(rule, who, groups, action));
+    let admin = access.admin.iter().filter_map(|policy| grant(policy, "adminPolicy", who, groups, action));
     let mut conditions = Vec::new();
     for grant in grants.chain(admin) {
         match grant {
@@ -219,16 +186,11 @@ pub(crate) fn by_pattern(
     if !conditions.is_empty() {
         return Decision::Condition(conditions.join(" or "));
     }
-    let name = if who.is_anonymous() {
-        "anonymous clients"
-    } else {
-        &who.name
-    };
+    let name = if who.is_anonymous() { "anonymous clients" } else { &who.name };
     Decision::Denied(match rule {
-        Some(rule) => format!(
-            "`{}` (line {}) does not grant {action} to {name}",
-            rule.pattern.value, rule.pattern.place.line
-        ),
+        Some(rule) => {
+            format!("`{}` (line {}) does not grant {action} to {name}", rule.pattern.value, rule.pattern.place.line)
+        }
         None => "no repository pattern matches".to_owned(),
     })
 }
@@ -241,11 +203,8 @@ enum Grant {
 fn pattern_grants(rule: &Repository, who: &Who, groups: &[String], action: Action) -> Vec<Grant> {
     let pattern = &rule.pattern.value;
     let where_ = format!("policies of `{pattern}`");
-    let mut grants: Vec<_> = rule
-        .policies
-        .iter()
-        .filter_map(|policy| grant(policy, &where_, who, groups, action))
-        .collect();
+    let mut grants: Vec<_> =
+        rule.policies.iter().filter_map(|policy| grant(policy, &where_, who, groups, action)).collect();
     let (listed, place, name) = if who.is_anonymous() {
         (&rule.anonymous, rule.anonymous_place, "anonymousPolicy")
     } else {
@@ -253,28 +212,16 @@ fn pattern_grants(rule: &Repository, who: &Who, groups: &[String], action: Actio
     };
     if has(listed, action.word()) {
         let what = format!("{name} of `{pattern}`");
-        grants.push(Grant::Plain(Rule {
-            what,
-            place: place.unwrap_or(rule.pattern.place),
-        }));
+        grants.push(Grant::Plain(Rule { what, place: place.unwrap_or(rule.pattern.place) }));
     }
     grants
 }
 
-fn grant(
-    policy: &Policy,
-    where_: &str,
-    who: &Who,
-    groups: &[String],
-    action: Action,
-) -> Option<Grant> {
+fn grant(policy: &Policy, where_: &str, who: &Who, groups: &[String], action: Action) -> Option<Grant> {
     if !has(&policy.actions, action.word()) {
         return None;
     }
-    let group = policy
-        .groups
-        .iter()
-        .find(|group| groups.contains(&group.value));
+    let group = policy.groups.iter().find(|group| groups.contains(&group.value));
     let whom = match group {
         _ if has(&policy.users, &who.name) => format!("user `{}`", who.name),
         Some(group) => format!("group `{}`", group.value),
@@ -282,20 +229,10 @@ fn grant(
     };
     match hold(&policy.conditions) {
         Some(false) => None,
-        Some(true) => Some(Grant::Plain(Rule {
-            what: format!("{where_} for {whom}"),
-            place: policy.place,
-        })),
+        Some(true) => Some(Grant::Plain(Rule { what: format!("{where_} for {whom}"), place: policy.place })),
         None => {
-            let texts: Vec<_> = policy
-                .conditions
-                .iter()
-                .map(|condition| condition.expression.value.as_str())
-                .collect();
-            Some(Grant::When(format!(
-                "{where_} for {whom}, when {}",
-                texts.join(" and ")
-            )))
+            let texts: Vec<_> = policy.conditions.iter().map(|condition| condition.expression.value.as_str()).collect();
+            Some(Grant::When(format!("{where_} for {whom}, when {}", texts.join(" and "))))
         }
     }
 }
@@ -307,16 +244,10 @@ fn hold(conditions: &[Condition]) -> Option<bool> {
         "false" => Some(false),
         _ => None,
     };
-    if conditions
-        .iter()
-        .any(|condition| known(condition) == Some(false))
-    {
+    if conditions.iter().any(|condition| known(condition) == Some(false)) {
         return Some(false);
     }
-    conditions
-        .iter()
-        .all(|condition| known(condition) == Some(true))
-        .then_some(true)
+    conditions.iter().all(|condition| known(condition) == Some(true)).then_some(true)
 }
 
 fn has(listed: &[At<String>], wanted: &str) -> bool {
@@ -333,11 +264,7 @@ pub fn metrics_decision(config: &Config, release: Option<Release>, who: &Who) ->
         return Decision::Denied("the metrics extension is off".to_owned());
     };
     let nobody = Who::anonymous();
-    let who = if config.can_authenticate() {
-        who
-    } else {
-        &nobody
-    };
+    let who = if config.can_authenticate() { who } else { &nobody };
     let Some(access) = &config.access else {
         return without_access_control(config, who);
     };
@@ -345,9 +272,7 @@ pub fn metrics_decision(config: &Config, release: Option<Release>, who: &Who) ->
     let metrics = &access.metrics;
     let open = current && has(&metrics.anonymous, "read");
     if who.is_anonymous() && config.can_authenticate() && !access.lets_anonymous_in() && !open {
-        return Decision::Denied(
-            "no `anonymousPolicy` lets a client without credentials in".to_owned(),
-        );
+        return Decision::Denied("no `anonymousPolicy` lets a client without credentials in".to_owned());
     }
     let (allowed, what) = if who.is_anonymous() && current {
         (open, "metrics.anonymousPolicy")
@@ -356,16 +281,9 @@ pub fn metrics_decision(config: &Config, release: Option<Release>, who: &Who) ->
     };
     if allowed {
         let place = metrics.place.unwrap_or(extension.place);
-        return Decision::Allowed(Rule {
-            what: what.to_owned(),
-            place,
-        });
+        return Decision::Allowed(Rule { what: what.to_owned(), place });
     }
-    let name = if who.is_anonymous() {
-        "anonymous clients"
-    } else {
-        &who.name
-    };
+    let name = if who.is_anonymous() { "anonymous clients" } else { &who.name };
     Decision::Denied(format!("`{what}` does not list {name}"))
 }
 
@@ -382,8 +300,7 @@ pub fn ping_answer(config: &Config, release: Option<Release>, who: &Who, docker:
         return false;
     };
     let current = release.is_none_or(|release| release >= DOCKER_MUST_LOG_IN);
-    access.lets_anonymous_in()
-        && !(docker && current && access.is_mixed() && config.auth.accepts_basic())
+    access.lets_anonymous_in() && !(docker && current && access.is_mixed() && config.auth.accepts_basic())
 }
 
 #[cfg(test)]

@@ -18,11 +18,7 @@ impl Release {
     /// A release by its three numbers.
     #[must_use]
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
-        Self {
-            major,
-            minor,
-            patch,
-        }
+        Self { major, minor, patch }
     }
 }
 
@@ -45,20 +41,14 @@ impl FromStr for Release {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || NotARelease(text.to_owned());
         let bare = text.trim().trim_start_matches('v');
-        let (numbers, suffix) = bare
-            .split_once(['-', '+'])
-            .map_or((bare, None), |(numbers, suffix)| (numbers, Some(suffix)));
-        if suffix.is_some_and(|suffix| suffix.starts_with(|next: char| next.is_ascii_alphabetic()))
-        {
+        let (numbers, suffix) =
+            bare.split_once(['-', '+']).map_or((bare, None), |(numbers, suffix)| (numbers, Some(suffix)));
+        if suffix.is_some_and(|suffix| suffix.starts_with(|next: char| next.is_ascii_alphabetic())) {
             return Err(refused());
         }
         let mut parts = numbers.split('.').map(|part| part.parse::<u32>().ok());
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(Some(major)), Some(Some(minor)), Some(Some(patch)), None) => Ok(Self {
-                major,
-                minor,
-                patch,
-            }),
+            (Some(Some(major)), Some(Some(minor)), Some(Some(patch)), None) => Ok(Self { major, minor, patch }),
             _ => Err(refused()),
         }
     }
@@ -75,16 +65,7 @@ mod tests {
         assert_eq!(release("2.1.20").to_string(), "v2.1.20");
         assert_eq!(release("v2.1.20-3-gabc1234"), Release::new(2, 1, 20));
         assert!(release("v2.1.9") < release("v2.1.20"));
-        for bad in [
-            "",
-            "v2",
-            "v2.1",
-            "2.1.x",
-            "v2.1.0-rc1",
-            "main",
-            "v2.1.3.4",
-            "v+1.1.1",
-        ] {
+        for bad in ["", "v2", "v2.1", "2.1.x", "v2.1.0-rc1", "main", "v2.1.3.4", "v+1.1.1"] {
             assert!(bad.parse::<Release>().is_err(), "{bad}");
         }
     }

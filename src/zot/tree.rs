@@ -54,18 +54,11 @@ pub(crate) struct Complaint {
 
 impl Complaint {
     pub(crate) fn new(place: Place, message: impl Into<String>) -> Self {
-        Self {
-            place,
-            message: message.into(),
-        }
+        Self { place, message: message.into() }
     }
 
     pub(crate) fn in_file(self, file: &str) -> ConfigError {
-        ConfigError {
-            file: file.to_owned(),
-            place: self.place,
-            message: self.message,
-        }
+        ConfigError { file: file.to_owned(), place: self.place, message: self.message }
     }
 }
 
@@ -129,9 +122,7 @@ impl Node {
     /// The entry of that name, in whatever case it is written, as zot's reader has it.
     pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
         match &self.value {
-            Value::Map(entries) => entries
-                .iter()
-                .find(|entry| entry.key.eq_ignore_ascii_case(key)),
+            Value::Map(entries) => entries.iter().find(|entry| entry.key.eq_ignore_ascii_case(key)),
             _ => None,
         }
     }
@@ -153,19 +144,13 @@ impl Node {
 
     pub(crate) fn text(&self, what: &str) -> Result<At<String>, Complaint> {
         match &self.value {
-            Value::Text(text) | Value::Number(text) => Ok(At {
-                value: text.clone(),
-                place: self.place,
-            }),
+            Value::Text(text) | Value::Number(text) => Ok(At { value: text.clone(), place: self.place }),
             _ => Err(self.expected(what, "text")),
         }
     }
 
     pub(crate) fn texts(&self, what: &str) -> Result<Vec<At<String>>, Complaint> {
-        self.items()
-            .into_iter()
-            .map(|item| item.text(what))
-            .collect()
+        self.items().into_iter().map(|item| item.text(what)).collect()
     }
 
     pub(crate) fn flag(&self, what: &str) -> Result<At<bool>, Complaint> {
@@ -179,31 +164,21 @@ impl Node {
             },
             _ => return Err(self.expected(what, "true or false")),
         };
-        Ok(At {
-            value,
-            place: self.place,
-        })
+        Ok(At { value, place: self.place })
     }
 
     pub(crate) fn expected(&self, what: &str, kind: &str) -> Complaint {
-        Complaint::new(
-            self.place,
-            format!("`{what}` must be {kind}, not {}", self.kind()),
-        )
+        Complaint::new(self.place, format!("`{what}` must be {kind}, not {}", self.kind()))
     }
 }
 
 /// Refuses two keys that zot's case-blind reader takes for one: which of them it keeps is chance.
 pub(crate) fn refuse_twins(entries: &[Entry]) -> Result<(), Complaint> {
     for (index, entry) in entries.iter().enumerate() {
-        let earlier = entries[..index]
-            .iter()
-            .find(|other| other.key.to_lowercase() == entry.key.to_lowercase());
+        let earlier = entries[..index].iter().find(|other| other.key.to_lowercase() == entry.key.to_lowercase());
         if let Some(earlier) = earlier {
-            let message = format!(
-                "`{}` is the same key as `{}` in line {} to zot",
-                entry.key, earlier.key, earlier.place.line
-            );
+            let message =
+                format!("`{}` is the same key as `{}` in line {} to zot", entry.key, earlier.key, earlier.place.line);
             return Err(Complaint::new(entry.place, message));
         }
         if let Value::Map(inner) = &entry.node.value {

@@ -10,10 +10,7 @@ use crate::zot::tree::{Complaint, Entry, Node, Place, Value};
 
 pub(crate) fn parse(text: &str) -> Result<Node, Complaint> {
     let value: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).map_err(|error| {
-        let place = error.location().map_or(Place::START, |at| Place {
-            line: at.line(),
-            column: at.column(),
-        });
+        let place = error.location().map_or(Place::START, |at| Place { line: at.line(), column: at.column() });
         Complaint::new(place, error.to_string())
     })?;
     node(&value, &mut Vec::new(), Place::START, &places(text))
@@ -46,24 +43,16 @@ fn node(
         Yaml::Mapping(map) => {
             let mut entries = Vec::new();
             for (key, value) in map {
-                let key = key_text(key)
-                    .ok_or_else(|| Complaint::new(place, "a key must be plain text"))?;
+                let key = key_text(key).ok_or_else(|| Complaint::new(place, "a key must be plain text"))?;
                 path.push(key.clone());
                 let node = node(value, path, place, places)?;
                 path.pop();
-                entries.push(Entry {
-                    key,
-                    place: node.place,
-                    node,
-                });
+                entries.push(Entry { key, place: node.place, node });
             }
             Value::Map(entries)
         }
         Yaml::Tagged(_) => {
-            return Err(Complaint::new(
-                place,
-                "YAML tags (`!name`) are not understood here",
-            ));
+            return Err(Complaint::new(place, "YAML tags (`!name`) are not understood here"));
         }
     };
     Ok(Node { place, value })
@@ -91,10 +80,7 @@ fn places(text: &str) -> BTreeMap<Path, Place> {
         if rest.is_empty() || rest.starts_with('#') || rest.starts_with("---") {
             continue;
         }
-        while let Some(tail) = rest
-            .strip_prefix('-')
-            .filter(|tail| tail.is_empty() || tail.starts_with(' '))
-        {
+        while let Some(tail) = rest.strip_prefix('-').filter(|tail| tail.is_empty() || tail.starts_with(' ')) {
             // A list may stand at its key's own indentation, hence the half step.
             open.retain(|frame| frame.0 <= indent * 2);
             let parent: Path = open.iter().map(|frame| frame.1.clone()).collect();
@@ -115,17 +101,9 @@ fn places(text: &str) -> BTreeMap<Path, Place> {
     places
 }
 
-fn record(
-    places: &mut BTreeMap<Path, Place>,
-    open: &[(usize, String)],
-    line: usize,
-    indent: usize,
-) {
+fn record(places: &mut BTreeMap<Path, Place>, open: &[(usize, String)], line: usize, indent: usize) {
     let path: Path = open.iter().map(|frame| frame.1.clone()).collect();
-    places.entry(path).or_insert(Place {
-        line: line + 1,
-        column: indent + 1,
-    });
+    places.entry(path).or_insert(Place { line: line + 1, column: indent + 1 });
 }
 
 /// The key of `key: value` or `"key": value`, if the line starts with one.
@@ -136,9 +114,7 @@ fn block_key(rest: &str) -> Option<String> {
         let after = rest[end + 1..].trim_start();
         return after.starts_with(':').then(|| rest[1..end].to_owned());
     }
-    let colon = rest
-        .find(": ")
-        .or_else(|| rest.strip_suffix(':').map(str::len))?;
+    let colon = rest.find(": ").or_else(|| rest.strip_suffix(':').map(str::len))?;
     Some(rest[..colon].trim_end().to_owned())
 }
 
@@ -151,34 +127,14 @@ mod tests {
     #[test]
     fn block_keys_and_items_know_their_line() {
         let tree = parse(SAMPLE).unwrap();
-        let access = &tree
-            .get("http")
-            .unwrap()
-            .node
-            .get("accesscontrol")
-            .unwrap()
-            .node;
+        let access = &tree.get("http").unwrap().node.get("accesscontrol").unwrap().node;
         let rule = &access.get("repositories").unwrap().node.get("**").unwrap();
         assert_eq!(rule.place, Place { line: 5, column: 7 });
         let policies = rule.node.get("policies").unwrap().node.items();
         assert_eq!(policies[0].place.line, 7);
-        assert_eq!(
-            policies[0].get("actions").unwrap().node.items()[1]
-                .place
-                .line,
-            10
-        );
-        assert_eq!(
-            policies[1].get("users").unwrap().node.items()[0].place.line,
-            11
-        );
-        assert_eq!(
-            rule.node.get("anonymousPolicy").unwrap().place,
-            Place {
-                line: 12,
-                column: 9
-            }
-        );
+        assert_eq!(policies[0].get("actions").unwrap().node.items()[1].place.line, 10);
+        assert_eq!(policies[1].get("users").unwrap().node.items()[0].place.line, 11);
+        assert_eq!(rule.node.get("anonymousPolicy").unwrap().place, Place { line: 12, column: 9 });
     }
 
     #[test]

@@ -88,10 +88,7 @@ impl World {
         let mut provider = None;
         let real = RealZot::start(zot, folder.path(), |port| {
             let redirect = format!("http://127.0.0.1:{port}/zot/auth/callback/oidc");
-            let started = Provider::start(&Options {
-                redirect_uris: vec![redirect],
-                ..setup.provider.clone()
-            });
+            let started = Provider::start(&Options { redirect_uris: vec![redirect], ..setup.provider.clone() });
             let url = upstream.as_ref().map(|upstream| upstream.url.as_str());
             let mut config = hardened::config(zot.release, port, &started.issuer, url, folder.path());
             if setup.private {
@@ -101,8 +98,8 @@ impl World {
             config
         });
         let provider = provider.expect("zot is configured before it starts");
-        let [ci, admin, guest] = [CI, ADMIN, GUEST]
-            .map(|user| keys::mint_with(&real.url, &user, setup.provider.totp_secret.as_deref()));
+        let [ci, admin, guest] =
+            [CI, ADMIN, GUEST].map(|user| keys::mint_with(&real.url, &user, setup.provider.totp_secret.as_deref()));
         let keys = Keys { ci, admin, guest };
         let image = Image::with_content("the image that must not change");
         let credentials = Some((ADMIN.name, keys.admin.as_str()));
@@ -113,62 +110,22 @@ impl World {
             Image::with_content("what nobody else may see").push(&real.url, PRIVATE, "v1", credentials);
         }
         let digest = image.digest();
-        Some(Self {
-            zot: real,
-            provider,
-            upstream,
-            keys,
-            digest,
-            setup,
-            _folder: folder,
-        })
+        Some(Self { zot: real, provider, upstream, keys, digest, setup, _folder: folder })
     }
 
     /// Restarts zot with one change of its configuration; keys and content stay.
     #[track_caller]
     pub fn reconfigure(self, change: impl FnOnce(&mut Value)) -> Self {
-        let Self {
-            zot,
-            provider,
-            upstream,
-            keys,
-            digest,
-            setup,
-            _folder,
-        } = self;
+        let Self { zot, provider, upstream, keys, digest, setup, _folder } = self;
         let zot = zot.restart(change);
-        Self {
-            zot,
-            provider,
-            upstream,
-            keys,
-            digest,
-            setup,
-            _folder,
-        }
+        Self { zot, provider, upstream, keys, digest, setup, _folder }
     }
 
     /// The same for a change that zot may refuse.
     pub fn try_reconfigure(self, change: impl FnOnce(&mut Value)) -> Result<Self, NotStarted> {
-        let Self {
-            zot,
-            provider,
-            upstream,
-            keys,
-            digest,
-            setup,
-            _folder,
-        } = self;
+        let Self { zot, provider, upstream, keys, digest, setup, _folder } = self;
         let zot = zot.try_restart(change)?;
-        Ok(Self {
-            zot,
-            provider,
-            upstream,
-            keys,
-            digest,
-            setup,
-            _folder,
-        })
+        Ok(Self { zot, provider, upstream, keys, digest, setup, _folder })
     }
 
     /// Name and API key of a user, as Basic credentials.
@@ -228,9 +185,6 @@ impl World {
 impl Setup {
     /// A world with [`PRIVATE`].
     pub fn private() -> Self {
-        Self {
-            private: true,
-            ..Self::default()
-        }
+        Self { private: true, ..Self::default() }
     }
 }

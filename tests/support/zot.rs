@@ -37,9 +37,7 @@ pub struct Zot {
 impl Zot {
     /// The zot to test with; says on stderr that `test` does not run when there is none.
     pub fn find(test: &str) -> Option<Self> {
-        let program = env::var_os("ZOT_BIN")
-            .map(PathBuf::from)
-            .or_else(|| on_path("zot"));
+        let program = env::var_os("ZOT_BIN").map(PathBuf::from).or_else(|| on_path("zot"));
         if program.is_none() {
             super::skip(test, "no zot: set ZOT_BIN or put zot on PATH");
         }
@@ -67,8 +65,8 @@ impl Zot {
             .unwrap_or_else(|error| panic!("{} cannot be run: {error}", program.display()));
         let text = [said.stdout, said.stderr].concat();
         let text = String::from_utf8_lossy(&text);
-        let release = release_in(&text)
-            .unwrap_or_else(|| panic!("{} does not tell its release: {text}", program.display()));
+        let release =
+            release_in(&text).unwrap_or_else(|| panic!("{} does not tell its release: {text}", program.display()));
         Self { program, release }
     }
 }
@@ -77,11 +75,7 @@ impl Zot {
 fn release_in(text: &str) -> Option<Release> {
     let pattern = regex::Regex::new(r#""commit":"v?(\d+)\.(\d+)\.(\d+)"#).expect("the pattern is valid");
     let found = pattern.captures(text)?;
-    Some(Release(
-        found[1].parse().ok()?,
-        found[2].parse().ok()?,
-        found[3].parse().ok()?,
-    ))
+    Some(Release(found[1].parse().ok()?, found[2].parse().ok()?, found[3].parse().ok()?))
 }
 
 /// A running zot.
@@ -107,53 +101,27 @@ impl RealZot {
     }
 
     /// The same for a configuration that zot may refuse.
-    pub fn try_start(
-        zot: &Zot,
-        folder: &Path,
-        mut configure: impl FnMut(u16) -> Value,
-    ) -> Result<Self, NotStarted> {
+    pub fn try_start(zot: &Zot, folder: &Path, mut configure: impl FnMut(u16) -> Value) -> Result<Self, NotStarted> {
         on_free_port(|port| {
             let (config, server) = launch(zot, folder, port, configure(port))?;
             let url = format!("http://127.0.0.1:{port}");
-            Ok(Self {
-                url,
-                port,
-                config,
-                zot: zot.clone(),
-                folder: folder.to_owned(),
-                server,
-            })
+            Ok(Self { url, port, config, zot: zot.clone(), folder: folder.to_owned(), server })
         })
     }
 
     /// Ends it and starts it again on the same port and the same data, with a changed configuration.
     #[track_caller]
     pub fn restart(self, change: impl FnOnce(&mut Value)) -> Self {
-        self.try_restart(change)
-            .unwrap_or_else(|error| panic!("zot did not start again: {error:?}"))
+        self.try_restart(change).unwrap_or_else(|error| panic!("zot did not start again: {error:?}"))
     }
 
     /// The same for a configuration that zot may refuse.
     pub fn try_restart(self, change: impl FnOnce(&mut Value)) -> Result<Self, NotStarted> {
-        let Self {
-            url,
-            port,
-            mut config,
-            zot,
-            folder,
-            server,
-        } = self;
+        let Self { url, port, mut config, zot, folder, server } = self;
         drop(server);
         change(&mut config);
         let (config, server) = launch(&zot, &folder, port, config)?;
-        Ok(Self {
-            url,
-            port,
-            config,
-            zot,
-            folder,
-            server,
-        })
+        Ok(Self { url, port, config, zot, folder, server })
     }
 
     /// The configuration file it was started with.
@@ -184,17 +152,11 @@ fn launch(zot: &Zot, folder: &Path, port: u16, mut config: Value) -> Result<(Val
     let file = folder.join("zot.json");
     let text = serde_json::to_vec_pretty(&config).expect("a JSON value can be written");
     fs::write(&file, text).expect("the configuration can be written");
-    let mut server = Server::spawn(
-        &zot.program,
-        &["serve", file.to_str().expect("the path is text")],
-        &folder.join("zot.log"),
-    );
+    let mut server =
+        Server::spawn(&zot.program, &["serve", file.to_str().expect("the path is text")], &folder.join("zot.log"));
     let ready = format!("http://127.0.0.1:{port}/readyz");
     server.wait_until(Duration::from_secs(60), |_| {
-        Request::new("GET", &ready)
-            .try_send()
-            .ok()
-            .filter(|answer| answer.status == 200)
+        Request::new("GET", &ready).try_send().ok().filter(|answer| answer.status == 200)
     })?;
     Ok((config, server))
 }

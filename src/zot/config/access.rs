@@ -23,24 +23,15 @@ impl AccessControl {
     /// zot refuses every request that has no credentials before it looks at a policy.
     #[must_use]
     pub fn lets_anonymous_in(&self) -> bool {
-        self.repositories
-            .iter()
-            .any(|rule| !rule.anonymous.is_empty())
+        self.repositories.iter().any(|rule| !rule.anonymous.is_empty())
     }
 
     /// Whether anonymous and other policies stand side by side (zot: `HasMixedAnonymousAndAuthenticatedPolicies`).
     #[must_use]
     pub fn is_mixed(&self) -> bool {
-        let admin = self
-            .admin
-            .as_ref()
-            .is_some_and(|admin| admin.actions.len() + admin.users.len() > 0);
+        let admin = self.admin.as_ref().is_some_and(|admin| admin.actions.len() + admin.users.len() > 0);
         let other = self.repositories.iter().any(|rule| {
-            !rule.default.is_empty()
-                || rule
-                    .policies
-                    .iter()
-                    .any(|policy| policy.actions.len() + policy.users.len() > 0)
+            !rule.default.is_empty() || rule.policies.iter().any(|policy| policy.actions.len() + policy.users.len() > 0)
         });
         self.lets_anonymous_in() && (admin || other)
     }
@@ -109,65 +100,34 @@ pub struct Metrics {
 
 pub(super) fn read(entry: &Entry) -> Result<AccessControl, Complaint> {
     let node = &entry.node;
-    known_keys(
-        node,
-        "accessControl",
-        &["repositories", "adminPolicy", "groups", "metrics"],
-    )?;
+    known_keys(node, "accessControl", &["repositories", "adminPolicy", "groups", "metrics"])?;
     Ok(AccessControl {
         place: entry.place,
         repositories: each(node, "repositories", repository)?,
-        admin: optional(node, "adminPolicy", |node, what| {
-            policy(node, what, node.place)
-        })?,
+        admin: optional(node, "adminPolicy", |node, what| policy(node, what, node.place))?,
         groups: each(node, "groups", group)?,
         metrics: optional(node, "metrics", metrics)?.unwrap_or_default(),
     })
 }
 
-fn each<T>(
-    node: &Node,
-    key: &str,
-    read: fn(&Entry) -> Result<T, Complaint>,
-) -> Result<Vec<T>, Complaint> {
+fn each<T>(node: &Node, key: &str, read: fn(&Entry) -> Result<T, Complaint>) -> Result<Vec<T>, Complaint> {
     let Some(listed) = node.present(key) else {
         return Ok(Vec::new());
     };
-    listed
-        .node
-        .entries(key)?
-        .iter()
-        .filter(|entry| entry.node.survives())
-        .map(read)
-        .collect()
+    listed.node.entries(key)?.iter().filter(|entry| entry.node.survives()).map(read).collect()
 }
 
 fn repository(entry: &Entry) -> Result<Repository, Complaint> {
     // zot's reader takes `::` for a step into an object.
     if entry.key.contains("::") {
-        return Err(Complaint::new(
-            entry.place,
-            format!("zot cannot read `::` in the pattern `{}`", entry.key),
-        ));
+        return Err(Complaint::new(entry.place, format!("zot cannot read `::` in the pattern `{}`", entry.key)));
     }
     let node = &entry.node;
-    known_keys(
-        node,
-        &entry.key,
-        &["policies", "defaultPolicy", "anonymousPolicy"],
-    )?;
-    let policies = node
-        .present("policies")
-        .map_or(Vec::new(), |policies| policies.node.items());
+    known_keys(node, &entry.key, &["policies", "defaultPolicy", "anonymousPolicy"])?;
+    let policies = node.present("policies").map_or(Vec::new(), |policies| policies.node.items());
     Ok(Repository {
-        pattern: At {
-            value: entry.key.to_lowercase(),
-            place: entry.place,
-        },
-        policies: policies
-            .into_iter()
-            .map(|item| policy(item, "policies", item.place))
-            .collect::<Result<_, _>>()?,
+        pattern: At { value: entry.key.to_lowercase(), place: entry.place },
+        policies: policies.into_iter().map(|item| policy(item, "policies", item.place)).collect::<Result<_, _>>()?,
         default: texts(node, "defaultPolicy")?,
         default_place: node.present("defaultPolicy").map(|entry| entry.place),
         anonymous: texts(node, "anonymousPolicy")?,
@@ -177,26 +137,20 @@ fn repository(entry: &Entry) -> Result<Repository, Complaint> {
 
 fn policy(node: &Node, what: &str, place: Place) -> Result<Policy, Complaint> {
     known_keys(node, what, &["users", "groups", "actions", "conditions"])?;
-    let conditions = node
-        .present("conditions")
-        .map_or(Vec::new(), |conditions| conditions.node.items());
+    let conditions = node.present("conditions").map_or(Vec::new(), |conditions| conditions.node.items());
     Ok(Policy {
         place,
         users: texts(node, "users")?,
         groups: texts(node, "groups")?,
         actions: texts(node, "actions")?,
-        conditions: conditions
-            .into_iter()
-            .map(condition)
-            .collect::<Result<_, _>>()?,
+        conditions: conditions.into_iter().map(condition).collect::<Result<_, _>>()?,
     })
 }
 
 fn condition(node: &Node) -> Result<Condition, Complaint> {
     known_keys(node, "conditions", &["expression", "message"])?;
     let expression = optional(node, "expression", Node::text)?;
-    let expression = expression
-        .ok_or_else(|| Complaint::new(node.place, "a condition needs an `expression`"))?;
+    let expression = expression.ok_or_else(|| Complaint::new(node.place, "a condition needs an `expression`"))?;
     Ok(Condition { expression })
 }
 
@@ -204,10 +158,7 @@ fn group(entry: &Entry) -> Result<Group, Complaint> {
     known_keys(&entry.node, &entry.key, &["users"])?;
     Ok(Group {
         name: entry.key.to_lowercase(),
-        written: At {
-            value: entry.key.clone(),
-            place: entry.place,
-        },
+        written: At { value: entry.key.clone(), place: entry.place },
         users: texts(&entry.node, "users")?,
     })
 }

@@ -43,10 +43,7 @@ impl Extensions {
     pub fn cache_namespaces(&self) -> Vec<CacheNamespace> {
         let mut namespaces = Vec::new();
         for upstream in &self.upstreams {
-            let url = upstream
-                .urls
-                .first()
-                .map_or_else(String::new, |url| url.value.clone());
+            let url = upstream.urls.first().map_or_else(String::new, |url| url.value.clone());
             if upstream.content.is_empty() && upstream.on_demand {
                 namespaces.push(CacheNamespace {
                     pattern: "**".to_owned(),
@@ -56,11 +53,7 @@ impl Extensions {
             }
             for content in &upstream.content {
                 let pattern = content.local_pattern();
-                namespaces.push(CacheNamespace {
-                    pattern,
-                    upstream: url.clone(),
-                    place: content.place,
-                });
+                namespaces.push(CacheNamespace { pattern, upstream: url.clone(), place: content.place });
             }
         }
         namespaces
@@ -113,14 +106,8 @@ impl Content {
     pub fn local_pattern(&self) -> String {
         let destination = self.destination.trim_matches('/');
         let prefix = self.prefix.trim_matches('/');
-        let prefix = if self.strip_prefix {
-            glob::from_first_wildcard(prefix)
-        } else {
-            prefix
-        };
-        format!("{destination}/{prefix}")
-            .trim_matches('/')
-            .to_owned()
+        let prefix = if self.strip_prefix { glob::from_first_wildcard(prefix) } else { prefix };
+        format!("{destination}/{prefix}").trim_matches('/').to_owned()
     }
 }
 
@@ -134,20 +121,14 @@ pub(super) fn read(entry: Option<&Entry>) -> Result<Extensions, Complaint> {
     // has, the empty ones are dropped (pkg/cli/server/root.go `applyDefaultValues`).
     let all_empty = !node.survives();
     let switched = |key: &str| -> Result<Option<Place>, Complaint> {
-        let Some(found) = node
-            .get(key)
-            .filter(|found| all_empty || found.node.survives())
-        else {
+        let Some(found) = node.get(key).filter(|found| all_empty || found.node.survives()) else {
             return Ok(None);
         };
         let enabled = optional(&found.node, "enable", Node::flag)?;
         Ok(enabled.is_none_or(|at| at.value).then_some(found.place))
     };
     let metrics = match switched("metrics")? {
-        Some(place) => Some(At {
-            value: metrics_path(node)?,
-            place,
-        }),
+        Some(place) => Some(At { value: metrics_path(node)?, place }),
         None => None,
     };
     Ok(Extensions {
@@ -163,11 +144,7 @@ fn metrics_path(extensions: &Node) -> Result<String, Complaint> {
     let Some(metrics) = extensions.present("metrics") else {
         return Ok(default());
     };
-    known_keys(
-        &metrics.node,
-        "extensions.metrics",
-        &["enable", "prometheus"],
-    )?;
+    known_keys(&metrics.node, "extensions.metrics", &["enable", "prometheus"])?;
     let Some(prometheus) = metrics.node.present("prometheus") else {
         return Ok(default());
     };
@@ -176,10 +153,7 @@ fn metrics_path(extensions: &Node) -> Result<String, Complaint> {
         return Ok(default());
     };
     if !path.value.starts_with('/') || path.value == "/" || path.value == "/v2" {
-        return Err(Complaint::new(
-            path.place,
-            format!("`{}` is not a path for metrics", path.value),
-        ));
+        return Err(Complaint::new(path.place, format!("`{}` is not a path for metrics", path.value)));
     }
     Ok(path.value)
 }
@@ -189,37 +163,25 @@ fn sync(node: &Node) -> Result<Vec<Upstream>, Complaint> {
     if optional(node, "enable", Node::flag)?.is_some_and(|at| !at.value) {
         return Ok(Vec::new());
     }
-    let registries = node
-        .present("registries")
-        .map_or(Vec::new(), |registries| registries.node.items());
+    let registries = node.present("registries").map_or(Vec::new(), |registries| registries.node.items());
     registries.into_iter().map(upstream).collect()
 }
 
 fn upstream(node: &Node) -> Result<Upstream, Complaint> {
     known_keys(node, "extensions.sync.registries", REGISTRY)?;
-    let content = node
-        .present("content")
-        .map_or(Vec::new(), |content| content.node.items());
+    let content = node.present("content").map_or(Vec::new(), |content| content.node.items());
     Ok(Upstream {
         place: node.place,
         urls: texts(node, "urls")?,
         on_demand: optional(node, "onDemand", Node::flag)?.is_some_and(|at| at.value),
         tls_verify: optional(node, "tlsVerify", Node::flag)?,
-        content: content
-            .into_iter()
-            .map(self::content)
-            .collect::<Result<_, _>>()?,
+        content: content.into_iter().map(self::content).collect::<Result<_, _>>()?,
     })
 }
 
 fn content(node: &Node) -> Result<Content, Complaint> {
-    known_keys(
-        node,
-        "content",
-        &["prefix", "tags", "destination", "stripPrefix"],
-    )?;
-    let text =
-        |key| Ok(optional(node, key, Node::text)?.map_or_else(String::new, |text| text.value));
+    known_keys(node, "content", &["prefix", "tags", "destination", "stripPrefix"])?;
+    let text = |key| Ok(optional(node, key, Node::text)?.map_or_else(String::new, |text| text.value));
     Ok(Content {
         place: node.place,
         prefix: text("prefix")?,

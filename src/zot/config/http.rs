@@ -156,8 +156,7 @@ pub(super) fn read(http: &Node) -> Result<Http, Complaint> {
     Ok(Http {
         address: optional(http, "address", Node::text)?,
         port: optional(http, "port", port)?.flatten(),
-        external_url: optional(http, "externalUrl", Node::text)?
-            .filter(|url| !url.value.is_empty()),
+        external_url: optional(http, "externalUrl", Node::text)?.filter(|url| !url.value.is_empty()),
         tls: optional(http, "tls", tls)?,
         allow_origin: optional(http, "allowOrigin", Node::text)?,
         realm: optional(http, "realm", Node::text)?,
@@ -174,39 +173,23 @@ fn port(node: &Node, what: &str) -> Result<Option<At<u16>>, Complaint> {
         return Ok(None);
     }
     let port = text.value.parse::<u16>();
-    let port =
-        port.map_err(|_| Complaint::new(text.place, format!("`{}` is not a port", text.value)))?;
-    Ok(Some(At {
-        value: port,
-        place: text.place,
-    }))
+    let port = port.map_err(|_| Complaint::new(text.place, format!("`{}` is not a port", text.value)))?;
+    Ok(Some(At { value: port, place: text.place }))
 }
 
 fn tls(node: &Node, what: &str) -> Result<At<Tls>, Complaint> {
     known_keys(node, what, &["cert", "key", "cacert"])?;
-    let set = |key| {
-        optional(node, key, Node::text).map(|file| file.is_some_and(|file| !file.value.is_empty()))
-    };
+    let set = |key| optional(node, key, Node::text).map(|file| file.is_some_and(|file| !file.value.is_empty()));
     let client_ca = set("cacert")? && set("cert")? && set("key")?;
-    Ok(At {
-        value: Tls { client_ca },
-        place: node.place,
-    })
+    Ok(At { value: Tls { client_ca }, place: node.place })
 }
 
 fn limit(node: &Node, what: &str) -> Result<Limit, Complaint> {
     let text = node.text(what)?;
     let value = duration::limit(&text.value);
-    let value = value.ok_or_else(|| {
-        Complaint::new(
-            text.place,
-            format!("`{}` is not a duration such as 60s or 10m", text.value),
-        )
-    })?;
-    Ok(At {
-        value,
-        place: text.place,
-    })
+    let value = value
+        .ok_or_else(|| Complaint::new(text.place, format!("`{}` is not a duration such as 60s or 10m", text.value)))?;
+    Ok(At { value, place: text.place })
 }
 
 pub(super) fn read_auth(auth: &Node) -> Result<Auth, Complaint> {
@@ -215,23 +198,11 @@ pub(super) fn read_auth(auth: &Node) -> Result<Auth, Complaint> {
     let mut providers = Vec::new();
     let mut callback_allow_origins = Vec::new();
     if let Some(openid) = openid {
-        known_keys(
-            &openid.node,
-            "http.auth.openid",
-            &["providers", "callbackAllowOrigins"],
-        )?;
+        known_keys(&openid.node, "http.auth.openid", &["providers", "callbackAllowOrigins"])?;
         callback_allow_origins = texts(&openid.node, "callbackAllowOrigins")?;
         if let Some(listed) = openid.node.present("providers") {
-            for entry in listed
-                .node
-                .entries("providers")?
-                .iter()
-                .filter(|entry| entry.node.survives())
-            {
-                let id = At {
-                    value: entry.key.to_lowercase(),
-                    place: entry.place,
-                };
+            for entry in listed.node.entries("providers")?.iter().filter(|entry| entry.node.survives()) {
+                let id = At { value: entry.key.to_lowercase(), place: entry.place };
                 providers.push(provider(id, &entry.node)?);
             }
         }
@@ -257,26 +228,14 @@ pub(super) fn read_auth(auth: &Node) -> Result<Auth, Complaint> {
 fn seconds(node: &Node, what: &str) -> Result<At<u32>, Complaint> {
     let text = node.text(what)?;
     let count = text.value.parse::<u32>();
-    let count = count.map_err(|_| {
-        Complaint::new(text.place, format!("`{what}` is a whole number of seconds"))
-    })?;
-    Ok(At {
-        value: count,
-        place: text.place,
-    })
+    let count = count.map_err(|_| Complaint::new(text.place, format!("`{what}` is a whole number of seconds")))?;
+    Ok(At { value: count, place: text.place })
 }
 
 fn provider(id: At<String>, node: &Node) -> Result<Provider, Complaint> {
-    known_keys(
-        node,
-        &format!("http.auth.openid.providers.{}", id.value),
-        PROVIDER,
-    )?;
+    known_keys(node, &format!("http.auth.openid.providers.{}", id.value), PROVIDER)?;
     if !matches!(id.value.as_str(), "oidc" | "google" | "gitlab" | "github") {
-        let message = format!(
-            "zot has no provider `{}`; it has oidc, google, gitlab and github",
-            id.value
-        );
+        let message = format!("zot has no provider `{}`; it has oidc, google, gitlab and github", id.value);
         return Err(Complaint::new(id.place, message));
     }
     let claims = node.present("claimMapping");

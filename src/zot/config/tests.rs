@@ -15,39 +15,16 @@ fn message(text: &str) -> String {
 #[test]
 fn the_seed_is_understood() {
     let config = read(SEED);
-    assert_eq!(
-        (config.http.listen_address(), config.http.listen_port()),
-        ("0.0.0.0", 5050)
-    );
-    assert_eq!(
-        config.http.external_url.as_ref().unwrap().value,
-        "https://registry.example.test"
-    );
-    assert_eq!(
-        config.http.address.as_ref().unwrap().place,
-        Place {
-            line: 8,
-            column: 16
-        }
-    );
+    assert_eq!((config.http.listen_address(), config.http.listen_port()), ("0.0.0.0", 5050));
+    assert_eq!(config.http.external_url.as_ref().unwrap().value, "https://registry.example.test");
+    assert_eq!(config.http.address.as_ref().unwrap().place, Place { line: 8, column: 16 });
     let provider = &config.auth.providers[0];
-    assert_eq!(
-        provider.issuer.as_ref().unwrap().value,
-        "https://idp.example.test/application/o/zot/"
-    );
-    assert_eq!(
-        provider.username_claim.as_ref().unwrap().value,
-        "preferred_username"
-    );
+    assert_eq!(provider.issuer.as_ref().unwrap().value, "https://idp.example.test/application/o/zot/");
+    assert_eq!(provider.username_claim.as_ref().unwrap().value, "preferred_username");
     assert_eq!(provider.scopes.len(), 3);
     assert!(config.auth.api_keys() && config.auth.accepts_basic() && !config.secure_session());
     assert_eq!(config.metrics_path(), Some("/metrics"));
-    let namespaces: Vec<_> = config
-        .extensions
-        .cache_namespaces()
-        .into_iter()
-        .map(|space| space.pattern)
-        .collect();
+    let namespaces: Vec<_> = config.extensions.cache_namespaces().into_iter().map(|space| space.pattern).collect();
     assert_eq!(namespaces, ["docker.io/**", "ghcr.io/**", "quay.io/**"]);
     assert_eq!(config.vanished, []);
 }
@@ -75,39 +52,23 @@ fn keys_are_read_in_any_case() {
     );
     let access = config.access.unwrap();
     assert_eq!(access.repositories[0].anonymous[0].value, "read");
-    assert_eq!(
-        (
-            access.groups[0].name.as_str(),
-            access.groups[0].written.value.as_str()
-        ),
-        ("admins", "Admins")
-    );
+    assert_eq!((access.groups[0].name.as_str(), access.groups[0].written.value.as_str()), ("admins", "Admins"));
 }
 
 #[test]
 fn openid_forces_api_keys_on() {
     let text = r#"{"http":{"auth":{"apikey":false,"openid":{"providers":{"oidc":{"issuer":"https://i.test","clientid":"z","scopes":["openid"]}}}}}}"#;
     assert!(read(text).auth.api_keys());
-    assert!(
-        !read(r#"{"http":{"auth":{"apikey":false}}}"#)
-            .auth
-            .api_keys()
-    );
+    assert!(!read(r#"{"http":{"auth":{"apikey":false}}}"#).auth.api_keys());
 }
 
 #[test]
 fn an_empty_extension_counts_only_among_empty_ones() {
-    assert_eq!(
-        read(r#"{"extensions":{"metrics":{}}}"#).metrics_path(),
-        Some("/metrics")
-    );
+    assert_eq!(read(r#"{"extensions":{"metrics":{}}}"#).metrics_path(), Some("/metrics"));
     let beside = read(r#"{"extensions":{"metrics":{},"search":{"enable":true}}}"#);
     assert_eq!(beside.metrics_path(), None);
     assert!(beside.extensions.search.is_some());
-    assert_eq!(
-        read(r#"{"extensions":{"metrics":{"enable":false}}}"#).metrics_path(),
-        None
-    );
+    assert_eq!(read(r#"{"extensions":{"metrics":{"enable":false}}}"#).metrics_path(), None);
 }
 
 #[test]
@@ -119,18 +80,9 @@ fn cache_namespaces_follow_destination_and_prefix() {
         read(&text).extensions.cache_namespaces()[0].pattern.clone()
     };
     assert_eq!(pattern(r#"{"prefix":"**"}"#), "**");
-    assert_eq!(
-        pattern(r#"{"prefix":"library/*","destination":"/hub"}"#),
-        "hub/library/*"
-    );
-    assert_eq!(
-        pattern(r#"{"prefix":"library/*","destination":"/hub","stripPrefix":true}"#),
-        "hub/*"
-    );
-    assert_eq!(
-        pattern(r#"{"prefix":"library/alpine","destination":"/hub","stripPrefix":true}"#),
-        "hub"
-    );
+    assert_eq!(pattern(r#"{"prefix":"library/*","destination":"/hub"}"#), "hub/library/*");
+    assert_eq!(pattern(r#"{"prefix":"library/*","destination":"/hub","stripPrefix":true}"#), "hub/*");
+    assert_eq!(pattern(r#"{"prefix":"library/alpine","destination":"/hub","stripPrefix":true}"#), "hub");
 }
 
 #[test]
@@ -138,20 +90,13 @@ fn errors_say_file_line_column_and_what() {
     let wrong = message(
         "{\n \"http\": {\n  \"accessControl\": {\"repositories\": {\"**\": {\"anonymusPolicy\": [\"read\"]}}}\n }\n}",
     );
-    assert!(
-        wrong.starts_with("config.json:3:45: unknown key `anonymusPolicy` in `**`"),
-        "{wrong}"
-    );
+    assert!(wrong.starts_with("config.json:3:45: unknown key `anonymusPolicy` in `**`"), "{wrong}");
     assert!(message(r#"{"http":{"port":"70000"}}"#).contains("not a port"));
     assert!(message(r#"{"http":{"readTimeout":"soon"}}"#).contains("not a duration"));
+    assert!(message(r#"{"http":{"auth":{"failDelay":"1.5"}}}"#).contains("whole number of seconds"));
     assert!(
-        message(r#"{"http":{"auth":{"failDelay":"1.5"}}}"#).contains("whole number of seconds")
-    );
-    assert!(
-        message(
-            r#"{"http":{"accessControl":{"groups":{"a":{"users":["x"]},"A":{"users":["y"]}}}}}"#
-        )
-        .contains("same key")
+        message(r#"{"http":{"accessControl":{"groups":{"a":{"users":["x"]},"A":{"users":["y"]}}}}}"#)
+            .contains("same key")
     );
     assert!(message("{\"http\": {{ http }} }").contains("template"));
     assert!(message("[]").contains("must be an object"));

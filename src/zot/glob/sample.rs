@@ -14,9 +14,7 @@ pub(crate) fn common_name(one: &str, other: &str) -> Option<String> {
     words.extend(literals(one));
     words.extend(literals(other));
     let names = names(one, &words).into_iter().chain(names(other, &words));
-    names
-        .into_iter()
-        .find(|name| plausible(name) && matches(one, name) && matches(other, name))
+    names.into_iter().find(|name| plausible(name) && matches(one, name) && matches(other, name))
 }
 
 /// A repository name has no empty segment.
@@ -26,32 +24,19 @@ fn plausible(name: &str) -> bool {
 
 fn literals(pattern: &str) -> Vec<String> {
     let words = pattern.split(['*', '?', '[', ']', '{', '}', ',', '/', '\\', '^', '!']);
-    words
-        .filter(|word| !word.is_empty())
-        .map(ToOwned::to_owned)
-        .collect()
+    words.filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect()
 }
 
 fn names(pattern: &str, words: &[String]) -> Vec<String> {
     let mut all = Vec::new();
-    for tokens in alternatives(pattern)
-        .iter()
-        .flatten()
-        .filter_map(|pieces| tokens(pieces))
-    {
+    for tokens in alternatives(pattern).iter().flatten().filter_map(|pieces| tokens(pieces)) {
         let mut names = vec![String::new()];
         for (_, token) in &tokens {
             let choices = choices(token, words);
-            let grown = names
-                .iter()
-                .flat_map(|name| choices.iter().map(move |choice| format!("{name}{choice}")));
+            let grown = names.iter().flat_map(|name| choices.iter().map(move |choice| format!("{name}{choice}")));
             names = grown.take(MOST_NAMES).collect();
         }
-        all.extend(
-            names
-                .into_iter()
-                .map(|name| name.trim_end_matches('/').to_owned()),
-        );
+        all.extend(names.into_iter().map(|name| name.trim_end_matches('/').to_owned()));
     }
     all
 }
@@ -65,21 +50,10 @@ fn choices(token: &Token, words: &[String]) -> Vec<String> {
             vec![inside.map_or_else(String::new, String::from)]
         }
         Token::Star => words.iter().cloned().chain([String::new()]).collect(),
-        Token::Segments => words
-            .iter()
-            .map(|word| format!("{word}/"))
-            .chain([String::new()])
-            .collect(),
+        Token::Segments => words.iter().map(|word| format!("{word}/")).chain([String::new()]).collect(),
         Token::Rest => {
-            let pairs = words
-                .iter()
-                .flat_map(|word| words.iter().map(move |next| format!("{word}/{next}")));
-            words
-                .iter()
-                .cloned()
-                .chain(pairs)
-                .chain([String::new()])
-                .collect()
+            let pairs = words.iter().flat_map(|word| words.iter().map(move |next| format!("{word}/{next}")));
+            words.iter().cloned().chain(pairs).chain([String::new()]).collect()
         }
     }
 }
@@ -99,10 +73,7 @@ mod tests {
             ("a/**/z", "a/b/**"),
         ] {
             let name = common_name(one, other).unwrap();
-            assert!(
-                matches(one, &name) && matches(other, &name),
-                "{one} {other} {name}"
-            );
+            assert!(matches(one, &name) && matches(other, &name), "{one} {other} {name}");
         }
         for (one, other) in [("a/**", "b/**"), ("a/*", "a/b/*"), ("a", "b")] {
             assert_eq!(common_name(one, other), None);

@@ -7,13 +7,7 @@ use crate::zot::glob;
 use crate::zot::policy::{Action, Decision, by_pattern, decide, winning};
 use crate::zot::tree::{At, Place};
 
-const ACTIONS: [&str; 5] = [
-    "read",
-    "create",
-    "update",
-    "delete",
-    "detectManifestCollision",
-];
+const ACTIONS: [&str; 5] = ["read", "create", "update", "delete", "detectManifestCollision"];
 const WRITES: [&str; 3] = ["create", "update", "delete"];
 
 pub(super) fn lint(config: &Config, findings: &mut Findings) {
@@ -36,9 +30,7 @@ pub(super) fn lint(config: &Config, findings: &mut Findings) {
 fn patterns(access: &AccessControl, rule: &Repository, findings: &mut Findings) {
     let pattern = &rule.pattern.value;
     if !glob::is_valid(pattern) {
-        let consequence = format!(
-            "`{pattern}` is malformed and matches no repository, so its grants do not count"
-        );
+        let consequence = format!("`{pattern}` is malformed and matches no repository, so its grants do not count");
         findings.add(
             "lint::malformed_pattern",
             rule.pattern.place,
@@ -55,9 +47,8 @@ fn patterns(access: &AccessControl, rule: &Repository, findings: &mut Findings) 
     let sample = format!("{}/deeper", pattern.replace('*', "x"));
     let simple = !pattern.contains(['[', '{', '?', '\\']);
     if simple && winning(access, &sample).is_empty() {
-        let consequence = format!(
-            "`{pattern}` does not cover repositories such as `{sample}`, and no other pattern does"
-        );
+        let consequence =
+            format!("`{pattern}` does not cover repositories such as `{sample}`, and no other pattern does");
         let remedy = "write `**` as a segment of its own";
         findings.add("lint::single_star", rule.pattern.place, consequence, remedy);
     }
@@ -66,58 +57,28 @@ fn patterns(access: &AccessControl, rule: &Repository, findings: &mut Findings) 
 fn defaults(config: &Config, rule: &Repository, findings: &mut Findings) {
     let pattern = &rule.pattern.value;
     let writes = |listed: &[At<String>]| {
-        let found: Vec<_> = listed
-            .iter()
-            .map(|at| at.value.as_str())
-            .filter(|word| WRITES.contains(word))
-            .collect();
+        let found: Vec<_> = listed.iter().map(|at| at.value.as_str()).filter(|word| WRITES.contains(word)).collect();
         (!found.is_empty()).then(|| found.join(", "))
     };
     if let Some(words) = writes(&rule.anonymous) {
         let consequence = format!("everybody, without credentials, may {words} in `{pattern}`");
         let place = rule.anonymous_place.unwrap_or(rule.pattern.place);
-        findings.add(
-            "lint::anonymous_may_write",
-            place,
-            consequence,
-            "leave only `read` in `anonymousPolicy`",
-        );
+        findings.add("lint::anonymous_may_write", place, consequence, "leave only `read` in `anonymousPolicy`");
     }
     let place = rule.default_place.unwrap_or(rule.pattern.place);
-    let wider: Vec<_> = rule
-        .default
-        .iter()
-        .filter(|at| !lists(&rule.anonymous, &at.value))
-        .cloned()
-        .collect();
+    let wider: Vec<_> = rule.default.iter().filter(|at| !lists(&rule.anonymous, &at.value)).cloned().collect();
     if let Some(words) = writes(&wider) {
         let consequence = format!("everybody who can log in may {words} in `{pattern}`");
-        findings.add(
-            "lint::default_policy_writes",
-            place,
-            consequence,
-            "grant it to a group instead",
-        );
+        findings.add("lint::default_policy_writes", place, consequence, "grant it to a group instead");
     }
-    let narrower: Vec<_> = rule
-        .anonymous
-        .iter()
-        .map(|at| at.value.as_str())
-        .filter(|word| !lists(&rule.default, word))
-        .collect();
+    let narrower: Vec<_> =
+        rule.anonymous.iter().map(|at| at.value.as_str()).filter(|word| !lists(&rule.default, word)).collect();
     if !narrower.is_empty() && config.can_authenticate() {
-        let consequence = format!(
-            "in `{pattern}` anonymous clients may {}, users who log in may not",
-            narrower.join(", ")
-        );
+        let consequence =
+            format!("in `{pattern}` anonymous clients may {}, users who log in may not", narrower.join(", "));
         let place = rule.anonymous_place.unwrap_or(place);
         let remedy = "repeat it in `defaultPolicy`";
-        findings.add(
-            "lint::default_narrower_than_anonymous",
-            place,
-            consequence,
-            remedy,
-        );
+        findings.add("lint::default_narrower_than_anonymous", place, consequence, remedy);
     }
 }
 
@@ -127,96 +88,51 @@ fn lists(listed: &[At<String>], wanted: &str) -> bool {
 
 /// Names that do not mean what they seem to, and actions that mean nothing.
 fn names(access: &AccessControl, findings: &mut Findings) {
-    let lists = access
-        .repositories
-        .iter()
-        .flat_map(|rule| rule.default.iter().chain(&rule.anonymous));
+    let lists = access.repositories.iter().flat_map(|rule| rule.default.iter().chain(&rule.anonymous));
     actions(lists, findings);
     for rule in &access.repositories {
         for policy in &rule.policies {
-            policy_names(
-                access,
-                policy,
-                &format!("in `{}`", rule.pattern.value),
-                findings,
-            );
+            policy_names(access, policy, &format!("in `{}`", rule.pattern.value), findings);
         }
     }
     if let Some(admin) = &access.admin {
-        policy_names(
-            access,
-            admin,
-            "as an administrator, in every repository",
-            findings,
-        );
+        policy_names(access, admin, "as an administrator, in every repository", findings);
     }
     for user in access.metrics.users.iter().filter(|user| user.value == "*") {
         let consequence = "only a user called `*` may scrape the metrics".to_owned();
-        findings.add(
-            "lint::star_is_a_name",
-            user.place,
-            consequence,
-            "list the users who scrape",
-        );
+        findings.add("lint::star_is_a_name", user.place, consequence, "list the users who scrape");
     }
 }
 
 fn policy_names(access: &AccessControl, policy: &Policy, where_: &str, findings: &mut Findings) {
     actions(policy.actions.iter(), findings);
-    for at in policy
-        .users
-        .iter()
-        .chain(&policy.groups)
-        .filter(|at| at.value == "*")
-    {
-        let consequence =
-            format!("the grant is for somebody called `*`, {where_}, and for nobody else");
-        findings.add(
-            "lint::star_is_a_name",
-            at.place,
-            consequence,
-            "use `defaultPolicy` for every authenticated user",
-        );
+    for at in policy.users.iter().chain(&policy.groups).filter(|at| at.value == "*") {
+        let consequence = format!("the grant is for somebody called `*`, {where_}, and for nobody else");
+        findings.add("lint::star_is_a_name", at.place, consequence, "use `defaultPolicy` for every authenticated user");
     }
     let words: Vec<_> = policy.actions.iter().map(|at| at.value.as_str()).collect();
     for user in policy.users.iter().filter(|user| user.value.is_empty()) {
         let (severity, when) = if access.lets_anonymous_in() {
             (Severity::High, "everybody, without credentials, may")
         } else {
-            (
-                Severity::Medium,
-                "as soon as any `anonymousPolicy` is set, everybody may",
-            )
+            (Severity::Medium, "as soon as any `anonymousPolicy` is set, everybody may")
         };
         let consequence = format!("{when} {} {where_}", words.join(", "));
         let remedy = "remove the empty name; check the template variable that was to fill it";
-        findings.add_with(
-            "lint::empty_user",
-            severity,
-            user.place,
-            consequence,
-            remedy,
-        );
+        findings.add_with("lint::empty_user", severity, user.place, consequence, remedy);
     }
 }
 
 fn actions<'a>(listed: impl Iterator<Item = &'a At<String>>, findings: &mut Findings) {
     for at in listed.filter(|at| !ACTIONS.contains(&at.value.as_str())) {
         let consequence = format!("`{}` grants nothing", at.value);
-        let remedy =
-            "use read, create, update, delete or detectManifestCollision, in this spelling";
+        let remedy = "use read, create, update, delete or detectManifestCollision, in this spelling";
         findings.add("lint::unknown_action", at.place, consequence, remedy);
     }
 }
 
 fn groups(config: &Config, access: &AccessControl, findings: &mut Findings) {
-    let granted = || {
-        access
-            .repositories
-            .iter()
-            .flat_map(|rule| &rule.policies)
-            .chain(&access.admin)
-    };
+    let granted = || access.repositories.iter().flat_map(|rule| &rule.policies).chain(&access.admin);
     let grants = |name: &str| granted().any(|policy| lists(&policy.groups, name));
     for group in &access.groups {
         let written = &group.written.value;
@@ -233,33 +149,16 @@ fn groups(config: &Config, access: &AccessControl, findings: &mut Findings) {
             );
         }
         if !config.config_groups_apply() && (grants(&group.name) || grants(written)) {
-            let consequence = format!(
-                "there is no htpasswd, LDAP or certificate login, so `{written}` has no members"
-            );
+            let consequence = format!("there is no htpasswd, LDAP or certificate login, so `{written}` has no members");
             let remedy = "let the identity provider send the group";
-            findings.add(
-                "lint::config_groups_reach_nobody",
-                group.written.place,
-                consequence,
-                remedy,
-            );
+            findings.add("lint::config_groups_reach_nobody", group.written.place, consequence, remedy);
         }
     }
 }
 
 /// Two patterns that meet: one shadows the other, or chance decides.
-fn clash(
-    access: &AccessControl,
-    one: &Repository,
-    other: &Repository,
-    subjects: &[Subject],
-    findings: &mut Findings,
-) {
-    let (long, short) = if one.pattern.value.len() >= other.pattern.value.len() {
-        (one, other)
-    } else {
-        (other, one)
-    };
+fn clash(access: &AccessControl, one: &Repository, other: &Repository, subjects: &[Subject], findings: &mut Findings) {
+    let (long, short) = if one.pattern.value.len() >= other.pattern.value.len() { (one, other) } else { (other, one) };
     let Some(witness) = glob::common_name(&long.pattern.value, &short.pattern.value) else {
         return;
     };
@@ -273,13 +172,12 @@ fn clash(
     };
     let (long_name, short_name) = (&long.pattern.value, &short.pattern.value);
     if long_name.len() == short_name.len() {
-        let split = subjects
-            .iter()
-            .flat_map(|subject| Action::ALL.map(|action| (subject, action)))
-            .find(|(subject, action)| {
+        let split = subjects.iter().flat_map(|subject| Action::ALL.map(|action| (subject, action))).find(
+            |(subject, action)| {
                 let (a, b) = differs(subject, *action);
                 a.is_allowed() != b.is_allowed()
-            });
+            },
+        );
         if let Some((subject, action)) = split {
             let place = long.pattern.place.max(short.pattern.place);
             let consequence = format!(
@@ -300,12 +198,7 @@ fn clash(
     for subject in subjects {
         let lost: Vec<_> = Action::ALL
             .into_iter()
-            .filter(|action| {
-                matches!(
-                    differs(subject, *action),
-                    (Decision::Denied(_), Decision::Allowed(_))
-                )
-            })
+            .filter(|action| matches!(differs(subject, *action), (Decision::Denied(_), Decision::Allowed(_))))
             .map(Action::word)
             .collect();
         if !lost.is_empty() {
@@ -314,23 +207,11 @@ fn clash(
         }
     }
     if !losses.is_empty() {
-        let severity = if named {
-            Severity::Medium
-        } else {
-            Severity::Low
-        };
-        let consequence = format!(
-            "`{long_name}` replaces `{short_name}`: {} (for example in `{witness}`)",
-            losses.join("; ")
-        );
+        let severity = if named { Severity::Medium } else { Severity::Low };
+        let consequence =
+            format!("`{long_name}` replaces `{short_name}`: {} (for example in `{witness}`)", losses.join("; "));
         let remedy = format!("repeat the grants of `{short_name}`, unless the loss is meant");
-        findings.add_with(
-            "lint::shadowed_grants",
-            severity,
-            long.pattern.place,
-            consequence,
-            &remedy,
-        );
+        findings.add_with("lint::shadowed_grants", severity, long.pattern.place, consequence, &remedy);
     }
 }
 
@@ -348,9 +229,7 @@ fn cache(config: &Config, subjects: &[Subject], findings: &mut Findings) {
         for subject in subjects {
             let ask = |action| decide(config, &subject.who, &name, action);
             // Whoever may delete there is an administrator of the cache.
-            if let (Decision::Allowed(rule), false) =
-                (ask(Action::Create), ask(Action::Delete).is_allowed())
-            {
+            if let (Decision::Allowed(rule), false) = (ask(Action::Create), ask(Action::Delete).is_allowed()) {
                 let known = by_rule.iter_mut().find(|known| known.0 == rule.place);
                 let (_, who, patterns) = match known {
                     Some(known) => known,
@@ -369,11 +248,7 @@ fn cache(config: &Config, subjects: &[Subject], findings: &mut Findings) {
         }
     }
     for (place, who, patterns) in by_rule {
-        let consequence = format!(
-            "{} may push into the cache {}",
-            who.join(", "),
-            patterns.join(", ")
-        );
+        let consequence = format!("{} may push into the cache {}", who.join(", "), patterns.join(", "));
         let remedy = "give the cache a longer pattern of its own that grants `read` only";
         findings.add("lint::create_in_cache", place, consequence, remedy);
     }

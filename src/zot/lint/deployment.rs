@@ -27,14 +27,9 @@ fn listener(config: &Config, findings: &mut Findings) {
     let address = config.http.listen_address();
     let everywhere = matches!(address, "" | "0.0.0.0" | "::" | "[::]");
     if everywhere && config.http.tls.is_none() {
-        let place = config
-            .http
-            .address
-            .as_ref()
-            .map_or(config.http.place, |at| at.place);
+        let place = config.http.address.as_ref().map_or(config.http.place, |at| at.place);
         let port = config.http.listen_port();
-        let consequence =
-            format!("port {port} answers in clear text on every interface, past any proxy");
+        let consequence = format!("port {port} answers in clear text on every interface, past any proxy");
         findings.add(
             "lint::plain_listener",
             place,
@@ -45,91 +40,45 @@ fn listener(config: &Config, findings: &mut Findings) {
 }
 
 fn sessions(config: &Config, by_config: bool, findings: &mut Findings) {
-    let https = config
-        .http
-        .external_url
-        .as_ref()
-        .filter(|url| url.value.to_ascii_lowercase().starts_with("https://"));
-    if let (Some(url), true, true, false) = (
-        https,
-        by_config,
-        config.auth.accepts_basic(),
-        config.secure_session(),
-    ) {
-        let place = config
-            .auth
-            .secure_session
-            .as_ref()
-            .map_or(url.place, |at| at.place);
-        let consequence =
-            "behind TLS that a proxy ends, session cookies are set without `Secure`".to_owned();
-        findings.add(
-            "lint::insecure_session",
-            place,
-            consequence,
-            "set `http.auth.secureSession` to true",
-        );
+    let https = config.http.external_url.as_ref().filter(|url| url.value.to_ascii_lowercase().starts_with("https://"));
+    if let (Some(url), true, true, false) = (https, by_config, config.auth.accepts_basic(), config.secure_session()) {
+        let place = config.auth.secure_session.as_ref().map_or(url.place, |at| at.place);
+        let consequence = "behind TLS that a proxy ends, session cookies are set without `Secure`".to_owned();
+        findings.add("lint::insecure_session", place, consequence, "set `http.auth.secureSession` to true");
     }
     let Some(openid) = config.auth.openid else {
         return;
     };
     if config.http.external_url.is_none() {
         let (address, port) = (config.http.listen_address(), config.http.listen_port());
-        let scheme = if config.http.tls.is_some() {
-            "https"
-        } else {
-            "http"
-        };
-        let consequence =
-            format!("the identity provider is told to return to {scheme}://{address}:{port}");
-        findings.add(
-            "lint::no_external_url",
-            openid,
-            consequence,
-            "set `http.externalUrl` to what users open",
-        );
+        let scheme = if config.http.tls.is_some() { "https" } else { "http" };
+        let consequence = format!("the identity provider is told to return to {scheme}://{address}:{port}");
+        findings.add("lint::no_external_url", openid, consequence, "set `http.externalUrl` to what users open");
     }
     if let Some(off) = config.auth.api_key.as_ref().filter(|at| !at.value) {
         let consequence = "API keys stay on, because `openid` is configured".to_owned();
         let remedy = "remove the line, or revoke the keys that must not work";
-        findings.add(
-            "lint::apikey_false_has_no_effect",
-            off.place,
-            consequence,
-            remedy,
-        );
+        findings.add("lint::apikey_false_has_no_effect", off.place, consequence, remedy);
     }
 }
 
 fn timeouts(config: &Config, defaults: bool, findings: &mut Findings) {
-    let set = [
-        ("readTimeout", &config.http.read_timeout),
-        ("writeTimeout", &config.http.write_timeout),
-    ];
+    let set = [("readTimeout", &config.http.read_timeout), ("writeTimeout", &config.http.write_timeout)];
     let mut unset = Vec::new();
     for (name, limit) in set {
         match limit {
             None => unset.push(format!("`http.{name}`")),
             Some(at) => {
-                if let Some(short) = at
-                    .value
-                    .filter(|duration| *duration < Duration::from_secs(1))
-                {
+                if let Some(short) = at.value.filter(|duration| *duration < Duration::from_secs(1)) {
                     let consequence = format!("`{name}` is {short:?}: no transfer can finish");
-                    findings.add(
-                        "lint::timeout_in_nanoseconds",
-                        at.place,
-                        consequence,
-                        "write a unit, such as `10m`",
-                    );
+                    findings.add("lint::timeout_in_nanoseconds", at.place, consequence, "write a unit, such as `10m`");
                 }
             }
         }
     }
     if defaults && !unset.is_empty() {
         let what = unset.join(" and ");
-        let consequence =
-            format!("{what} are not set: a push or pull that takes longer than 60 s is cut");
+        let consequence = format!("{what} are not set: a push or pull that takes longer than 60 s is cut");
         findings.add(
             "lint::default_timeouts",
             config.http.place,
@@ -148,56 +97,24 @@ fn metrics(config: &Config, current: bool, findings: &mut Findings) {
     let remedy = "set `metrics.anonymousPolicy` to [\"read\"]";
     if let Some(empty) = metrics.users.iter().find(|user| user.value.is_empty()) {
         let (severity, consequence) = match (current, open) {
-            (true, false) => (
-                Severity::High,
-                "scraping without credentials is refused with 401 from v2.1.18".to_owned(),
-            ),
-            (true, true) => (
-                Severity::Low,
-                "the empty name has no effect from v2.1.18".to_owned(),
-            ),
-            (false, _) => (
-                Severity::Low,
-                "an upgrade to v2.1.18 or later closes the metrics".to_owned(),
-            ),
+            (true, false) => {
+                (Severity::High, "scraping without credentials is refused with 401 from v2.1.18".to_owned())
+            }
+            (true, true) => (Severity::Low, "the empty name has no effect from v2.1.18".to_owned()),
+            (false, _) => (Severity::Low, "an upgrade to v2.1.18 or later closes the metrics".to_owned()),
         };
-        let remedy = if open {
-            "remove the empty name"
-        } else {
-            remedy
-        };
-        findings.add_with(
-            "lint::metrics_form",
-            severity,
-            empty.place,
-            consequence,
-            remedy,
-        );
+        let remedy = if open { "remove the empty name" } else { remedy };
+        findings.add_with("lint::metrics_form", severity, empty.place, consequence, remedy);
     }
     let Some(first) = metrics.anonymous.first() else {
         return;
     };
     if !current {
-        let consequence =
-            "releases before v2.1.18 do not know `metrics.anonymousPolicy` and do not start"
-                .to_owned();
-        findings.add(
-            "lint::metrics_form",
-            first.place,
-            consequence,
-            "use `metrics.users: [\"\"]`, or upgrade",
-        );
+        let consequence = "releases before v2.1.18 do not know `metrics.anonymousPolicy` and do not start".to_owned();
+        findings.add("lint::metrics_form", first.place, consequence, "use `metrics.users: [\"\"]`, or upgrade");
     } else if open && metrics.users.iter().all(|user| user.value.is_empty()) {
-        let consequence = format!(
-            "a scraper of `{}` that sends credentials is refused with 403",
-            extension.value
-        );
-        findings.add(
-            "lint::metrics_users_missing",
-            first.place,
-            consequence,
-            "list such scrapers in `metrics.users`",
-        );
+        let consequence = format!("a scraper of `{}` that sends credentials is refused with 403", extension.value);
+        findings.add("lint::metrics_users_missing", first.place, consequence, "list such scrapers in `metrics.users`");
     }
 }
 
@@ -206,33 +123,20 @@ fn docker(config: &Config, current: bool, findings: &mut Findings) {
         return;
     };
     if current && config.auth.accepts_basic() {
-        let place = access
-            .repositories
-            .iter()
-            .find(|rule| !rule.anonymous.is_empty())
-            .and_then(|rule| rule.anonymous_place);
+        let place =
+            access.repositories.iter().find(|rule| !rule.anonymous.is_empty()).and_then(|rule| rule.anonymous_place);
         let consequence =
-            "`GET /v2/` asks Docker for credentials, so `docker pull` without a login may fail"
-                .to_owned();
+            "`GET /v2/` asks Docker for credentials, so `docker pull` without a login may fail".to_owned();
         let remedy = "have Docker users log in or use the containerd image store, and prove it with a real pull";
-        findings.add(
-            "lint::docker_must_log_in",
-            place.unwrap_or(access.place),
-            consequence,
-            remedy,
-        );
+        findings.add("lint::docker_must_log_in", place.unwrap_or(access.place), consequence, remedy);
     }
 }
 
 fn upstreams(config: &Config, findings: &mut Findings) {
     for upstream in &config.extensions.upstreams {
         if let Some(off) = upstream.tls_verify.as_ref().filter(|at| !at.value) {
-            let url = upstream
-                .urls
-                .first()
-                .map_or("the upstream", |url| &url.value);
-            let consequence =
-                format!("whoever stands between zot and {url} decides what is cached");
+            let url = upstream.urls.first().map_or("the upstream", |url| &url.value);
+            let consequence = format!("whoever stands between zot and {url} decides what is cached");
             findings.add(
                 "lint::tls_verify_off",
                 off.place,
@@ -246,13 +150,10 @@ fn upstreams(config: &Config, findings: &mut Findings) {
 fn dropped(config: &Config, findings: &mut Findings) {
     for at in &config.vanished {
         let lower = at.value.to_ascii_lowercase();
-        let consequence = if lower == "http.accesscontrol"
-            || lower == "http" && config.access.is_none()
-        {
+        let consequence = if lower == "http.accesscontrol" || lower == "http" && config.access.is_none() {
             "zot reads no `accessControl` at all: whoever logs in may do everything".to_owned()
-        } else if let Some(pattern) = lower
-            .strip_prefix("http.accesscontrol.repositories.")
-            .filter(|rest| !is_inside(rest))
+        } else if let Some(pattern) =
+            lower.strip_prefix("http.accesscontrol.repositories.").filter(|rest| !is_inside(rest))
         {
             format!("zot does not see `{pattern}`: shorter patterns that match decide")
         } else if lower == "extensions.metrics" && config.extensions.metrics.is_none() {
@@ -267,7 +168,5 @@ fn dropped(config: &Config, findings: &mut Findings) {
 
 /// Whether the path goes on into a pattern's own keys.
 fn is_inside(path: &str) -> bool {
-    [".policies", ".defaultpolicy", ".anonymouspolicy"]
-        .iter()
-        .any(|key| path.ends_with(key))
+    [".policies", ".defaultpolicy", ".anonymouspolicy"].iter().any(|key| path.ends_with(key))
 }

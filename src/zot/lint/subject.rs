@@ -19,47 +19,20 @@ pub(super) struct Subject {
 /// Anonymous clients, strangers, and every user and group that the policies name.
 pub(super) fn subjects(config: &Config, access: &AccessControl) -> Vec<Subject> {
     let subject = |name: &str, groups: Vec<String>, label: String, named| {
-        let who = Who {
-            name: name.to_owned(),
-            groups,
-        };
-        Subject {
-            groups: groups_of(config, access, &who),
-            who,
-            label,
-            named,
-        }
+        let who = Who { name: name.to_owned(), groups };
+        Subject { groups: groups_of(config, access, &who), who, label, named }
     };
     let mut subjects = Vec::new();
     if access.lets_anonymous_in() || !config.can_authenticate() {
-        subjects.push(subject(
-            "",
-            Vec::new(),
-            "anonymous clients".to_owned(),
-            false,
-        ));
+        subjects.push(subject("", Vec::new(), "anonymous clients".to_owned(), false));
     }
     if !config.can_authenticate() {
         return subjects;
     }
-    subjects.push(subject(
-        STRANGER,
-        Vec::new(),
-        "users without a grant of their own".to_owned(),
-        false,
-    ));
-    let policies = || {
-        access
-            .repositories
-            .iter()
-            .flat_map(|rule| &rule.policies)
-            .chain(&access.admin)
-    };
+    subjects.push(subject(STRANGER, Vec::new(), "users without a grant of their own".to_owned(), false));
+    let policies = || access.repositories.iter().flat_map(|rule| &rule.policies).chain(&access.admin);
     let names = |pick: fn(&Policy) -> &[crate::zot::tree::At<String>]| {
-        let mut names: Vec<String> = policies()
-            .flat_map(pick)
-            .map(|at| at.value.clone())
-            .collect();
+        let mut names: Vec<String> = policies().flat_map(pick).map(|at| at.value.clone()).collect();
         names.sort();
         names.dedup();
         names.retain(|name| !name.is_empty());
@@ -69,12 +42,7 @@ pub(super) fn subjects(config: &Config, access: &AccessControl) -> Vec<Subject> 
         subjects.push(subject(&name, Vec::new(), format!("user `{name}`"), true));
     }
     for name in names(|policy| &policy.groups) {
-        subjects.push(subject(
-            STRANGER,
-            vec![name.clone()],
-            format!("group `{name}`"),
-            true,
-        ));
+        subjects.push(subject(STRANGER, vec![name.clone()], format!("group `{name}`"), true));
     }
     subjects
 }

@@ -15,10 +15,7 @@ fn ids(access: &str) -> Vec<&'static str> {
     let text = format!(
         r#"{{"http":{{"readTimeout":"10m","writeTimeout":"10m","auth":{{"htpasswd":{{"path":"/x"}}}},"accessControl":{access}}}}}"#
     );
-    found(&text, Some("v2.1.15"))
-        .into_iter()
-        .map(|finding| finding.id)
-        .collect()
+    found(&text, Some("v2.1.15")).into_iter().map(|finding| finding.id).collect()
 }
 
 fn line_of(needle: &str) -> usize {
@@ -28,43 +25,16 @@ fn line_of(needle: &str) -> usize {
 #[test]
 fn the_seed_has_the_known_defects_at_their_lines() {
     let findings = found(SEED, Some("v2.1.20"));
-    let seen: Vec<_> = findings
-        .iter()
-        .map(|finding| (finding.id, finding.place.line, finding.severity))
-        .collect();
+    let seen: Vec<_> = findings.iter().map(|finding| (finding.id, finding.place.line, finding.severity)).collect();
     assert_eq!(
         seen,
         [
-            (
-                "lint::default_timeouts",
-                line_of("\"http\": {"),
-                Severity::Medium
-            ),
-            (
-                "lint::plain_listener",
-                line_of("\"address\""),
-                Severity::Medium
-            ),
-            (
-                "lint::insecure_session",
-                line_of("\"externalUrl\""),
-                Severity::Medium
-            ),
-            (
-                "lint::create_in_cache",
-                line_of("artifact-workloads") - 1,
-                Severity::Medium
-            ),
-            (
-                "lint::docker_must_log_in",
-                line_of("\"anonymousPolicy\""),
-                Severity::Medium
-            ),
-            (
-                "lint::metrics_form",
-                line_of("\"users\": [\"\"]"),
-                Severity::High
-            ),
+            ("lint::default_timeouts", line_of("\"http\": {"), Severity::Medium),
+            ("lint::plain_listener", line_of("\"address\""), Severity::Medium),
+            ("lint::insecure_session", line_of("\"externalUrl\""), Severity::Medium),
+            ("lint::create_in_cache", line_of("artifact-workloads") - 1, Severity::Medium),
+            ("lint::docker_must_log_in", line_of("\"anonymousPolicy\""), Severity::Medium),
+            ("lint::metrics_form", line_of("\"users\": [\"\"]"), Severity::High),
         ]
     );
     assert_eq!(
@@ -75,18 +45,8 @@ fn the_seed_has_the_known_defects_at_their_lines() {
 
 #[test]
 fn an_old_release_has_other_defects() {
-    let seen: Vec<_> = found(SEED, Some("v2.1.10"))
-        .into_iter()
-        .map(|finding| finding.id)
-        .collect();
-    assert_eq!(
-        seen,
-        [
-            "lint::plain_listener",
-            "lint::create_in_cache",
-            "lint::metrics_form"
-        ]
-    );
+    let seen: Vec<_> = found(SEED, Some("v2.1.10")).into_iter().map(|finding| finding.id).collect();
+    assert_eq!(seen, ["lint::plain_listener", "lint::create_in_cache", "lint::metrics_form"]);
 }
 
 #[test]
@@ -102,14 +62,9 @@ fn a_hardened_deployment_is_silent() {
 fn shadowing_names_who_loses_what() {
     let access = r#"{"repositories":{"**":{"policies":[{"groups":["ci"],"actions":["create"]}],"defaultPolicy":["read"]},"blumeops/**":{"defaultPolicy":["read"]}}}"#;
     let text = format!(r#"{{"http":{{"auth":{{"apikey":true}},"accessControl":{access}}}}}"#);
-    let finding = found(&text, None)
-        .into_iter()
-        .find(|finding| finding.id == "lint::shadowed_grants")
-        .unwrap();
+    let finding = found(&text, None).into_iter().find(|finding| finding.id == "lint::shadowed_grants").unwrap();
     assert!(
-        finding
-            .consequence
-            .starts_with("`blumeops/**` replaces `**`: group `ci` lose create"),
+        finding.consequence.starts_with("`blumeops/**` replaces `**`: group `ci` lose create"),
         "{}",
         finding.consequence
     );
@@ -121,45 +76,20 @@ fn shadowing_names_who_loses_what() {
 fn each_access_lint_speaks_and_stays_silent() {
     let rule = |body: &str| format!(r#"{{"repositories":{{"**":{body}}}}}"#);
     assert_eq!(
-        ids(&rule(
-            r#"{"anonymousPolicy":["read","create"],"defaultPolicy":["read","create"]}"#
-        )),
+        ids(&rule(r#"{"anonymousPolicy":["read","create"],"defaultPolicy":["read","create"]}"#)),
         ["lint::anonymous_may_write"]
     );
-    assert_eq!(
-        ids(&rule(r#"{"anonymousPolicy":["read"]}"#)),
-        ["lint::default_narrower_than_anonymous"]
-    );
-    assert_eq!(
-        ids(&rule(r#"{"defaultPolicy":["read","delete"]}"#)),
-        ["lint::default_policy_writes"]
-    );
-    assert_eq!(
-        ids(&rule(r#"{"policies":[{"users":[""],"actions":["read"]}]}"#)),
-        ["lint::empty_user"]
-    );
-    assert_eq!(
-        ids(&rule(
-            r#"{"policies":[{"users":["*"],"actions":["read"]}]}"#
-        )),
-        ["lint::star_is_a_name"]
-    );
-    assert_eq!(
-        ids(&rule(r#"{"defaultPolicy":["pull"]}"#)),
-        ["lint::unknown_action"]
-    );
-    assert_eq!(
-        ids(r#"{"repositories":{"*":{"defaultPolicy":["read"]}}}"#),
-        ["lint::single_star"]
-    );
+    assert_eq!(ids(&rule(r#"{"anonymousPolicy":["read"]}"#)), ["lint::default_narrower_than_anonymous"]);
+    assert_eq!(ids(&rule(r#"{"defaultPolicy":["read","delete"]}"#)), ["lint::default_policy_writes"]);
+    assert_eq!(ids(&rule(r#"{"policies":[{"users":[""],"actions":["read"]}]}"#)), ["lint::empty_user"]);
+    assert_eq!(ids(&rule(r#"{"policies":[{"users":["*"],"actions":["read"]}]}"#)), ["lint::star_is_a_name"]);
+    assert_eq!(ids(&rule(r#"{"defaultPolicy":["pull"]}"#)), ["lint::unknown_action"]);
+    assert_eq!(ids(r#"{"repositories":{"*":{"defaultPolicy":["read"]}}}"#), ["lint::single_star"]);
     assert_eq!(
         ids(r#"{"repositories":{"*":{"defaultPolicy":["read"]},"**":{"defaultPolicy":["read"]}}}"#),
         Vec::<&str>::new()
     );
-    assert_eq!(
-        ids(r#"{"repositories":{"a[":{"defaultPolicy":["read"]}}}"#),
-        ["lint::malformed_pattern"]
-    );
+    assert_eq!(ids(r#"{"repositories":{"a[":{"defaultPolicy":["read"]}}}"#), ["lint::malformed_pattern"]);
     assert_eq!(
         ids(
             r#"{"repositories":{"a/*":{"defaultPolicy":["read"]},"*/b":{"defaultPolicy":[]},"**":{"defaultPolicy":["read"]}}}"#
@@ -184,22 +114,10 @@ fn each_access_lint_speaks_and_stays_silent() {
 fn each_deployment_lint_speaks() {
     let id = |text: &str, id: &str| found(text, None).iter().any(|finding| finding.id == id);
     let openid = r#""openid":{"providers":{"oidc":{"issuer":"https://i.test","clientid":"z","scopes":["openid"]}}}"#;
-    assert!(id(
-        &format!(r#"{{"http":{{"auth":{{{openid}}}}}}}"#),
-        "lint::no_external_url"
-    ));
-    assert!(id(
-        &format!(r#"{{"http":{{"auth":{{"apikey":false,{openid}}}}}}}"#),
-        "lint::apikey_false_has_no_effect"
-    ));
-    assert!(id(
-        r#"{"http":{"readTimeout":60}}"#,
-        "lint::timeout_in_nanoseconds"
-    ));
-    assert!(id(
-        r#"{"extensions":{"metrics":{},"ui":{"enable":true}}}"#,
-        "lint::empty_object_dropped"
-    ));
+    assert!(id(&format!(r#"{{"http":{{"auth":{{{openid}}}}}}}"#), "lint::no_external_url"));
+    assert!(id(&format!(r#"{{"http":{{"auth":{{"apikey":false,{openid}}}}}}}"#), "lint::apikey_false_has_no_effect"));
+    assert!(id(r#"{"http":{"readTimeout":60}}"#, "lint::timeout_in_nanoseconds"));
+    assert!(id(r#"{"extensions":{"metrics":{},"ui":{"enable":true}}}"#, "lint::empty_object_dropped"));
     assert!(id(
         r#"{"extensions":{"sync":{"registries":[{"urls":["https://u.test"],"tlsVerify":false}]}}}"#,
         "lint::tls_verify_off"
@@ -219,11 +137,7 @@ fn the_table_lists_every_lint_once_and_in_order() {
     assert!(LINTS.windows(2).all(|pair| pair[0].id < pair[1].id));
     let sources = [include_str!("access.rs"), include_str!("deployment.rs")].concat();
     for info in LINTS {
-        assert!(
-            sources.contains(&format!("\"{}\"", info.id)),
-            "{} is never found",
-            info.id
-        );
+        assert!(sources.contains(&format!("\"{}\"", info.id)), "{} is never found", info.id);
         assert!(!info.explain.contains("  "), "{}", info.id);
     }
     for used in sources.split("\"lint::").skip(1) {

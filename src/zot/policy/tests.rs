@@ -5,16 +5,12 @@ use proptest::prelude::*;
 use super::*;
 
 fn config(access: &str) -> Config {
-    let text =
-        format!(r#"{{"http":{{"auth":{{"htpasswd":{{"path":"/x"}}}},"accessControl":{access}}}}}"#);
+    let text = format!(r#"{{"http":{{"auth":{{"htpasswd":{{"path":"/x"}}}},"accessControl":{access}}}}}"#);
     Config::parse("config.json", &text).unwrap()
 }
 
 fn who(name: &str, groups: &[&str]) -> Who {
-    Who {
-        name: name.to_owned(),
-        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
-    }
+    Who { name: name.to_owned(), groups: groups.iter().map(|group| (*group).to_owned()).collect() }
 }
 
 #[test]
@@ -36,10 +32,7 @@ fn the_longest_pattern_replaces_the_others() {
 fn an_object_without_content_is_no_pattern() {
     let config = config(r#"{"repositories":{"**":{"anonymousPolicy":["read"]},"private/**":{}}}"#);
     assert!(decide(&config, &Who::anonymous(), "private/app", Action::Read).is_allowed());
-    assert_eq!(
-        config.vanished[0].value,
-        "http.accessControl.repositories.private/**"
-    );
+    assert_eq!(config.vanished[0].value, "http.accessControl.repositories.private/**");
 }
 
 #[test]
@@ -49,15 +42,10 @@ fn grants_in_a_pattern_are_a_union_and_admins_come_on_top() {
         "defaultPolicy":["read"]}},"adminPolicy":{"users":["root"],"actions":["update"]},"groups":{"G":{"users":["bob"]}}}"#,
     );
     let bob = who("bob", &[]);
-    let may = |who: &Who, repository| {
-        Action::ALL.map(|action| decide(&config, who, repository, action).is_allowed())
-    };
+    let may = |who: &Who, repository| Action::ALL.map(|action| decide(&config, who, repository, action).is_allowed());
     assert_eq!(may(&bob, "a/b"), [true, true, false, true]);
     assert_eq!(may(&bob, "elsewhere"), [false; 4]);
-    assert_eq!(
-        may(&who("root", &[]), "elsewhere"),
-        [false, false, true, false]
-    );
+    assert_eq!(may(&who("root", &[]), "elsewhere"), [false, false, true, false]);
     assert_eq!(may(&Who::anonymous(), "a/b"), [false; 4]);
 }
 
@@ -66,17 +54,14 @@ fn an_empty_user_is_the_anonymous_one_once_anonymous_clients_are_let_in() {
     let grants = r#""policies":[{"users":[""],"actions":["create"]}]"#;
     let closed = config(&format!(r#"{{"repositories":{{"**":{{{grants}}}}}}}"#));
     assert!(decide(&closed, &Who::anonymous(), "a", Action::Create).is_denied());
-    let open = config(&format!(
-        r#"{{"repositories":{{"**":{{{grants},"anonymousPolicy":["read"]}}}}}}"#
-    ));
+    let open = config(&format!(r#"{{"repositories":{{"**":{{{grants},"anonymousPolicy":["read"]}}}}}}"#));
     assert!(decide(&open, &Who::anonymous(), "a", Action::Create).is_allowed());
 }
 
 #[test]
 fn equal_length_is_random_only_where_the_answers_differ() {
-    let config = config(
-        r#"{"repositories":{"a/*":{"anonymousPolicy":["read"]},"*/b":{"anonymousPolicy":["read","create"]}}}"#,
-    );
+    let config =
+        config(r#"{"repositories":{"a/*":{"anonymousPolicy":["read"]},"*/b":{"anonymousPolicy":["read","create"]}}}"#);
     assert!(decide(&config, &Who::anonymous(), "a/b", Action::Read).is_allowed());
     assert!(
         matches!(decide(&config, &Who::anonymous(), "a/b", Action::Create), Decision::Random(patterns) if patterns.len() == 2)
@@ -94,10 +79,7 @@ fn conditions_are_left_open_unless_they_are_constant() {
     };
     assert!(decision("true").is_allowed());
     assert!(decision("false").is_denied());
-    assert!(matches!(
-        decision("req.tls.enabled"),
-        Decision::Condition(_)
-    ));
+    assert!(matches!(decision("req.tls.enabled"), Decision::Condition(_)));
 }
 
 #[test]
@@ -111,11 +93,7 @@ fn no_access_control_lets_every_user_do_everything() {
 
 #[test]
 fn metrics_follow_the_release() {
-    let seed = Config::parse(
-        "seed.json",
-        include_str!("../../../tests/configs/seed.json"),
-    )
-    .unwrap();
+    let seed = Config::parse("seed.json", include_str!("../../../tests/configs/seed.json")).unwrap();
     let release = |text: &str| Some(text.parse().unwrap());
     let anonymous = Who::anonymous();
     assert!(metrics_decision(&seed, release("v2.1.17"), &anonymous).is_allowed());
@@ -129,11 +107,7 @@ fn metrics_follow_the_release() {
 
 #[test]
 fn docker_is_asked_to_log_in_where_policies_are_mixed() {
-    let seed = Config::parse(
-        "seed.json",
-        include_str!("../../../tests/configs/seed.json"),
-    )
-    .unwrap();
+    let seed = Config::parse("seed.json", include_str!("../../../tests/configs/seed.json")).unwrap();
     let release = |text: &str| Some(text.parse().unwrap());
     let anonymous = Who::anonymous();
     assert!(ping_answer(&seed, release("v2.1.20"), &anonymous, false));
@@ -144,9 +118,7 @@ fn docker_is_asked_to_log_in_where_policies_are_mixed() {
 
 fn policies() -> impl Strategy<Value = String> {
     let words = proptest::sample::subsequence(vec!["read", "create", "update", "delete"], 0..4);
-    let pattern = proptest::sample::select(vec![
-        "**", "a/**", "a/*", "*/b", "*", "{a,b}/**", "b", "a/b",
-    ]);
+    let pattern = proptest::sample::select(vec!["**", "a/**", "a/*", "*/b", "*", "{a,b}/**", "b", "a/b"]);
     let rule = (words.clone(), words.clone(), words, proptest::sample::select(vec!["u", "g", ""])).prop_map(
         |(granted, default, anonymous, name)| {
             serde_json::json!({"policies":[{"users":[name],"groups":[name],"actions":granted}],"defaultPolicy":default,"anonymousPolicy":anonymous})

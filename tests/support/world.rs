@@ -138,8 +138,29 @@ impl World {
         Some((user.name, key))
     }
 
-    /// Writes a complete scenario of this world and its secrets, mode 0600, into `folder`.
+    /// Writes a complete scenario of this world and its secrets, mode 0600, into `folder`. It promises the hardened policy,
+    /// whatever the configuration has become.
     pub fn scenario(&self, folder: &Path) -> PathBuf {
+        self.write_scenario(folder, |scenario| {
+            scenario["access"] = json!({
+                "anonymous": ["read"],
+                "authenticated": ["read"],
+                "groups": {
+                    "artifact-workloads": ["read", "create"],
+                    "admins": ["read", "create", "update", "delete"],
+                },
+            });
+        })
+    }
+
+    /// The same, but what is promised follows from the configuration that zot runs with.
+    pub fn scenario_from_config(&self, folder: &Path) -> PathBuf {
+        self.write_scenario(folder, |scenario| {
+            scenario["registry"]["zot_config"] = json!(self.zot.config_file());
+        })
+    }
+
+    fn write_scenario(&self, folder: &Path, promise: impl FnOnce(&mut Value)) -> PathBuf {
         let secret = |name: &str, text: &str| {
             let file = folder.join(name);
             write_secret(&file, text);
@@ -154,7 +175,7 @@ impl World {
         let mut scenario = json!({
             "schema": 1,
             "name": "real-zot",
-            "registry": { "url": url, "zot_config": self.zot.config_file() },
+            "registry": { "url": url },
             "repositories": { "scratch": SCRATCH, "public": [PUBLIC], "private": [] },
             "identities": { "ci": identity(&CI), "admin": identity(&ADMIN), "guest": identity(&GUEST) },
             "metrics": { "path": "/metrics", "anonymous": true },
@@ -175,6 +196,7 @@ impl World {
         if self.upstream.is_some() {
             scenario["cache"] = json!([{ "image": CACHED }]);
         }
+        promise(&mut scenario);
         let text = toml::to_string(&scenario).expect("a scenario is a TOML table");
         let path = folder.join("regproof.toml");
         fs::write(&path, text).expect("the scenario can be written");

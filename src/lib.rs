@@ -2,6 +2,7 @@
 //!
 //! The engine lives here: scenario, plan, runner, run, reports. It knows no particular check.
 
+mod browser;
 pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;

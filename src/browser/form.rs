@@ -1,0 +1,285 @@
+//! Logs in through whatever login page the provider shows: looks at the page, fills what it asks for, waits, looks again.
+//!
+//! Types into elements of a page that was just seen on the issuer's origin: once the page changes, they are gone and the
+//! WebDriver refuses. Never tries a login twice.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use fantoccini::elements::{Element, ElementRef};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::totp;
+use super::{Browser, BrowserError};
+use crate::scenario::secrets::Secret;
+
+/// The key of an element in WebDriver answers (W3C WebDriver, section Elements).
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+const SCAN: &str = include_str!("scan.js");
+/// How long a page may take to react to what was done.
+const REACTION: Duration = Duration::from_secs(10);
+/// How long a page without fields must stay as it is before its button is taken for a consent.
+const SETTLED: Duration = Duration::from_millis(400);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Who logs in, and where.
+#[derive(Clone, Debug)]
+pub(crate) struct Login {
+    pub(crate) issuer: Url,
+    pub(crate) username: Secret,
+    pub(crate) password: Secret,
+    pub(crate) totp: Option<Secret>,
+    pub(crate) profile: &'static Profile,
+}
+
+/// Selectors that are tried before the meaning of the fields is guessed.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    name: &'static str,
+    user: &'static [&'static str],
+    password: &'static [&'static str],
+    code: &'static [&'static str],
+    submit: &'static [&'static str],
+}
+
+/// The login pages that are known by name.
+static PROFILES: [Profile; 6] = [
+    Profile { name: "generic", user: &[], password: &[], code: &[], submit: &[] },
+    Profile {
+        name: "authentik",
+        user: &["input[name=uidField]", "input[name=uid_field]"],
+        password: &["input[name=password]"],
+        code: &["input[name=code]"],
+        submit: &[],
+    },
+    Profile {
+        name: "keycloak",
+        user: &["#username"],
+        password: &["#password"],
+        code: &["#otp"],
+        submit: &["#kc-login"],
+    },
+    Profile {
+        name: "dex",
+        user: &["#login"],
+        password: &["#password"],
+        code: &["input[name=totp]"],
+        submit: &["#submit-login"],
+    },
+    Profile {
+        name: "zitadel",
+        user: &["#username", "#loginName"],
+        password: &["#password"],
+        code: &["#code"],
+        submit: &[],
+    },
+    Profile {
+        name: "oidc-provider",
+        user: &["input[name=login]"],
+        password: &["input[name=password]"],
+        code: &[],
+        submit: &[],
+    },
+];
+
+impl Profile {
+    /// The profile of that name.
+    pub(crate) fn named(name: &str) -> Option<&'static Profile> {
+        PROFILES.iter().find(|profile| profile.name == name)
+    }
+
+    /// All names.
+    pub(crate) fn names() -> String {
+        PROFILES.iter().map(|profile| profile.name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn to_json(&self) -> Value {
+        json!({ "user": self.user, "password": self.password, "code": self.code, "submit": self.submit })
+    }
+}
+
+/// What a look at the page shows.
+#[derive(Debug, Deserialize)]
+struct View {
+    origin: String,
+    document: String,
+    path: String,
+    ready: String,
+    user: Option<Value>,
+    password: Option<Value>,
+    code: Option<Value>,
+    submit: Option<Value>,
+    consent: Option<Value>,
+    captcha: bool,
+    other: Option<String>,
+    said: String,
+}
+
+/// Document, path, which fields there are, and what the page says.
+type Stage = (String, String, [bool; 4], String);
+
+impl View {
+    /// What changes when a page reacts.
+    fn stage(&self) -> Stage {
+        let fields = [&self.user, &self.password, &self.code, &self.consent].map(Option::is_some);
+        (self.document.clone(), self.path.clone(), fields, self.said.clone())
+    }
+
+    fn asks(&self) -> bool {
+        self.user.is_some() || self.password.is_some() || self.code.is_some()
+    }
+}
+
+impl Browser {
+    /// Fills the login pages of the issuer until the browser has left its origin.
+    pub(crate) async fn log_in(&self, login: &Login) -> Result<(), BrowserError> {
+        let issuer = login.issuer.origin().ascii_serialization();
+        let mut done = Done::default();
+        let mut first = true;
+        loop {
+            let Some(view) = self.look(login).await? else { continue };
+            if view.origin != issuer {
+                if first {
+                    return Err(BrowserError::ForeignPage { origin: view.origin, issuer });
+                }
+                return Ok(());
+            }
+            if view.captcha {
+                return Err(BrowserError::Stage { what: "a captcha".to_owned() });
+            }
+            if let Some(other) = &view.other {
+                return Err(BrowserError::Stage { what: format!("the stage {other}") });
+            }
+            if view.asks() {
+                first = false;
+                self.fill(&view, login, &mut done).await?;
+            } else if let Some(consent) = view.consent.as_ref().filter(|_| done.consents < 2 && done.settled(&view)) {
+                first = false;
+                done.consents += 1;
+                self.click(consent).await?;
+            } else if view.ready != "complete" || done.idle.is_none_or(|since| since.elapsed() < REACTION) {
+                done.idle.get_or_insert_with(Instant::now);
+                done.seen(&view);
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            } else {
+                let text = self.text().await.unwrap_or_default();
+                return Err(BrowserError::Stage { what: format!("a page without known fields: {text}") });
+            }
+            done.idle = None;
+            self.reaction(&view, login).await?;
+        }
+    }
+
+    /// One look; nothing while the page is changing under it.
+    async fn look(&self, login: &Login) -> Result<Option<View>, BrowserError> {
+        let arguments = vec![login.profile.to_json()];
+        match self.call("look at the page", self.client.execute(SCAN, arguments)).await {
+            Ok(value) => Ok(serde_json::from_value(value).ok()),
+            Err(error @ BrowserError::Time { .. }) => Err(error),
+            Err(error) if self.time_left().is_zero() => Err(error),
+            Err(BrowserError::Driver { reason, .. }) if is_gone(&reason) => {
+                Err(BrowserError::Driver { what: "go on".to_owned(), reason })
+            }
+            Err(_) => {
+                tokio::time::sleep(PAUSE).await;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn fill(&self, view: &View, login: &Login, done: &mut Done) -> Result<(), BrowserError> {
+        let again = (view.password.is_some() && done.password)
+            || (view.user.is_some() && view.password.is_none() && done.user)
+            || (view.code.is_some() && done.code);
+        if again {
+            let said = if view.said.is_empty() { "the same page came again".to_owned() } else { view.said.clone() };
+            return Err(BrowserError::Refused { said });
+        }
+        let mut last = None;
+        if let Some(field) = &view.user
+            && !done.user
+        {
+            self.type_into(field, login.username.expose()).await?;
+            (done.user, last) = (true, Some(field));
+        }
+        if let Some(field) = &view.password {
+            self.type_into(field, login.password.expose()).await?;
+            (done.password, last) = (true, Some(field));
+        }
+        if let Some(field) = &view.code {
+            let secret = login.totp.as_ref().ok_or_else(|| BrowserError::Stage {
+                what: "a second factor, and the scenario has no [oidc] login.totp".to_owned(),
+            })?;
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            let code = totp::code(secret.expose(), now)
+                .ok_or_else(|| BrowserError::Stage { what: "a code, and login.totp is not base32".to_owned() })?;
+            self.type_into(field, &code).await?;
+            (done.code, last) = (true, Some(field));
+        }
+        match (&view.submit, last) {
+            (Some(submit), _) => self.click(submit).await,
+            (None, Some(field)) => self.type_into(field, "\u{e007}").await,
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Waits until the page is another one, or shows something else.
+    async fn reaction(&self, before: &View, login: &Login) -> Result<(), BrowserError> {
+        let end = Instant::now() + REACTION;
+        while Instant::now() < end && !self.time_left().is_zero() {
+            tokio::time::sleep(PAUSE).await;
+            if let Some(view) = self.look(login).await?
+                && (view.origin != before.origin || view.stage() != before.stage())
+                && (view.origin != before.origin || view.ready == "complete")
+            {
+                return Ok(());
+            }
+        }
+        Err(BrowserError::Stage { what: format!("{}: the page did not react", before.path) })
+    }
+
+    fn element(&self, reference: &Value) -> Option<Element> {
+        let id = reference.get(ELEMENT)?.as_str()?;
+        Some(Element::from_element_id(self.client.clone(), ElementRef::from(id.to_owned())))
+    }
+
+    async fn type_into(&self, field: &Value, text: &str) -> Result<(), BrowserError> {
+        let Some(element) = self.element(field) else { return Ok(()) };
+        self.call("type into a field", element.send_keys(text)).await
+    }
+
+    async fn click(&self, button: &Value) -> Result<(), BrowserError> {
+        let Some(element) = self.element(button) else { return Ok(()) };
+        self.call("click a button", element.click()).await
+    }
+}
+
+/// What was already done: nothing is typed twice.
+#[derive(Debug, Default)]
+struct Done {
+    user: bool,
+    password: bool,
+    code: bool,
+    consents: u8,
+    idle: Option<Instant>,
+    last: Option<(Stage, Instant)>,
+}
+
+impl Done {
+    fn seen(&mut self, view: &View) {
+        if self.last.as_ref().is_none_or(|(stage, _)| *stage != view.stage()) {
+            self.last = Some((view.stage(), Instant::now()));
+        }
+    }
+
+    /// A button alone may be a page that is still being built; a consent page stays as it is.
+    fn settled(&self, view: &View) -> bool {
+        self.last.as_ref().is_some_and(|(stage, since)| *stage == view.stage() && since.elapsed() > SETTLED)
+    }
+}
+
+fn is_gone(reason: &str) -> bool {
+    ["invalid session id", "no such window", "disconnected", "Lost"].iter().any(|word| reason.contains(word))
+}

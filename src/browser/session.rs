@@ -1,0 +1,244 @@
+//! A WebDriver session: every call has a deadline, since the library behind it has none.
+//!
+//! Values of cookies never leave this file.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use fantoccini::error::CmdError;
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::BrowserError;
+use super::driver::Driver;
+
+/// One browser with a new, empty profile.
+#[derive(Debug)]
+pub(crate) struct Browser {
+    pub(super) client: Client,
+    driver: Driver,
+    deadline: Instant,
+}
+
+/// What a page's own `fetch` got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fetched {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+/// A cookie without its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CookieSeen {
+    pub(crate) name: String,
+    pub(crate) secure: bool,
+    pub(crate) http_only: bool,
+    pub(crate) same_site: Option<String>,
+}
+
+const FETCH: &str = r#"
+const [method, path, headers, done] = arguments;
+fetch(path, { method, headers, redirect: "manual", credentials: "same-origin", cache: "no-store" })
+  .then(async (answer) => done({ status: answer.status, body: (await answer.text()).slice(0, 65536) }))
+  .catch((error) => done({ status: 0, body: String(error) }));
+"#;
+
+/// Nothing that was typed may be in a picture: every field is hidden first, in shadow roots too.
+const HIDE_FIELDS: &str = r#"
+const hide = (root) => {
+  for (const element of root.querySelectorAll("*")) {
+    if (element.matches("input, textarea")) element.style.visibility = "hidden";
+    if (element.shadowRoot) hide(element.shadowRoot);
+  }
+};
+hide(document);
+"#;
+
+impl Browser {
+    /// Starts a browser; it must end its work before `deadline`.
+    pub(crate) async fn start(webdriver: &str, deadline: Instant) -> Result<Browser, BrowserError> {
+        let driver = Driver::start(webdriver, left(deadline)).await?;
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(Duration::from_secs(5)));
+        let mut builder = ClientBuilder::new(connector);
+        let Value::Object(capabilities) = capabilities(&driver) else { unreachable!("an object literal") };
+        builder.capabilities(capabilities);
+        let address = driver.url.as_str().trim_end_matches('/').to_owned();
+        let session = tokio::time::timeout(left(deadline).min(Duration::from_secs(30)), builder.connect(&address));
+        let client = match session.await {
+            Ok(Ok(client)) => client,
+            Ok(Err(error)) => return Err(not_started(webdriver, &error.to_string())),
+            Err(_) => return Err(not_started(webdriver, "no session within 30 s")),
+        };
+        let id = client.session_id().await.ok().flatten();
+        let process = client.capabilities().and_then(|c| c.get("goog:processID")).and_then(Value::as_i64);
+        driver.session(id.as_deref(), process);
+        Ok(Browser { client, driver, deadline })
+    }
+
+    /// Awaits a WebDriver call within the deadline.
+    pub(super) async fn call<T>(
+        &self,
+        what: &str,
+        call: impl Future<Output = Result<T, CmdError>>,
+    ) -> Result<T, BrowserError> {
+        match tokio::time::timeout(left(self.deadline), call).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                Err(BrowserError::Driver { what: what.to_owned(), reason: first_line(&error.to_string()) })
+            }
+            Err(_) => Err(BrowserError::Time { what: what.to_owned() }),
+        }
+    }
+
+    pub(super) fn time_left(&self) -> Duration {
+        left(self.deadline)
+    }
+
+    pub(crate) async fn open(&self, url: &Url) -> Result<(), BrowserError> {
+        self.call(&format!("open {}", url.path()), self.client.goto(url.as_str())).await
+    }
+
+    pub(crate) async fn url(&self) -> Result<Url, BrowserError> {
+        self.call("tell its URL", self.client.current_url()).await
+    }
+
+    /// The page's visible text, shortened to one paragraph.
+    pub(crate) async fn text(&self) -> Result<String, BrowserError> {
+        let script = "return document.body ? document.body.innerText.slice(0, 500) : ''";
+        let text = self.call("read the page", self.client.execute(script, vec![])).await?;
+        Ok(text.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    /// Waits until the URL is as wanted; tells the URL, or the last one seen.
+    pub(crate) async fn wait_for(&self, wanted: impl Fn(&Url) -> bool) -> Result<Url, Option<Url>> {
+        let mut last = None;
+        while !self.time_left().is_zero() {
+            if let Ok(url) = self.url().await {
+                if wanted(&url) {
+                    return Ok(url);
+                }
+                last = Some(url);
+            }
+            tokio::time::sleep(Duration::from_millis(50).min(self.time_left())).await;
+        }
+        Err(last)
+    }
+
+    /// A request that the page itself makes to its own origin, with its session.
+    pub(crate) async fn fetch(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Fetched, BrowserError> {
+        let headers: serde_json::Map<String, Value> =
+            headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let arguments = vec![json!(method), json!(path), Value::Object(headers)];
+        let what = format!("fetch {method} {path}");
+        let answer = self.call(&what, self.client.execute_async(FETCH, arguments)).await?;
+        let status = answer.get("status").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok());
+        let body = answer.get("body").and_then(Value::as_str).unwrap_or_default().to_owned();
+        match status {
+            Some(status) if status > 0 => Ok(Fetched { status, body }),
+            _ => Err(BrowserError::Driver { what, reason: first_line(&body) }),
+        }
+    }
+
+    pub(crate) async fn cookies(&self) -> Result<Vec<CookieSeen>, BrowserError> {
+        let cookies = self.call("list cookies", self.client.get_all_cookies()).await?;
+        let seen = |cookie: fantoccini::cookies::Cookie<'static>| CookieSeen {
+            name: cookie.name().to_owned(),
+            secure: cookie.secure().unwrap_or(false),
+            http_only: cookie.http_only().unwrap_or(false),
+            same_site: cookie.same_site().map(|same_site| same_site.to_string()),
+        };
+        Ok(cookies.into_iter().map(seen).collect())
+    }
+
+    /// A picture of the page, with every field hidden.
+    pub(crate) async fn screenshot(&self) -> Result<Vec<u8>, BrowserError> {
+        self.call("hide the fields", self.client.execute(HIDE_FIELDS, vec![])).await?;
+        self.call("take a picture", self.client.screenshot()).await
+    }
+
+    /// Ends the session and every process of it.
+    pub(crate) async fn close(self) {
+        let closed = tokio::time::timeout(Duration::from_secs(5), self.client.close()).await;
+        if matches!(closed, Ok(Ok(()))) {
+            self.driver.session_ended();
+        }
+    }
+
+    /// The profile folder, for tests that count processes.
+    #[cfg(test)]
+    pub(super) fn profile(&self) -> PathBuf {
+        self.driver.profile.as_ref().map(|folder| folder.path().to_owned()).unwrap_or_default()
+    }
+}
+
+fn capabilities(driver: &Driver) -> Value {
+    let mut arguments = vec![
+        "--headless".to_owned(),
+        "--disable-gpu".to_owned(),
+        "--disable-quic".to_owned(),
+        "--no-first-run".to_owned(),
+        "--disable-background-networking".to_owned(),
+        "--disable-component-update".to_owned(),
+        "--disable-sync".to_owned(),
+        "--disable-extensions".to_owned(),
+        "--window-size=1024,900".to_owned(),
+    ];
+    if let Some(profile) = &driver.profile {
+        let profile: PathBuf = profile.path().join("profile");
+        arguments.push(format!("--user-data-dir={}", profile.display()));
+        if is_root() {
+            // Chromium does not start its sandbox as root; everyone else keeps it.
+            arguments.push("--no-sandbox".to_owned());
+        }
+    }
+    json!({
+        "browserName": "chrome",
+        "unhandledPromptBehavior": "dismiss",
+        "timeouts": { "pageLoad": 30_000, "script": 20_000, "implicit": 0 },
+        "goog:chromeOptions": {
+            "args": arguments,
+            "prefs": {
+                "credentials_enable_service": false,
+                "profile.password_manager_enabled": false,
+                "download_restrictions": 3,
+            },
+        },
+    })
+}
+
+#[expect(unsafe_code, reason = "the standard library does not tell the user id")]
+fn is_root() -> bool {
+    // SAFETY: geteuid(2) has no arguments, cannot fail and touches no memory of this process.
+    unsafe { libc::geteuid() == 0 }
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(300).collect()
+}
+
+fn not_started(webdriver: &str, reason: &str) -> BrowserError {
+    let remedy = if reason.contains("only supports Chrome version") {
+        "Driver and browser must be of one version: install both from one source"
+    } else if reason.contains("cannot find Chrome binary") || reason.contains("no chrome binary") {
+        "Install a browser beside the driver (Debian: apt-get install chromium)"
+    } else {
+        "Try the same driver and browser by hand; in a container they need shared memory and, unless root, a user namespace"
+    };
+    BrowserError::Start { program: format!("a browser by {webdriver}"), reason: first_line(reason), remedy }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,230 @@
+//! The browser against local pages: how it logs in, where it refuses to type, and that nothing of it is left behind.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{Html, Redirect};
+use axum::routing::{get, post};
+use url::Url;
+
+use super::super::driver::with_profile;
+use super::super::{Login, Profile};
+use super::*;
+use crate::scenario::secrets::Secret;
+
+const DRIVER: &str = "chromedriver";
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(40)
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    address
+}
+
+/// Every form that was sent to the pages.
+type Sent = Arc<Mutex<Vec<String>>>;
+
+/// A provider whose `/done` redirects to the other origin.
+async fn provider(page: &'static str, next: &'static str) -> (Url, Url, Sent) {
+    let sent = Sent::default();
+    let away = serve(Router::new().route("/back", get(|| async { Html("<h1>back</h1>") }))).await;
+    let leave = format!("http://127.0.0.1:{}/back", away.port());
+    let note = |State(sent): State<Sent>, body: String| async move { sent.lock().unwrap().push(body) };
+    let router = Router::new()
+        .route("/", get(move || async move { Html(page) }))
+        .route(
+            "/next",
+            post(move |state, body: String| async move {
+                note(state, body).await;
+                Html(next)
+            }),
+        )
+        .route(
+            "/done",
+            post(move |state, body: String| async move {
+                note(state, body).await;
+                Redirect::to(&leave)
+            }),
+        )
+        .with_state(Arc::clone(&sent));
+    let address = serve(router).await;
+    (
+        format!("http://127.0.0.1:{}/", address.port()).parse().unwrap(),
+        format!("http://127.0.0.1:{}/back", away.port()).parse().unwrap(),
+        sent,
+    )
+}
+
+fn login(issuer: &Url, profile: &str) -> Login {
+    Login {
+        issuer: issuer.clone(),
+        username: Secret::new("erich".into()),
+        password: Secret::new("hunter22".into()),
+        totp: Some(Secret::new("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".into())),
+        profile: Profile::named(profile).unwrap(),
+    }
+}
+
+const ONE_PAGE: &str = "<form method=post action=/done><label>E-mail <input name=mail></label>\
+    <input type=password name=p><button>Log in</button></form>";
+const USER_FIRST: &str = "<form method=post action=/next><input name=username><input type=submit value=Next></form>";
+const THEN_PASSWORD: &str =
+    "<form method=post action=/done><input type=password name=password><button>Log in</button></form>";
+const THEN_CONSENT: &str = "<form method=post action=/done><button type=submit>Continue</button></form>\
+    <form method=post action=/next><button type=submit>Cancel</button></form>";
+const THEN_CODE: &str =
+    "<form method=post action=/done><input name=code autocomplete=one-time-code><button>OK</button></form>";
+const PASSWORD_PAGE: &str = "<form method=post action=/next><input name=login><input type=password name=password>\
+    <button>Log in</button></form>";
+const WRONG: &str = "<p role=alert>Invalid password</p><form method=post action=/next><input name=login>\
+    <input type=password name=password><button>Log in</button></form>";
+const CAPTCHA: &str = "<form><input name=login><div class=h-captcha></div></form>";
+const UNKNOWN: &str = "<p>Choose your smart card</p>";
+
+/// The element structure of authentik's flow executor: nested open shadow roots, one stage after the other.
+const AUTHENTIK: &str = r#"<ak-flow-executor></ak-flow-executor><script>
+const executor = document.querySelector("ak-flow-executor").attachShadow({ mode: "open" });
+const stage = (name, html, next) => {
+  executor.innerHTML = `<${name}></${name}>`;
+  const root = executor.querySelector(name).attachShadow({ mode: "open" });
+  root.innerHTML = `<form>${html}<button type="submit">Continue</button></form>`;
+  root.querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); next(new FormData(root.querySelector("form"))); });
+};
+const data = [];
+setTimeout(() => stage("ak-stage-identification", '<input name="uidField" autocomplete="username">', (one) => {
+  data.push(one.get("uidField"));
+  setTimeout(() => stage("ak-stage-password", '<ak-flow-input-password></ak-flow-input-password>', () => {}), 50);
+  setTimeout(() => {
+    const inner = executor.querySelector("ak-stage-password").shadowRoot.querySelector("ak-flow-input-password").attachShadow({ mode: "open" });
+    inner.innerHTML = '<input type="password" name="password">';
+    const form = executor.querySelector("ak-stage-password").shadowRoot.querySelector("form");
+    form.addEventListener("submit", () => {
+      data.push(inner.querySelector("input").value);
+      const out = document.createElement("form");
+      out.method = "post"; out.action = "/done";
+      out.innerHTML = `<input name="all" value="${data.join("+")}">`;
+      document.body.append(out); out.submit();
+    });
+  }, 100);
+}), 50);
+</script>"#;
+
+#[tokio::test]
+async fn logs_in_on_one_page_on_two_with_consent_with_a_code_and_in_shadow_roots() {
+    let browser = Browser::start(DRIVER, soon()).await.unwrap();
+    for (profile, page, next, wanted) in [
+        ("generic", ONE_PAGE, "", &["mail=erich&p=hunter22"][..]),
+        ("generic", USER_FIRST, THEN_PASSWORD, &["username=erich", "password=hunter22"]),
+        ("oidc-provider", PASSWORD_PAGE, THEN_CONSENT, &["login=erich&password=hunter22", ""]),
+        ("keycloak", PASSWORD_PAGE, THEN_CODE, &["login=erich&password=hunter22", "code="]),
+        ("authentik", AUTHENTIK, "", &["all=erich%2Bhunter22"]),
+    ] {
+        let (issuer, back, sent) = provider(page, next).await;
+        browser.open(&issuer).await.unwrap();
+        let result = browser.log_in(&login(&issuer, profile)).await;
+        assert!(result.is_ok(), "{page}: {result:?}");
+        assert_eq!(browser.url().await.unwrap(), back);
+        let sent = sent.lock().unwrap().clone();
+        assert_eq!(sent.len(), wanted.len(), "{page}: {sent:?}");
+        assert!(sent.iter().zip(wanted).all(|(sent, wanted)| sent.starts_with(wanted)), "{page}: {sent:?}");
+    }
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn types_nothing_into_a_foreign_page_and_gives_up_where_a_machine_must() {
+    let browser = Browser::start(DRIVER, soon()).await.unwrap();
+    let (page, _, sent) = provider(ONE_PAGE, "").await;
+    browser.open(&page).await.unwrap();
+    let other: Url = "http://127.0.0.1:1/".parse().unwrap();
+    let error = browser.log_in(&login(&other, "generic")).await.unwrap_err();
+    assert!(matches!(error, BrowserError::ForeignPage { .. }), "{error}");
+    assert!(sent.lock().unwrap().is_empty());
+    let typed =
+        browser.call("read", browser.client.execute("return document.querySelector('[name=p]').value", vec![])).await;
+    assert_eq!(typed.unwrap(), json!(""));
+    for (page, next, words) in
+        [(PASSWORD_PAGE, WRONG, "Invalid password"), (CAPTCHA, "", "captcha"), (PASSWORD_PAGE, UNKNOWN, "smart card")]
+    {
+        let (issuer, _, sent) = provider(page, next).await;
+        browser.open(&issuer).await.unwrap();
+        let error = browser.log_in(&login(&issuer, "generic")).await.unwrap_err().to_string();
+        assert!(error.contains(words) && !error.contains("hunter22"), "{error}");
+        assert!(sent.lock().unwrap().len() <= 1, "a login is never tried twice");
+    }
+    let picture = browser.screenshot().await.unwrap();
+    assert!(picture.starts_with(b"\x89PNG"));
+    browser.close().await;
+}
+
+async fn gone(profile: &std::path::Path) {
+    let end = Instant::now() + Duration::from_secs(5);
+    while !with_profile(profile).is_empty() {
+        assert!(Instant::now() < end, "left behind: {:?}", with_profile(profile));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(!profile.exists(), "the profile folder is still there");
+}
+
+#[tokio::test]
+async fn nothing_is_left_behind_however_a_session_ends() {
+    let browser = Browser::start(DRIVER, soon()).await.unwrap();
+    let profile = browser.profile();
+    assert!(with_profile(&profile).len() > 2, "the test sees the browser's processes");
+    browser.close().await;
+    gone(&profile).await;
+
+    let browser = Browser::start(DRIVER, soon()).await.unwrap();
+    let profile = browser.profile();
+    let task = tokio::spawn(async move {
+        let _held = browser;
+        panic!("as a check might");
+    });
+    assert!(task.await.is_err());
+    gone(&profile).await;
+
+    let browser = Browser::start(DRIVER, soon()).await.unwrap();
+    let profile = browser.profile();
+    let task = tokio::spawn(async move {
+        let _held = browser;
+        std::future::pending::<()>().await;
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    task.abort();
+    assert!(task.await.is_err());
+    gone(&profile).await;
+}
+
+#[tokio::test]
+async fn a_missing_driver_and_a_driver_without_a_word_are_told_with_a_remedy() {
+    for (program, words) in [("/nonexistent/chromedriver", "No such file"), ("true", "did not say that it started")] {
+        let error = Browser::start(program, soon()).await.unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains("chromium-driver"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn pages_that_never_end_are_left_at_the_deadline() {
+    let slow = serve(Router::new().route(
+        "/",
+        get(|| async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }),
+    ))
+    .await;
+    let deadline = Instant::now() + Duration::from_secs(6);
+    let browser = Browser::start(DRIVER, deadline).await.unwrap();
+    let profile = browser.profile();
+    let url = format!("http://127.0.0.1:{}/", slow.port()).parse().unwrap();
+    assert!(matches!(browser.open(&url).await, Err(BrowserError::Time { .. })));
+    assert!(Instant::now() < deadline + Duration::from_secs(2));
+    drop(browser);
+    gone(&profile).await;
+}

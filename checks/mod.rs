@@ -16,6 +16,8 @@ mod metrics {
     pub(crate) mod anonymous_can_scrape;
 }
 mod oidc {
+    pub(crate) mod login_redirects_to_the_provider;
+    pub(crate) mod login_returns_with_a_session;
     pub(crate) mod provider_is_discoverable;
 }
 mod publish {
@@ -47,6 +49,8 @@ pub static CHECKS: &[Check] = &[
     check!(access / wrong_credentials_are_refused),
     check!(cache / pull_through_serves_upstream),
     check!(metrics / anonymous_can_scrape),
+    check!(oidc / login_redirects_to_the_provider),
+    check!(oidc / login_returns_with_a_session),
     check!(oidc / provider_is_discoverable),
     check!(publish / api_key_can_push),
     check!(publish / existing_tag_cannot_be_deleted),

@@ -10,7 +10,7 @@ mod totp;
 
 pub use driver::kill_all;
 pub(crate) use form::{Login, Profile};
-pub(crate) use session::Browser;
+pub(crate) use session::{Browser, CookieSeen, Fetched};
 
 /// Why the browser could not do what was asked. Never holds a secret.
 #[derive(Debug, thiserror::Error)]

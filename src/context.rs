@@ -2,14 +2,16 @@
 //!
 //! No way to print, and no way to reach another check.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
 use crate::check::{Check, Failure};
-use crate::guard::Guard;
+use crate::guard::{Guard, Intent};
 use crate::outcome::{Case, Finding, Leftover, Measure, Screenshot, Table, Verdict};
+use crate::scenario::secrets::LoginSecrets;
 use crate::scenario::{Oidc, Scenario};
 use crate::target::Target;
 use crate::transcript::Recorder;
@@ -189,6 +191,34 @@ impl Cx {
     pub(crate) fn upload_ended(&self, location: &str) {
         let path = location.split('?').next().unwrap_or(location);
         self.found().made.retain(|(repository, what)| format!("/v2/{repository}/{what}") != path);
+    }
+
+    /// Asks the choke point for a request that something else than `wire` is about to send.
+    pub(crate) fn permit(&self, method: &str, target: &str) -> anyhow::Result<()> {
+        let guard = Guard { ends_sessions: true, ..(*self.guard).clone() };
+        let intent = Intent { method, target, content_type: None, content_range: None, range: false, body: b"" };
+        Ok(guard.permit(&intent)?)
+    }
+
+    /// The secrets of the login, as `Need::Login` promises.
+    pub(crate) fn login(&self) -> anyhow::Result<&LoginSecrets> {
+        self.target.secrets.login.as_ref().context("no [oidc] login")
+    }
+
+    /// The groups that the login's user is promised: its own, else those of the identity of the same name.
+    pub(crate) fn login_groups(&self) -> anyhow::Result<BTreeSet<String>> {
+        let name = self.login()?.username.expose();
+        let own = self.oidc()?.login.as_ref().map(|login| login.groups.clone()).unwrap_or_default();
+        if !own.is_empty() {
+            return Ok(own);
+        }
+        let same = self.scenario().identities.values().find(|identity| identity.username == name);
+        Ok(same.map(|identity| identity.groups.clone()).unwrap_or_default())
+    }
+
+    /// Why there is no browser, if there is none.
+    pub(crate) fn no_browser(&self) -> Option<String> {
+        crate::plan::no_browser(self.scenario(), &self.target.machine)
     }
 
     /// A program on this machine, as `Need::Program` promises.

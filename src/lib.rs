@@ -28,5 +28,6 @@ pub mod transcript;
 mod transfer;
 #[cfg(test)]
 mod trial;
+mod visit;
 mod wire;
 pub mod zot;

@@ -138,7 +138,7 @@ impl Browser {
         let mut done = Done::default();
         let mut first = true;
         loop {
-            let Some(view) = self.look(login).await? else { continue };
+            let Some(view) = self.look(login.profile).await? else { continue };
             if view.origin != issuer {
                 if first {
                     return Err(BrowserError::ForeignPage { origin: view.origin, issuer });
@@ -172,9 +172,24 @@ impl Browser {
         }
     }
 
+    /// Whether the issuer's page asks for a user, a password or a code; waits for pages that build themselves.
+    pub(crate) async fn asks_for_login(&self, issuer: &Url, profile: &'static Profile) -> Result<bool, BrowserError> {
+        let (origin, end) = (issuer.origin().ascii_serialization(), Instant::now() + REACTION);
+        while Instant::now() < end && !self.time_left().is_zero() {
+            if let Some(view) = self.look(profile).await?
+                && view.origin == origin
+                && view.asks()
+            {
+                return Ok(true);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(false)
+    }
+
     /// One look; nothing while the page is changing under it.
-    async fn look(&self, login: &Login) -> Result<Option<View>, BrowserError> {
-        let arguments = vec![login.profile.to_json()];
+    async fn look(&self, profile: &'static Profile) -> Result<Option<View>, BrowserError> {
+        let arguments = vec![profile.to_json()];
         match self.call("look at the page", self.client.execute(SCAN, arguments)).await {
             Ok(value) => Ok(serde_json::from_value(value).ok()),
             Err(error @ BrowserError::Time { .. }) => Err(error),
@@ -230,7 +245,7 @@ impl Browser {
         let end = Instant::now() + REACTION;
         while Instant::now() < end && !self.time_left().is_zero() {
             tokio::time::sleep(PAUSE).await;
-            if let Some(view) = self.look(login).await?
+            if let Some(view) = self.look(login.profile).await?
                 && (view.origin != before.origin || view.stage() != before.stage())
                 && (view.origin != before.origin || view.ready == "complete")
             {

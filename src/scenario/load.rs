@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::Scenario;
+use crate::browser::Profile;
 
 /// Why a scenario cannot be used. Ends the run with status 3, before anything was sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -253,6 +254,13 @@ impl Loaded {
                     format!("[access] says nothing about the group `{group}`; add `groups.{group} = [\"read\"]`");
                 return Err(self.error(&["identities", name, "groups"], message));
             }
+        }
+        if let Some(login) = scenario.oidc.as_ref().and_then(|oidc| oidc.login.as_ref())
+            && Profile::named(&login.profile).is_none()
+        {
+            let message =
+                format!("no login page is known by the name `{}`; known are {}", login.profile, Profile::names());
+            return Err(self.error(&["oidc", "login", "profile"], message));
         }
         if let Some(metrics) = &scenario.metrics
             && !metrics.path.starts_with('/')

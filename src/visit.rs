@@ -1,0 +1,154 @@
+//! A visit to the registry's login with a browser, every step of it in the transcript.
+//!
+//! What the page itself is made to send passes the same choke point as every other request.
+
+use url::Url;
+
+use crate::browser::{Browser, BrowserError, CookieSeen, Fetched, Login, Profile};
+use crate::check::{Failure, Why};
+use crate::context::Cx;
+use crate::transcript::Exchange;
+use crate::wire::Origin;
+
+/// zot takes a session cookie only together with this header (`pkg/api/authn.go`, `hasSessionHeaders`).
+const SESSION_HEADER: (&str, &str) = ("X-ZOT-API-CLIENT", "zot-ui");
+
+/// Where the login starts, and where it must lead.
+#[derive(Clone, Debug)]
+pub(crate) struct LoginPage {
+    /// Path and query of the registry's own login.
+    pub(crate) target: String,
+    /// What the provider must send the browser back to.
+    pub(crate) redirect_uri: String,
+    pub(crate) issuer: Url,
+}
+
+impl LoginPage {
+    pub(crate) fn of(cx: &Cx) -> anyhow::Result<LoginPage> {
+        let oidc = cx.oidc()?;
+        let base = Origin::of(&cx.scenario().registry.url).to_string();
+        let home: String = url::form_urlencoded::byte_serialize(format!("{base}/").as_bytes()).collect();
+        Ok(LoginPage {
+            target: format!("/zot/auth/login?provider={}&callback_ui={home}", oidc.provider),
+            redirect_uri: format!("{base}/zot/auth/callback/{}", oidc.provider),
+            issuer: Url::parse(&oidc.issuer)?,
+        })
+    }
+}
+
+/// One browser, visiting.
+pub(crate) struct Visit<'a> {
+    cx: &'a Cx,
+    browser: Browser,
+    base: Url,
+}
+
+impl<'a> Visit<'a> {
+    pub(crate) async fn start(cx: &'a Cx) -> anyhow::Result<Visit<'a>> {
+        let browser = Browser::start(&cx.scenario().browser.webdriver, cx.deadline()).await?;
+        Ok(Visit { cx, browser, base: cx.scenario().registry.url.clone() })
+    }
+
+    fn note(&self, what: &str, url: &str, result: Result<u16, String>) -> usize {
+        let (status, error) = result.map_or_else(|error| (None, Some(error)), |status| (Some(status), None));
+        self.cx.recorder().add(Exchange {
+            who: "the browser".to_owned(),
+            method: what.to_owned(),
+            url: url.to_owned(),
+            status: status.filter(|status| *status > 0),
+            error,
+            at_ms: self.cx.recorder().now_ms(),
+            ..Exchange::default()
+        })
+    }
+
+    /// Opens a page of the registry.
+    pub(crate) async fn open(&self, target: &str) -> anyhow::Result<()> {
+        self.cx.permit("GET", target)?;
+        let url = Origin::of(&self.base).join(target)?;
+        let opened = self.browser.open(&url).await;
+        self.note("OPEN", url.as_str(), opened.as_ref().map(|()| 0).map_err(ToString::to_string));
+        Ok(opened?)
+    }
+
+    /// Waits until the browser is on an origin; tells where it is instead, if it is not.
+    pub(crate) async fn arrives_at(&self, origin: &Origin) -> Result<Url, Option<Url>> {
+        let result = self.browser.wait_for(|url| origin.owns(url)).await;
+        let seen = result.as_ref().ok().or(result.as_ref().err().and_then(Option::as_ref));
+        self.note("ARRIVE", seen.map_or("", Url::as_str), Ok(0));
+        result
+    }
+
+    /// Whether the provider's page asks for a login.
+    pub(crate) async fn asks_for_login(&self, issuer: &Url) -> Result<bool, BrowserError> {
+        self.browser.asks_for_login(issuer, self.profile()).await
+    }
+
+    fn profile(&self) -> &'static Profile {
+        let login = self.cx.scenario().oidc.as_ref().and_then(|oidc| oidc.login.as_ref());
+        let name = login.map_or("generic", |login| login.profile.as_str());
+        Profile::named(name).unwrap_or_else(|| Profile::named("generic").expect("the generic profile is built in"))
+    }
+
+    /// Logs in at the provider with the scenario's user.
+    pub(crate) async fn log_in(&self, page: &LoginPage, why: &Why<'_>) -> Result<(), Failure> {
+        let secrets = self.cx.login()?;
+        let login = Login {
+            issuer: page.issuer.clone(),
+            username: secrets.username.clone(),
+            password: secrets.password.clone(),
+            totp: secrets.totp.clone(),
+            profile: self.profile(),
+        };
+        let result = self.browser.log_in(&login).await;
+        let index = self.note("LOG IN", page.issuer.as_str(), result.as_ref().map(|()| 0).map_err(ToString::to_string));
+        match result {
+            Ok(()) => Ok(()),
+            Err(BrowserError::ForeignPage { origin, issuer }) => {
+                Err(why.fail(format_args!("a login page on {issuer}"), format_args!("one on {origin}"), index))
+            }
+            Err(error @ (BrowserError::Refused { .. } | BrowserError::Stage { .. })) => {
+                self.picture("the login page").await;
+                let provider = Why {
+                    claim: "the scenario's user can log in at the provider",
+                    cause: "the user name or password of [oidc] login is wrong or locked, or the provider asks for more \
+                            than the scenario can answer",
+                    remedy: "log in by hand with the same user; look at the picture in the HTML report; for a second \
+                             factor set [oidc] login.totp",
+                };
+                Err(provider.undecided("a login", error, index))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A request that the registry's page makes to its own origin, with the session.
+    pub(crate) async fn fetch(&self, method: &str, target: &str) -> anyhow::Result<(Fetched, usize)> {
+        self.cx.permit(method, target)?;
+        let result = self.browser.fetch(method, target, &[SESSION_HEADER]).await;
+        let status = result.as_ref().map(|fetched| fetched.status).map_err(ToString::to_string);
+        let index = self.note(method, &format!("{}{target}", Origin::of(&self.base)), status);
+        Ok((result?, index))
+    }
+
+    pub(crate) async fn cookies(&self) -> Result<Vec<CookieSeen>, BrowserError> {
+        self.browser.cookies().await
+    }
+
+    /// The page's text, as evidence.
+    pub(crate) async fn text(&self) -> String {
+        self.browser.text().await.unwrap_or_default()
+    }
+
+    /// A picture for the report; a page that gives none is no reason to fail.
+    pub(crate) async fn picture(&self, name: &str) {
+        if let Ok(png) = self.browser.screenshot().await {
+            self.cx.screenshot(name, png);
+        }
+    }
+
+    /// Ends the browser.
+    pub(crate) async fn end(self) {
+        self.browser.close().await;
+    }
+}

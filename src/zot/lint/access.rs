@@ -36,9 +36,8 @@ pub(super) fn lint(config: &Config, findings: &mut Findings) {
 fn patterns(access: &AccessControl, rule: &Repository, findings: &mut Findings) {
     let pattern = &rule.pattern.value;
     if !glob::is_valid(pattern) {
-        let consequence = format!(
-            "`{pattern}` is malformed and matches no repository, so its grants do not count"
-        );
+        let consequence =
+            format!("`{pattern}` is malformed: zot refuses the configuration and does not start");
         findings.add(
             "lint::malformed_pattern",
             rule.pattern.place,

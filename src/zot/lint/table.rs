@@ -102,8 +102,9 @@ pub static LINTS: &[LintInfo] = &[
     LintInfo {
         id: "lint::malformed_pattern",
         severity: High,
-        title: "a repository pattern matches nothing",
-        explain: "zot accepts a malformed glob and then never matches it, so that none of its grants counts.",
+        title: "zot does not start with this repository pattern",
+        explain: "The glob is malformed: a bracket or brace is not closed. zot refuses the whole configuration; a \
+                  running zot that reloads it goes on with the old one.",
     },
     LintInfo {
         id: "lint::metrics_form",

@@ -34,7 +34,7 @@ impl Random {
 }
 
 const ACTIONS: [&str; 4] = ["read", "create", "update", "delete"];
-const PATTERNS: [&str; 17] = [
+const PATTERNS: [&str; 18] = [
     "**",
     "*",
     "a",
@@ -52,6 +52,7 @@ const PATTERNS: [&str; 17] = [
     "A/B",
     "a/**/c",
     "team**",
+    "",
 ];
 const USERS: [&str; 5] = ["guest", "zot-ci", "erich", "", "*"];
 const GROUPS: [&str; 4] = ["workers", "admins", "Workers", "nobody"];
@@ -67,10 +68,22 @@ pub fn config(random: &mut Random, folder: &Path, port: u16, release: Release) -
             json!({"repositories": {"a/**": {"anonymousPolicy": random.some(&ACTIONS, 60)}, "**": {"anonymousPolicy": ["read"]}}}),
         )
     };
-    document(folder, port, access, login.then_some("htpasswd"))
+    document(
+        folder,
+        port,
+        access,
+        login.then_some("htpasswd"),
+        json!({"metrics": {"enable": true}}),
+    )
 }
 
-pub fn document(folder: &Path, port: u16, access: Option<Value>, htpasswd: Option<&str>) -> String {
+pub fn document(
+    folder: &Path,
+    port: u16,
+    access: Option<Value>,
+    htpasswd: Option<&str>,
+    extensions: Value,
+) -> String {
     let mut http = json!({"address": "127.0.0.1", "port": port.to_string()});
     if let Some(file) = htpasswd {
         http["auth"] = json!({"htpasswd": {"path": folder.join(file)}});
@@ -82,7 +95,7 @@ pub fn document(folder: &Path, port: u16, access: Option<Value>, htpasswd: Optio
         "storage": {"rootDirectory": folder.join("storage"), "gc": false, "dedupe": false},
         "http": http,
         "log": {"level": "error"},
-        "extensions": {"metrics": {"enable": true}},
+        "extensions": extensions,
     });
     serde_json::to_string_pretty(&document).unwrap()
 }

@@ -3,6 +3,8 @@
 //! It runs where `ZOT_BIN`, or `zot` on the PATH, is there, and says so where it is not. It must never meet anything but
 //! loopback. `REGPROOF_DIFF_CONFIGS` sets how many configurations, `REGPROOF_DIFF_SEED` which ones.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 #[path = "differential/oracles.rs"]
 mod oracles;
 #[path = "differential/random.rs"]
@@ -12,8 +14,8 @@ mod zot;
 
 use futures::StreamExt;
 use regproof::zot::config::Config;
-use regproof::zot::expect::{Cell, Identity, matrix};
-use regproof::zot::policy::{Decision, Who, metrics_decision, ping_answer};
+use regproof::zot::expect::{Cell, Identity, Oracle, matrix};
+use regproof::zot::policy::{Action, Decision, Who, decide, metrics_decision, ping_answer};
 use regproof::zot::release::Release;
 use serde_json::json;
 
@@ -62,6 +64,7 @@ fn a_real_zot_decides_as_we_expect() {
         .unwrap();
     let mut cells = 0;
     let mut left_to_chance = 0;
+    let mut allowed = 0;
     let mut disagreements = Vec::new();
     for index in 0..configs {
         let mut random = Random::new(seed + index);
@@ -80,6 +83,7 @@ fn a_real_zot_decides_as_we_expect() {
         let found = runtime.block_on(compare(&zot.url, &config, expected));
         cells += found.len();
         for (cell, answer) in found {
+            allowed += usize::from(answer == Answer::Allowed);
             let agrees = match (&cell.decision, answer) {
                 (Decision::Allowed(_), Answer::Allowed) | (Decision::Denied(_), Answer::Denied) => {
                     true
@@ -112,6 +116,10 @@ fn a_real_zot_decides_as_we_expect() {
     }
     println!(
         "{release}: {configs} configurations, {cells} cells, {left_to_chance} of them left open by us"
+    );
+    assert!(
+        allowed * 10 > cells && allowed * 10 < cells * 9,
+        "only {allowed} of {cells} cells were allowed"
     );
     assert!(
         cells >= configs as usize * 250,
@@ -185,6 +193,42 @@ fn an_object_without_content_is_dropped_by_a_real_zot() {
             zot.config
         );
     }
+}
+
+#[test]
+fn patterns_of_equal_length_answer_at_random_on_a_real_zot() {
+    let Some(binary) = zot::binary() else {
+        println!("NOT RUN: no real zot; set ZOT_BIN or put `zot` on the PATH");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let access =
+        json!({"repositories": {"a/*": {"defaultPolicy": ["read"]}, "*/b": {"defaultPolicy": []}}});
+    let zot = zot::start(&binary, folder.path(), |port| {
+        random::document(
+            folder.path(),
+            port,
+            Some(access),
+            Some("htpasswd"),
+            json!({}),
+        )
+    });
+    let config = Config::parse("config.json", &zot.config).unwrap();
+    let identity = identities().remove(1);
+    let decision = decide(&config, &identity.who, "a/b", Action::Read);
+    assert!(matches!(decision, Decision::Random(patterns) if patterns == ["*/b", "a/*"]));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let asker = askers(&zot.url, &config).remove(1).1;
+    let answers: Vec<_> = (0..64)
+        .map(|_| runtime.block_on(asker.ask(Oracle::ListTags, "a/b")))
+        .collect();
+    assert!(
+        answers.contains(&Answer::Allowed) && answers.contains(&Answer::Denied),
+        "{answers:?}"
+    );
 }
 
 fn identities() -> Vec<Identity> {

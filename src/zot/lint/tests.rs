@@ -109,7 +109,7 @@ fn shadowing_names_who_loses_what() {
     assert!(
         finding
             .consequence
-            .starts_with("`blumeops/**` replaces `**`: group `ci` lose create"),
+            .starts_with("`blumeops/**` replaces `**` and drops create for group `ci`"),
         "{}",
         finding.consequence
     );
@@ -217,7 +217,12 @@ fn each_deployment_lint_speaks() {
 #[test]
 fn the_table_lists_every_lint_once_and_in_order() {
     assert!(LINTS.windows(2).all(|pair| pair[0].id < pair[1].id));
-    let sources = [include_str!("access.rs"), include_str!("deployment.rs")].concat();
+    let sources = [
+        include_str!("access.rs"),
+        include_str!("clash.rs"),
+        include_str!("deployment.rs"),
+    ]
+    .concat();
     for info in LINTS {
         assert!(
             sources.contains(&format!("\"{}\"", info.id)),

@@ -100,6 +100,13 @@ pub static LINTS: &[LintInfo] = &[
                   `externalUrl: https://…` does not count.",
     },
     LintInfo {
+        id: "lint::key_too_new",
+        severity: High,
+        title: "this release does not know a key and does not start",
+        explain: "zot refuses a configuration with a key that it does not know. `readTimeout`, `writeTimeout` and \
+                  `conditions` came with v2.1.17.",
+    },
+    LintInfo {
         id: "lint::malformed_pattern",
         severity: High,
         title: "zot does not start with this repository pattern",

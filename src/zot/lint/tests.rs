@@ -12,9 +12,8 @@ fn found(text: &str, release: Option<&str>) -> Vec<LintFinding> {
 }
 
 fn ids(access: &str) -> Vec<&'static str> {
-    let text = format!(
-        r#"{{"http":{{"readTimeout":"10m","writeTimeout":"10m","auth":{{"htpasswd":{{"path":"/x"}}}},"accessControl":{access}}}}}"#
-    );
+    let text =
+        format!(r#"{{"http":{{"auth":{{"htpasswd":{{"path":"/x"}}}},"accessControl":{access}}}}}"#);
     found(&text, Some("v2.1.15"))
         .into_iter()
         .map(|finding| finding.id)
@@ -196,6 +195,8 @@ fn each_deployment_lint_speaks() {
         r#"{"http":{"readTimeout":60}}"#,
         "lint::timeout_in_nanoseconds"
     ));
+    let too_new = found(r#"{"http":{"readTimeout":"10m"}}"#, Some("v2.1.16"));
+    assert_eq!(too_new[0].id, "lint::key_too_new");
     assert!(id(
         r#"{"extensions":{"metrics":{},"ui":{"enable":true}}}"#,
         "lint::empty_object_dropped"

@@ -70,9 +70,14 @@ fn a_real_zot_decides_as_we_expect() {
         let mut random = Random::new(seed + index);
         let folder = tempfile::tempdir().unwrap();
         let zot = zot::start(&binary, folder.path(), |port| {
-            random::config(&mut random, folder.path(), port, release)
+            let json = random::config(&mut random, folder.path(), port, release);
+            if index % 2 == 0 {
+                json
+            } else {
+                random::as_yaml(&json)
+            }
         });
-        let config = Config::parse("config.json", &zot.config).unwrap();
+        let config = Config::parse(zot.file, &zot.config).unwrap();
         let identities = identities();
         let expected = matrix(
             &config,
@@ -170,7 +175,7 @@ fn an_object_without_content_is_dropped_by_a_real_zot() {
                 extensions,
             )
         });
-        let config = Config::parse("config.json", &zot.config).unwrap();
+        let config = Config::parse(zot.file, &zot.config).unwrap();
         let expected = matrix(
             &config,
             Some(zot::release(&binary)),
@@ -213,7 +218,7 @@ fn patterns_of_equal_length_answer_at_random_on_a_real_zot() {
             json!({}),
         )
     });
-    let config = Config::parse("config.json", &zot.config).unwrap();
+    let config = Config::parse(zot.file, &zot.config).unwrap();
     let identity = identities().remove(1);
     let decision = decide(&config, &identity.who, "a/b", Action::Read);
     assert!(matches!(decision, Decision::Random(patterns) if patterns == ["*/b", "a/*"]));
@@ -312,7 +317,7 @@ async fn doors(url: &str, config: &Config, release: Release) -> (usize, Vec<Stri
                 "docker/29.4.0 go/go1.26 UpstreamClient(Docker-Client/29.4.0)",
             ),
         ] {
-            let expected = ping_answer(config, Some(release), &identity.who, docker);
+            let expected = ping_answer(config, Some(release), &identity.who, docker).unwrap();
             let status = asker.get("/v2/", agent).await;
             if status != if expected { 200 } else { 401 } {
                 disagreements.push(format!(

@@ -100,6 +100,12 @@ pub fn document(
     serde_json::to_string_pretty(&document).unwrap()
 }
 
+/// The same configuration in block style, as operators write YAML.
+pub fn as_yaml(json: &str) -> String {
+    let document: Value = serde_json::from_str(json).unwrap();
+    serde_yaml_ng::to_string(&document).unwrap()
+}
+
 fn access(random: &mut Random, release: Release) -> Value {
     let mut repositories = Map::new();
     for _ in 0..1 + random.below(4) {

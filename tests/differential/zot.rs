@@ -19,6 +19,7 @@ pub const LAYER: &str = "regproof";
 pub struct Zot {
     child: Child,
     pub url: String,
+    pub file: &'static str,
     pub config: String,
 }
 
@@ -69,19 +70,24 @@ pub fn start(binary: &Path, folder: &Path, config: impl FnOnce(u16) -> String) -
         .unwrap()
         .port();
     let config = config(port);
-    let file = folder.join("config.json");
-    std::fs::write(&file, &config).unwrap();
+    let file = if config.starts_with('{') {
+        "config.json"
+    } else {
+        "config.yaml"
+    };
+    std::fs::write(folder.join(file), &config).unwrap();
     let log = std::fs::File::create(folder.join("log")).unwrap();
     let mut command = Command::new(binary);
     command
         .arg("serve")
-        .arg(&file)
+        .arg(folder.join(file))
         .stdin(Stdio::null())
         .stderr(log.try_clone().unwrap())
         .stdout(log);
     let mut zot = Zot {
         child: command.spawn().unwrap(),
         url: format!("http://127.0.0.1:{port}"),
+        file,
         config,
     };
     let deadline = Instant::now() + Duration::from_secs(20);

@@ -16,6 +16,7 @@ pub(crate) fn common_name(one: &str, other: &str) -> Option<String> {
     let names = names(one, &words).into_iter().chain(names(other, &words));
     names
         .into_iter()
+        .take(8 * MOST_NAMES)
         .find(|name| plausible(name) && matches(one, name) && matches(other, name))
 }
 

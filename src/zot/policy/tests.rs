@@ -136,10 +136,35 @@ fn docker_is_asked_to_log_in_where_policies_are_mixed() {
     .unwrap();
     let release = |text: &str| Some(text.parse().unwrap());
     let anonymous = Who::anonymous();
-    assert!(ping_answer(&seed, release("v2.1.20"), &anonymous, false));
-    assert!(!ping_answer(&seed, release("v2.1.16"), &anonymous, true));
-    assert!(ping_answer(&seed, release("v2.1.15"), &anonymous, true));
-    assert!(ping_answer(&seed, None, &who("bob", &[]), true));
+    assert_eq!(
+        ping_answer(&seed, release("v2.1.20"), &anonymous, false),
+        Some(true)
+    );
+    assert_eq!(
+        ping_answer(&seed, release("v2.1.16"), &anonymous, true),
+        Some(false)
+    );
+    assert_eq!(
+        ping_answer(&seed, release("v2.1.15"), &anonymous, true),
+        Some(true)
+    );
+    assert_eq!(ping_answer(&seed, None, &who("bob", &[]), true), Some(true));
+}
+
+#[test]
+fn bearer_tokens_leave_everything_open() {
+    let text = r#"{"http":{"auth":{"bearer":{"realm":"r","service":"s","cert":"c"}}},"extensions":{"metrics":{"enable":true}}}"#;
+    let config = Config::parse("c.json", text).unwrap();
+    let bob = who("bob", &[]);
+    assert!(matches!(
+        decide(&config, &bob, "a", Action::Read),
+        Decision::Condition(_)
+    ));
+    assert!(matches!(
+        metrics_decision(&config, None, &bob),
+        Decision::Condition(_)
+    ));
+    assert_eq!(ping_answer(&config, None, &bob, false), None);
 }
 
 fn policies() -> impl Strategy<Value = String> {

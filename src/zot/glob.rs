@@ -2,7 +2,7 @@
 //!
 //! `*` and `?` stay within a segment; `**` alone in a segment crosses segments and also matches none, so that `a/**`
 //! matches `a`; `**` beside anything else is a `*`. `[a-z]`, `[^a]`, `[!a]`, `{a,b}` and `\` work as in a shell. A
-//! pattern that is malformed matches nothing: zot drops doublestar's error.
+//! malformed pattern matches nothing here; zot does not start with one.
 
 mod sample;
 
@@ -28,7 +28,7 @@ pub fn matches(pattern: &str, name: &str) -> bool {
     false
 }
 
-/// Whether the pattern is well-formed; zot accepts one that is not, and then never matches it.
+/// Whether the pattern is well-formed; with one that is not, zot does not start.
 #[must_use]
 pub fn is_valid(pattern: &str) -> bool {
     alternatives(pattern).into_iter().all(|alternative| alternative.is_some_and(|pieces| tokens(&pieces).is_some()))

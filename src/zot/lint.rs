@@ -3,6 +3,7 @@
 //! A lint speaks only where something follows for somebody; it sends nothing and proves nothing on a live registry.
 
 mod access;
+mod clash;
 mod deployment;
 mod subject;
 mod table;

@@ -4,12 +4,15 @@
 //! v2.1.20 are what it is compared with). It sends nothing and must not guess: what cannot be known from the file is
 //! [`Decision::Condition`] or [`Decision::Random`], never a yes.
 
+mod doors;
+
 use std::fmt;
 
 use super::config::{AccessControl, Condition, Config, Policy, Repository};
 use super::glob;
-use super::release::Release;
 use super::tree::{At, Place};
+
+pub use doors::{DOCKER_MUST_LOG_IN, METRICS_ANONYMOUS_POLICY, metrics_decision, ping_answer};
 
 /// What somebody wants to do in a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,8 +115,8 @@ impl Decision {
 /// Whether `who` may do `action` in `repository`.
 #[must_use]
 pub fn decide(config: &Config, who: &Who, repository: &str, action: Action) -> Decision {
-    if config.auth.bearer.is_some() {
-        return Decision::Condition("the bearer token, which decides instead of `accessControl`".to_owned());
+    if let Some(bearer) = by_token(config) {
+        return bearer;
     }
     // Without any way to log in zot ignores credentials: everybody is anonymous.
     let nobody = Who::anonymous();
@@ -134,6 +137,12 @@ pub fn decide(config: &Config, who: &Who, repository: &str, action: Action) -> D
         return first;
     }
     Decision::Random(patterns.iter().map(|rule| rule.pattern.value.clone()).collect())
+}
+
+/// Bearer tokens carry rights of their own or claims that only their issuer knows.
+fn by_token(config: &Config) -> Option<Decision> {
+    config.auth.bearer?;
+    Some(Decision::Condition("the bearer token, which is not evaluated here".to_owned()))
 }
 
 fn without_access_control(config: &Config, who: &Who) -> Decision {
@@ -252,55 +261,6 @@ fn hold(conditions: &[Condition]) -> Option<bool> {
 
 fn has(listed: &[At<String>], wanted: &str) -> bool {
     listed.iter().any(|at| at.value == wanted)
-}
-
-/// From this release `/metrics` asks `metrics.anonymousPolicy` about clients without credentials.
-pub const METRICS_ANONYMOUS_POLICY: Release = Release::new(2, 1, 18);
-
-/// Whether `who` may scrape the metrics. Without a known release the newest rules apply.
-#[must_use]
-pub fn metrics_decision(config: &Config, release: Option<Release>, who: &Who) -> Decision {
-    let Some(extension) = &config.extensions.metrics else {
-        return Decision::Denied("the metrics extension is off".to_owned());
-    };
-    let nobody = Who::anonymous();
-    let who = if config.can_authenticate() { who } else { &nobody };
-    let Some(access) = &config.access else {
-        return without_access_control(config, who);
-    };
-    let current = release.is_none_or(|release| release >= METRICS_ANONYMOUS_POLICY);
-    let metrics = &access.metrics;
-    let open = current && has(&metrics.anonymous, "read");
-    if who.is_anonymous() && config.can_authenticate() && !access.lets_anonymous_in() && !open {
-        return Decision::Denied("no `anonymousPolicy` lets a client without credentials in".to_owned());
-    }
-    let (allowed, what) = if who.is_anonymous() && current {
-        (open, "metrics.anonymousPolicy")
-    } else {
-        (has(&metrics.users, &who.name), "metrics.users")
-    };
-    if allowed {
-        let place = metrics.place.unwrap_or(extension.place);
-        return Decision::Allowed(Rule { what: what.to_owned(), place });
-    }
-    let name = if who.is_anonymous() { "anonymous clients" } else { &who.name };
-    Decision::Denied(format!("`{what}` does not list {name}"))
-}
-
-/// From this release `/v2/` asks Docker for credentials where anonymous and other policies are mixed.
-pub const DOCKER_MUST_LOG_IN: Release = Release::new(2, 1, 16);
-
-/// Whether `GET /v2/` is answered with 200 (and not 401). `docker` tells whether the user agent is Docker's own.
-#[must_use]
-pub fn ping_answer(config: &Config, release: Option<Release>, who: &Who, docker: bool) -> bool {
-    if !config.can_authenticate() || !who.is_anonymous() {
-        return true;
-    }
-    let Some(access) = &config.access else {
-        return false;
-    };
-    let current = release.is_none_or(|release| release >= DOCKER_MUST_LOG_IN);
-    access.lets_anonymous_in() && !(docker && current && access.is_mixed() && config.auth.accepts_basic())
 }
 
 #[cfg(test)]

@@ -9,10 +9,13 @@ use std::collections::BTreeMap;
 use crate::zot::tree::{Complaint, Entry, Node, Place, Value};
 
 pub(crate) fn parse(text: &str) -> Result<Node, Complaint> {
-    let value: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).map_err(|error| {
+    let complain = |error: serde_yaml_ng::Error| {
         let place = error.location().map_or(Place::START, |at| Place { line: at.line(), column: at.column() });
         Complaint::new(place, error.to_string())
-    })?;
+    };
+    let mut value: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).map_err(complain)?;
+    // zot's reader resolves `<<`.
+    value.apply_merge().map_err(complain)?;
     node(&value, &mut Vec::new(), Place::START, &places(text))
 }
 
@@ -135,6 +138,14 @@ mod tests {
         assert_eq!(policies[0].get("actions").unwrap().node.items()[1].place.line, 10);
         assert_eq!(policies[1].get("users").unwrap().node.items()[0].place.line, 11);
         assert_eq!(rule.node.get("anonymousPolicy").unwrap().place, Place { line: 12, column: 9 });
+    }
+
+    #[test]
+    fn merged_keys_are_seen() {
+        let tree = parse("base: &base\n  actions: [read]\npolicy:\n  <<: *base\n  users: [bob]\n").unwrap();
+        let policy = &tree.get("policy").unwrap().node;
+        assert_eq!(policy.get("actions").unwrap().place.line, 3);
+        assert_eq!(policy.get("users").unwrap().place.line, 5);
     }
 
     #[test]

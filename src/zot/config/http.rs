@@ -94,7 +94,7 @@ pub struct Auth {
     pub htpasswd: Option<At<String>>,
     /// Where LDAP is configured.
     pub ldap: Option<Place>,
-    /// Where bearer tokens are configured; with them, the token decides and not `accessControl`.
+    /// Where bearer tokens are configured; what they grant cannot be told from the file.
     pub bearer: Option<Place>,
     /// Where `openid` is configured.
     pub openid: Option<Place>,

@@ -1,5 +1,7 @@
 //! Reading: the seed's deployment, the odd ways of zot's reader, and messages with their place.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const SEED: &str = include_str!("../../../tests/configs/seed.json");
@@ -106,4 +108,20 @@ fn errors_say_file_line_column_and_what() {
 fn no_secret_is_kept() {
     let text = r#"{"http":{"auth":{"openid":{"providers":{"oidc":{"issuer":"https://i.test","clientid":"z","clientsecret":"hunter2","scopes":["openid"]}}}}}}"#;
     assert!(!format!("{:?}", read(text)).contains("hunter2"));
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_file_is_read_or_refused_with_a_place_inside_it(at in 0..SEED.len(), length in 0..40_usize, with in "[a-z{}\\[\\]\",:é ]{0,3}", yaml: bool) {
+        let value: serde_json::Value = serde_json::from_str(SEED).unwrap();
+        let whole = if yaml { serde_yaml_ng::to_string(&value).unwrap() } else { SEED.to_owned() };
+        let start = at.min(whole.len());
+        let end = (at + length).min(whole.len());
+        let damaged = format!("{}{with}{}", &whole[..start], &whole[end..]);
+        let lines = damaged.lines().count() + 1;
+        match Config::parse(if yaml { "config.yaml" } else { "config.json" }, &damaged) {
+            Ok(config) => prop_assert!(crate::zot::lint::lint(&config, None).iter().all(|finding| finding.place.line <= lines)),
+            Err(error) => prop_assert!(error.place.line <= lines, "{error}"),
+        }
+    }
 }

@@ -14,7 +14,7 @@ pub(crate) fn common_name(one: &str, other: &str) -> Option<String> {
     words.extend(literals(one));
     words.extend(literals(other));
     let names = names(one, &words).into_iter().chain(names(other, &words));
-    names.into_iter().find(|name| plausible(name) && matches(one, name) && matches(other, name))
+    names.into_iter().take(8 * MOST_NAMES).find(|name| plausible(name) && matches(one, name) && matches(other, name))
 }
 
 /// A repository name has no empty segment.

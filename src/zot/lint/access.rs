@@ -1,10 +1,11 @@
 //! Lints of `http.accessControl`: who gets more or less than the file seems to say.
 
+use super::clash;
 use super::subject::{Subject, subjects};
 use super::{Findings, Severity};
 use crate::zot::config::{AccessControl, Config, Policy, Repository};
 use crate::zot::glob;
-use crate::zot::policy::{Action, Decision, by_pattern, decide, winning};
+use crate::zot::policy::{Action, Decision, decide, winning};
 use crate::zot::tree::{At, Place};
 
 const ACTIONS: [&str; 5] = ["read", "create", "update", "delete", "detectManifestCollision"];
@@ -21,7 +22,7 @@ pub(super) fn lint(config: &Config, findings: &mut Findings) {
     groups(config, access, findings);
     for (index, one) in access.repositories.iter().enumerate() {
         for other in &access.repositories[index + 1..] {
-            clash(access, one, other, &subjects, findings);
+            clash::lint(access, one, other, &subjects, findings);
         }
     }
     cache(config, &subjects, findings);
@@ -30,7 +31,7 @@ pub(super) fn lint(config: &Config, findings: &mut Findings) {
 fn patterns(access: &AccessControl, rule: &Repository, findings: &mut Findings) {
     let pattern = &rule.pattern.value;
     if !glob::is_valid(pattern) {
-        let consequence = format!("`{pattern}` is malformed and matches no repository, so its grants do not count");
+        let consequence = format!("`{pattern}` is malformed: zot refuses the configuration and does not start");
         findings.add(
             "lint::malformed_pattern",
             rule.pattern.place,
@@ -153,65 +154,6 @@ fn groups(config: &Config, access: &AccessControl, findings: &mut Findings) {
             let remedy = "let the identity provider send the group";
             findings.add("lint::config_groups_reach_nobody", group.written.place, consequence, remedy);
         }
-    }
-}
-
-/// Two patterns that meet: one shadows the other, or chance decides.
-fn clash(access: &AccessControl, one: &Repository, other: &Repository, subjects: &[Subject], findings: &mut Findings) {
-    let (long, short) = if one.pattern.value.len() >= other.pattern.value.len() { (one, other) } else { (other, one) };
-    let Some(witness) = glob::common_name(&long.pattern.value, &short.pattern.value) else {
-        return;
-    };
-    let winners = winning(access, &witness);
-    if !winners.contains(&long) {
-        return;
-    }
-    let differs = |subject: &Subject, action: Action| {
-        let ask = |rule| by_pattern(access, Some(rule), &subject.who, &subject.groups, action);
-        (ask(long), ask(short))
-    };
-    let (long_name, short_name) = (&long.pattern.value, &short.pattern.value);
-    if long_name.len() == short_name.len() {
-        let split = subjects.iter().flat_map(|subject| Action::ALL.map(|action| (subject, action))).find(
-            |(subject, action)| {
-                let (a, b) = differs(subject, *action);
-                a.is_allowed() != b.is_allowed()
-            },
-        );
-        if let Some((subject, action)) = split {
-            let place = long.pattern.place.max(short.pattern.place);
-            let consequence = format!(
-                "`{long_name}` and `{short_name}` are equally long and both match `{witness}`: whether {} may {action} there changes from request to request",
-                subject.label
-            );
-            findings.add(
-                "lint::equal_length_patterns",
-                place,
-                consequence,
-                "make one pattern longer, or their grants equal",
-            );
-        }
-        return;
-    }
-    let mut losses = Vec::new();
-    let mut named = false;
-    for subject in subjects {
-        let lost: Vec<_> = Action::ALL
-            .into_iter()
-            .filter(|action| matches!(differs(subject, *action), (Decision::Denied(_), Decision::Allowed(_))))
-            .map(Action::word)
-            .collect();
-        if !lost.is_empty() {
-            named |= subject.named;
-            losses.push(format!("{} lose {}", subject.label, lost.join(", ")));
-        }
-    }
-    if !losses.is_empty() {
-        let severity = if named { Severity::Medium } else { Severity::Low };
-        let consequence =
-            format!("`{long_name}` replaces `{short_name}`: {} (for example in `{witness}`)", losses.join("; "));
-        let remedy = format!("repeat the grants of `{short_name}`, unless the loss is meant");
-        findings.add_with("lint::shadowed_grants", severity, long.pattern.place, consequence, &remedy);
     }
 }
 

@@ -9,14 +9,17 @@ use crate::zot::release::Release;
 
 /// From this release cookies are Secure by configuration only.
 const SECURE_BY_CONFIG: Release = Release::new(2, 1, 11);
-/// From this release there are default time-outs.
-const DEFAULT_TIMEOUTS: Release = Release::new(2, 1, 17);
+/// From this release there are time-outs, by default too, and conditions of policies.
+const TIMEOUTS_AND_CONDITIONS: Release = Release::new(2, 1, 17);
 
 pub(super) fn lint(config: &Config, release: Option<Release>, findings: &mut Findings) {
     let since = |first: Release| release.is_none_or(|release| release >= first);
     listener(config, findings);
     sessions(config, since(SECURE_BY_CONFIG), findings);
-    timeouts(config, since(DEFAULT_TIMEOUTS), findings);
+    timeouts(config, since(TIMEOUTS_AND_CONDITIONS), findings);
+    if !since(TIMEOUTS_AND_CONDITIONS) {
+        too_new(config, findings);
+    }
     metrics(config, since(METRICS_ANONYMOUS_POLICY), findings);
     docker(config, since(DOCKER_MUST_LOG_IN), findings);
     upstreams(config, findings);
@@ -85,6 +88,20 @@ fn timeouts(config: &Config, defaults: bool, findings: &mut Findings) {
             consequence,
             "set both to what the largest layer needs",
         );
+    }
+}
+
+fn too_new(config: &Config, findings: &mut Findings) {
+    let limits = [("readTimeout", &config.http.read_timeout), ("writeTimeout", &config.http.write_timeout)];
+    let limits = limits.into_iter().filter_map(|(name, limit)| Some((name, limit.as_ref()?.place)));
+    let access = config.access.iter();
+    let policies =
+        access.flat_map(|access| access.repositories.iter().flat_map(|rule| &rule.policies).chain(&access.admin));
+    let conditions = policies.flat_map(|policy| &policy.conditions);
+    let conditions = conditions.map(|condition| ("conditions", condition.expression.place));
+    for (name, place) in limits.chain(conditions) {
+        let consequence = format!("releases before {TIMEOUTS_AND_CONDITIONS} do not know `{name}` and do not start");
+        findings.add("lint::key_too_new", place, consequence, "upgrade zot, or remove the key");
     }
 }
 

@@ -100,10 +100,18 @@ pub static LINTS: &[LintInfo] = &[
                   `externalUrl: https://…` does not count.",
     },
     LintInfo {
+        id: "lint::key_too_new",
+        severity: High,
+        title: "this release does not know a key and does not start",
+        explain: "zot refuses a configuration with a key that it does not know. `readTimeout`, `writeTimeout` and \
+                  `conditions` came with v2.1.17.",
+    },
+    LintInfo {
         id: "lint::malformed_pattern",
         severity: High,
-        title: "a repository pattern matches nothing",
-        explain: "zot accepts a malformed glob and then never matches it, so that none of its grants counts.",
+        title: "zot does not start with this repository pattern",
+        explain: "The glob is malformed: a bracket or brace is not closed. zot refuses the whole configuration; a \
+                  running zot that reloads it goes on with the old one.",
     },
     LintInfo {
         id: "lint::metrics_form",

@@ -12,9 +12,7 @@ fn found(text: &str, release: Option<&str>) -> Vec<LintFinding> {
 }
 
 fn ids(access: &str) -> Vec<&'static str> {
-    let text = format!(
-        r#"{{"http":{{"readTimeout":"10m","writeTimeout":"10m","auth":{{"htpasswd":{{"path":"/x"}}}},"accessControl":{access}}}}}"#
-    );
+    let text = format!(r#"{{"http":{{"auth":{{"htpasswd":{{"path":"/x"}}}},"accessControl":{access}}}}}"#);
     found(&text, Some("v2.1.15")).into_iter().map(|finding| finding.id).collect()
 }
 
@@ -64,7 +62,7 @@ fn shadowing_names_who_loses_what() {
     let text = format!(r#"{{"http":{{"auth":{{"apikey":true}},"accessControl":{access}}}}}"#);
     let finding = found(&text, None).into_iter().find(|finding| finding.id == "lint::shadowed_grants").unwrap();
     assert!(
-        finding.consequence.starts_with("`blumeops/**` replaces `**`: group `ci` lose create"),
+        finding.consequence.starts_with("`blumeops/**` replaces `**` and drops create for group `ci`"),
         "{}",
         finding.consequence
     );
@@ -117,6 +115,8 @@ fn each_deployment_lint_speaks() {
     assert!(id(&format!(r#"{{"http":{{"auth":{{{openid}}}}}}}"#), "lint::no_external_url"));
     assert!(id(&format!(r#"{{"http":{{"auth":{{"apikey":false,{openid}}}}}}}"#), "lint::apikey_false_has_no_effect"));
     assert!(id(r#"{"http":{"readTimeout":60}}"#, "lint::timeout_in_nanoseconds"));
+    let too_new = found(r#"{"http":{"readTimeout":"10m"}}"#, Some("v2.1.16"));
+    assert_eq!(too_new[0].id, "lint::key_too_new");
     assert!(id(r#"{"extensions":{"metrics":{},"ui":{"enable":true}}}"#, "lint::empty_object_dropped"));
     assert!(id(
         r#"{"extensions":{"sync":{"registries":[{"urls":["https://u.test"],"tlsVerify":false}]}}}"#,
@@ -135,7 +135,7 @@ fn each_deployment_lint_speaks() {
 #[test]
 fn the_table_lists_every_lint_once_and_in_order() {
     assert!(LINTS.windows(2).all(|pair| pair[0].id < pair[1].id));
-    let sources = [include_str!("access.rs"), include_str!("deployment.rs")].concat();
+    let sources = [include_str!("access.rs"), include_str!("clash.rs"), include_str!("deployment.rs")].concat();
     for info in LINTS {
         assert!(sources.contains(&format!("\"{}\"", info.id)), "{} is never found", info.id);
         assert!(!info.explain.contains("  "), "{}", info.id);

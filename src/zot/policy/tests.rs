@@ -110,10 +110,20 @@ fn docker_is_asked_to_log_in_where_policies_are_mixed() {
     let seed = Config::parse("seed.json", include_str!("../../../tests/configs/seed.json")).unwrap();
     let release = |text: &str| Some(text.parse().unwrap());
     let anonymous = Who::anonymous();
-    assert!(ping_answer(&seed, release("v2.1.20"), &anonymous, false));
-    assert!(!ping_answer(&seed, release("v2.1.16"), &anonymous, true));
-    assert!(ping_answer(&seed, release("v2.1.15"), &anonymous, true));
-    assert!(ping_answer(&seed, None, &who("bob", &[]), true));
+    assert_eq!(ping_answer(&seed, release("v2.1.20"), &anonymous, false), Some(true));
+    assert_eq!(ping_answer(&seed, release("v2.1.16"), &anonymous, true), Some(false));
+    assert_eq!(ping_answer(&seed, release("v2.1.15"), &anonymous, true), Some(true));
+    assert_eq!(ping_answer(&seed, None, &who("bob", &[]), true), Some(true));
+}
+
+#[test]
+fn bearer_tokens_leave_everything_open() {
+    let text = r#"{"http":{"auth":{"bearer":{"realm":"r","service":"s","cert":"c"}}},"extensions":{"metrics":{"enable":true}}}"#;
+    let config = Config::parse("c.json", text).unwrap();
+    let bob = who("bob", &[]);
+    assert!(matches!(decide(&config, &bob, "a", Action::Read), Decision::Condition(_)));
+    assert!(matches!(metrics_decision(&config, None, &bob), Decision::Condition(_)));
+    assert_eq!(ping_answer(&config, None, &bob, false), None);
 }
 
 fn policies() -> impl Strategy<Value = String> {
@@ -133,11 +143,15 @@ proptest! {
     fn a_shorter_pattern_never_changes_the_answer(access in policies(), name in "[ab](/[ab])?", action in proptest::sample::select(Action::ALL.to_vec())) {
         let whole = config(&access);
         let mut alone = whole.clone();
-        let kept = alone.access.as_mut().unwrap();
-        let winners: Vec<_> = winning(whole.access.as_ref().unwrap(), &name).into_iter().cloned().collect();
-        // The switch that lets anonymous clients in is global, so it is kept as it was.
-        prop_assume!(winners.iter().any(|rule| !rule.anonymous.is_empty()) == whole.access.as_ref().unwrap().lets_anonymous_in());
-        kept.repositories = winners;
+        let access = whole.access.as_ref().unwrap();
+        let kept = &mut alone.access.as_mut().unwrap().repositories;
+        *kept = winning(access, &name).into_iter().cloned().collect();
+        // The switch that lets anonymous clients in is global: an unrelated pattern keeps it as it was.
+        if let Some(door) = access.repositories.iter().find(|rule| !rule.anonymous.is_empty()) {
+            let mut unrelated = door.clone();
+            "unrelated".clone_into(&mut unrelated.pattern.value);
+            kept.push(unrelated);
+        }
         for who in [Who::anonymous(), who("u", &[]), who("x", &["g"])] {
             prop_assert_eq!(decide(&whole, &who, &name, action), decide(&alone, &who, &name, action));
         }

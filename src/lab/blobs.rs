@@ -6,9 +6,10 @@ use bytes::Bytes;
 use super::answer::{Answer, Code, error};
 use super::auth::User;
 use super::config::Release;
+use super::digest::is_digest;
 use super::policy::Action;
 use super::state::{Ask, Shared, held};
-use super::storage::{Trouble, is_digest};
+use super::storage::Trouble;
 
 const OCTETS: &str = "application/octet-stream";
 

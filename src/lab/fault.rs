@@ -4,10 +4,10 @@
 
 use super::answer::Answer;
 use super::auth::User;
+use super::digest::is_digest;
 use super::pages;
 use super::routes::{Route, route};
 use super::state::{Ask, Shared, held};
-use super::storage::is_digest;
 use super::weakness::Weakness;
 
 const HTML: &str = "text/html; charset=utf-8";

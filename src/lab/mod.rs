@@ -10,6 +10,7 @@ mod auth;
 mod blobs;
 mod cache;
 mod config;
+mod digest;
 mod fault;
 mod listings;
 mod login;

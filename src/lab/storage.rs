@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256, Sha512};
+
+use super::digest::{has_digest, is_digest, sha256};
 
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -17,36 +18,6 @@ const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 
 /// All blobs and uploads of one store together; a lab is for tiny images.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
-
-/// The digest of some bytes.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(bytes)))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Whether a reference is a well-formed digest.
-pub(crate) fn is_digest(reference: &str) -> bool {
-    let lower_hex = |text: &str| {
-        text.bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
-    match reference.split_once(':') {
-        Some(("sha256", rest)) => rest.len() == 64 && lower_hex(rest),
-        Some(("sha512", rest)) => rest.len() == 128 && lower_hex(rest),
-        _ => false,
-    }
-}
-
-/// Whether some bytes have a digest.
-pub(crate) fn has_digest(bytes: &[u8], digest: &str) -> bool {
-    match digest.split_once(':') {
-        Some(("sha512", rest)) => hex(&Sha512::digest(bytes)) == rest,
-        _ => sha256(bytes) == digest,
-    }
-}
 
 /// What a store cannot do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use super::answer::{Answer, Code, error};
 use super::auth::User;
 use super::blobs::may_mount;
 use super::config::Release;
+use super::digest::{has_digest, is_digest};
 use super::state::{Ask, Shared, held};
-use super::storage::{has_digest, is_digest};
 use super::weakness::Weakness;
 
 fn unknown(session: &str) -> Answer {

@@ -17,9 +17,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::future::BoxFuture;
 use regproof::lab::{Lab, Options, Release, Weakness};
-use replay::browser::{Jar, log_in, target_of};
-use replay::compare::{Difference, differences, kept, lines, recordings};
+use replay::{Difference, differences, kept, lines, recordings};
 use serde_json::Value;
+use wire::browser::{Jar, log_in, target_of};
 use wire::send;
 
 /// (recording, "" for all; id of the line, up to a `*`; what differs; why)

@@ -1,6 +1,8 @@
 //! A bare HTTP client for tests that must control every byte of a request: unclean paths, doubled headers, no
 //! `User-Agent`. It follows nothing, keeps no cookies and reads one answer per connection.
 
+pub mod browser;
+
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use regproof::lab::Lab;
 
-use crate::wire::{Reply, send};
+use super::{Reply, send};
 
 /// A browser's cookies, as far as the registry's matter.
 #[derive(Default)]

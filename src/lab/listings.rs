@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use super::answer::{Answer, Code, SESSION_CLIENT, error};
 use super::auth::User;
+use super::config::Release;
 use super::digest::is_digest;
+use super::manifest::OCI_INDEX;
 use super::policy::Action;
 use super::state::{Ask, Shared, held};
-use super::storage::OCI_INDEX;
 
 /// zot answers 200 with a challenge where anonymous may read, so that clients send the credentials they have.
 pub(crate) fn version(ask: &Ask) -> Answer {
@@ -126,13 +127,16 @@ struct Referrer {
     artifact_type: String,
 }
 
-/// A repository that does not exist has no referrers, and that is answered with 200.
+/// From v2.1.20 a repository that does not exist has no referrers, and that is answered with 200.
 pub(crate) fn referrers(shared: &Shared, ask: &Ask, repo: &str, digest: &str) -> Answer {
     if !is_digest(digest) {
         return Answer::empty(400);
     }
     let wanted = ask.values("artifactType");
     let store = held(&shared.store);
+    if store.repository(repo).is_none() && shared.config.release < Release::V2_1_20 {
+        return Answer::empty(404);
+    }
     let found = store
         .repository(repo)
         .map(|repository| repository.referrers(digest))

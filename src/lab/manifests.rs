@@ -5,10 +5,11 @@ use super::auth::User;
 use super::cache;
 use super::config::Release;
 use super::digest::is_digest;
+use super::manifest::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use super::policy::{Action, Policy};
 use super::routes::is_tag;
 use super::state::{Ask, Shared, held};
-use super::storage::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Trouble};
+use super::storage::Trouble;
 use super::weakness::Weakness;
 
 /// zot `constants.MaxManifestDigestQueryTags`.

@@ -14,6 +14,7 @@ mod digest;
 mod fault;
 mod listings;
 mod login;
+mod manifest;
 mod manifests;
 mod metrics;
 mod pages;

@@ -120,6 +120,29 @@ fn other_manifest(shared: &Shared, mut answer: Answer) -> Answer {
     }
 }
 
+/// An error without the descriptions that only zot sends.
+fn in_its_words(mut answer: Answer) -> Answer {
+    let problem: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if let Some(code) = problem["errors"][0]["code"].as_str() {
+        answer.body = format!(
+            "{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"{}\"}}]}}\n",
+            code.to_lowercase().replace('_', " ")
+        )
+        .into();
+        answer = answer
+            .without("content-type")
+            .header("content-type", "application/json; charset=utf-8");
+    }
+    without_cors(answer)
+}
+
+fn without_cors(answer: Answer) -> Answer {
+    answer
+        .without("access-control-allow-origin")
+        .without("access-control-allow-headers")
+        .without("access-control-allow-methods")
+}
+
 /// The words of distribution/distribution: same protocol, another program.
 fn as_distribution(answer: Answer) -> Answer {
     let answer = answer.without("docker-distribution-api-version");
@@ -133,6 +156,12 @@ fn as_distribution(answer: Answer) -> Answer {
             let body = r#"{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}"#;
             Answer::bytes(403, "application/json; charset=utf-8", format!("{body}\n"))
         }
+        // It knows no 415 for manifests, and calls every one that it cannot read invalid.
+        415 => in_its_words(Answer {
+            status: 400,
+            ..answer
+        }),
+        status if status >= 400 => in_its_words(answer),
         _ => {
             let mut answer = answer
                 .without("www-authenticate")

@@ -62,7 +62,8 @@ pub(crate) fn scenario(lab: &Lab, secrets: &Path) -> String {
 
 /// Writes `regproof.toml` and the secrets beside it; answers the path of the scenario.
 pub(crate) fn write(lab: &Lab, folder: &Path) -> io::Result<PathBuf> {
-    let secrets = folder.join(FOLDER);
+    // Absolute, so that it does not matter from where the scenario is read.
+    let secrets = std::path::absolute(folder)?.join(FOLDER);
     std::fs::create_dir_all(&secrets)?;
     for (label, name) in [("ci", CI), ("guest", GUEST), ("admin", ADMIN)] {
         write_secret(&secrets.join(format!("{label}.key")), lab.api_key(name))?;

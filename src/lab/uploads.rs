@@ -45,7 +45,8 @@ pub(crate) fn start(shared: &Shared, ask: &Ask, user: Option<&User>, repo: &str)
         }
         return new_session(shared, repo);
     }
-    if ask.value("from").is_some() {
+    // Only zot has this order of decisions; another registry starts an upload.
+    if ask.value("from").is_some() && !shared.config.has(Weakness::AnotherRegistry) {
         return Answer::empty(405);
     }
     match ask.values("digest").as_slice() {

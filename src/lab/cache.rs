@@ -9,8 +9,8 @@ use axum::http::{Request, Response};
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::digest::{has_digest, is_digest, sha256};
 use super::state::{Shared, held};
-use super::storage::{has_digest, is_digest, sha256};
 
 const PREFIX: &str = "docker.io/";
 /// One image, with everything below it.

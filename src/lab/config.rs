@@ -93,7 +93,8 @@ impl Config {
         } else if has(Weakness::ExternalUrlHttps) {
             Some(at.registry.replacen("http://", "https://", 1))
         } else if has(Weakness::RedirectUriWrongHost) {
-            Some(at.registry.replacen("127.0.0.1", "registry.invalid", 1))
+            let port = at.registry.rsplit(':').next().unwrap_or_default();
+            Some(format!("http://registry.invalid:{port}"))
         } else {
             Some(at.registry.clone())
         };

@@ -4,10 +4,10 @@
 
 use super::answer::Answer;
 use super::auth::User;
+use super::digest::is_digest;
 use super::pages;
 use super::routes::{Route, route};
 use super::state::{Ask, Shared, held};
-use super::storage::is_digest;
 use super::weakness::Weakness;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -109,28 +109,33 @@ fn other_manifest(shared: &Shared, mut answer: Answer) -> Answer {
 
 /// The words of distribution/distribution: same protocol, another program.
 fn as_distribution(answer: Answer) -> Answer {
-    let answer = answer.without("docker-distribution-api-version");
-    let answer = match answer.status {
-        401 => {
-            let body = r#"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required","detail":null}]}"#;
-            Answer::bytes(401, "application/json; charset=utf-8", format!("{body}\n"))
-                .header("www-authenticate", "Basic realm=\"Registry Realm\"")
-        }
-        403 => {
-            let body = r#"{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}"#;
-            Answer::bytes(403, "application/json; charset=utf-8", format!("{body}\n"))
-        }
-        _ => {
-            let mut answer = answer
-                .without("www-authenticate")
-                .without("access-control-allow-origin")
-                .without("access-control-allow-headers")
-                .without("access-control-allow-methods");
-            if answer.status == 200 && answer.body.is_empty() && answer.get("content-length").is_none() {
-                answer.body = "{}".into();
+    let answer = answer.without("docker-distribution-api-version").without("www-authenticate");
+    let mut answer = match answer.status {
+        401 => in_its_words(answer, "UNAUTHORIZED", "authentication required")
+            .header("www-authenticate", "Basic realm=\"Registry Realm\""),
+        403 => in_its_words(answer, "DENIED", "requested access to the resource is denied"),
+        // It has no 415 for manifests: one that it cannot read is invalid.
+        415 => in_its_words(Answer { status: 400, ..answer }, "MANIFEST_INVALID", "manifest invalid"),
+        400.. => {
+            let problem: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            match problem["errors"][0]["code"].as_str() {
+                Some(code) => in_its_words(answer, code, &code.to_lowercase().replace('_', " ")),
+                None => answer,
             }
-            answer
         }
+        _ => answer,
     };
+    for name in ["origin", "headers", "methods"] {
+        answer = answer.without(&format!("access-control-allow-{name}"));
+    }
+    if answer.status == 200 && answer.body.is_empty() && answer.get("content-length").is_none() {
+        answer.body = "{}".into();
+    }
     answer.header("docker-distribution-api-version", "registry/2.0").header("x-content-type-options", "nosniff")
+}
+
+/// An error without the descriptions that only zot sends.
+fn in_its_words(mut answer: Answer, code: &str, message: &str) -> Answer {
+    answer.body = format!("{{\"errors\":[{{\"code\":\"{code}\",\"message\":\"{message}\"}}]}}\n").into();
+    answer.without("content-type").header("content-type", "application/json; charset=utf-8")
 }

@@ -1,13 +1,15 @@
 //! What the registry says about itself and its content: version, catalog, tags, referrers.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::answer::{Answer, Code, SESSION_CLIENT, error};
 use super::auth::User;
+use super::config::Release;
+use super::digest::is_digest;
+use super::manifest::OCI_INDEX;
 use super::policy::Action;
 use super::state::{Ask, Shared, held};
-use super::storage::{OCI_INDEX, is_digest};
 
 /// zot answers 200 with a challenge where anonymous may read, so that clients send the credentials they have.
 pub(crate) fn version(ask: &Ask) -> Answer {
@@ -82,35 +84,52 @@ pub(crate) fn tags(shared: &Shared, ask: &Ask, repo: &str) -> Answer {
     }
 }
 
-/// A repository that does not exist has no referrers, and that is answered with 200.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Index {
+    schema_version: u8,
+    media_type: &'static str,
+    manifests: Vec<Referrer>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Referrer {
+    media_type: String,
+    digest: String,
+    size: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<Value>,
+    artifact_type: String,
+}
+
+/// From v2.1.20 a repository that does not exist has no referrers, and that is answered with 200.
 pub(crate) fn referrers(shared: &Shared, ask: &Ask, repo: &str, digest: &str) -> Answer {
     if !is_digest(digest) {
         return Answer::empty(400);
     }
     let wanted = ask.values("artifactType");
     let store = held(&shared.store);
+    if store.repository(repo).is_none() && shared.config.release < Release::V2_1_20 {
+        return Answer::empty(404);
+    }
     let found = store.repository(repo).map(|repository| repository.referrers(digest)).unwrap_or_default();
-    let manifests: Vec<Value> = found
+    let manifests = found
         .into_iter()
         .filter_map(|(entry, manifest)| {
             // An image manifest without artifactType is known by the type of its config.
-            let kind = manifest["artifactType"].as_str().or(manifest["config"]["mediaType"].as_str())?.to_owned();
-            if !wanted.is_empty() && !wanted.contains(&kind) {
-                return None;
-            }
+            let kind = manifest["artifactType"].as_str().or(manifest["config"]["mediaType"].as_str())?;
             let size = store.manifest(repo, &entry.digest).ok()?.bytes.len();
-            let mut descriptor = Map::new();
-            descriptor.insert("mediaType".into(), json!(entry.media_type));
-            descriptor.insert("digest".into(), json!(entry.digest));
-            descriptor.insert("size".into(), json!(size));
-            if let Some(annotations) = manifest.get("annotations") {
-                descriptor.insert("annotations".into(), annotations.clone());
-            }
-            descriptor.insert("artifactType".into(), json!(kind));
-            Some(Value::Object(descriptor))
+            (wanted.is_empty() || wanted.iter().any(|wanted| wanted == kind)).then(|| Referrer {
+                media_type: entry.media_type,
+                digest: entry.digest,
+                size,
+                annotations: manifest.get("annotations").cloned(),
+                artifact_type: kind.to_owned(),
+            })
         })
         .collect();
-    let body = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests });
-    let answer = Answer::bytes(200, OCI_INDEX, body.to_string());
+    let index = Index { schema_version: 2, media_type: OCI_INDEX, manifests };
+    let answer = Answer::json(200, &index).without("content-type").header("content-type", OCI_INDEX);
     if wanted.is_empty() { answer } else { answer.header("oci-filters-applied", "artifactType") }
 }

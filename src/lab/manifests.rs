@@ -4,10 +4,12 @@ use super::answer::{Answer, Code, error};
 use super::auth::User;
 use super::cache;
 use super::config::Release;
+use super::digest::is_digest;
+use super::manifest::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use super::policy::{Action, Policy};
 use super::routes::is_tag;
 use super::state::{Ask, Shared, held};
-use super::storage::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Trouble, is_digest};
+use super::storage::Trouble;
 use super::weakness::Weakness;
 
 /// zot `constants.MaxManifestDigestQueryTags`.
@@ -29,7 +31,9 @@ pub(crate) async fn get(shared: &Shared, ask: &Ask, repo: &str, reference: &str)
                 answer
             }
         }
-        Err(Trouble::NoRepository) => error(404, Code::NameUnknown, &[("name", repo)]),
+        // HEAD has no body, but its length tells that zot names the reference there and the repository here.
+        Err(Trouble::NoRepository) if ask.method == "GET" => error(404, Code::NameUnknown, &[("name", repo)]),
+        Err(Trouble::NoRepository) => error(404, Code::NameUnknown, &[("reference", reference)]),
         Err(_) => error(404, Code::ManifestUnknown, &[("reference", reference)]),
     }
 }
@@ -82,7 +86,7 @@ pub(crate) fn put(shared: &Shared, ask: &Ask, repo: &str, reference: &str) -> An
         return error(413, Code::ManifestInvalid, &[("reason", "manifest body exceeds maximum allowed size")]);
     }
     let stored = if config.has(Weakness::PushAcceptedButLost) {
-        Ok(super::storage::sha256(&ask.body))
+        Ok(super::digest::sha256(&ask.body))
     } else {
         held(&shared.store).put_manifest(repo, reference, media_type, &ask.body, &tags)
     };

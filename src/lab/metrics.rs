@@ -10,13 +10,17 @@ use super::state::{Shared, held};
 use super::weakness::Weakness;
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
+/// What zot is built for, and what its `zot_info` calls the version.
+const DIST_SPEC: &str = "1.1.1";
+/// The label of requests that name no repository (zot `pkg/extensions/monitoring`).
+const NO_REPOSITORY: &str = "N/A";
 /// A label is made of what a client sends; without a bound a client could fill the memory.
 const MOST_SERIES: usize = 2_000;
 
 /// What has been counted since the lab started.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    requests: BTreeMap<(String, u16), u64>,
+    requests: BTreeMap<(u16, String), u64>,
     repositories: BTreeMap<String, u64>,
     downloads: BTreeMap<String, u64>,
     uploads: BTreeMap<String, u64>,
@@ -24,14 +28,13 @@ pub(crate) struct Counters {
 
 impl Counters {
     pub(crate) fn request(&mut self, method: &str, path: &str, status: u16) {
-        bump(&mut self.requests, (method.to_owned(), status));
+        bump(&mut self.requests, (status, method.to_owned()));
         // zot takes the label from the path, also for requests that were refused.
         let repository = path.strip_prefix("/v2/").and_then(|rest| {
-            ["/blobs/", "/tags/", "/manifests/"].iter().filter_map(|kind| rest.find(kind)).min().map(|end| &rest[..end])
+            let ends = ["/blobs/", "/tags/", "/manifests/"].iter().filter_map(|kind| rest.find(kind));
+            ends.min().map(|end| &rest[..end])
         });
-        if let Some(repository) = repository {
-            bump(&mut self.repositories, repository.to_owned());
-        }
+        bump(&mut self.repositories, repository.unwrap_or(NO_REPOSITORY).to_owned());
     }
 
     pub(crate) fn download(&mut self, repository: &str) {
@@ -79,12 +82,15 @@ fn registry_series(shared: &Shared, text: &mut String) {
     let requests: Vec<(String, u64)> = counters
         .requests
         .iter()
-        .map(|((method, status), count)| (format!("code=\"{status}\",method=\"{}\"", escape(method)), *count))
+        .map(|((status, method), count)| (format!("code=\"{status}\",method=\"{}\"", escape(method)), *count))
         .collect();
     series(text, "zot_http_requests_total", "counter", "Total number of http request in zot", &requests);
-    let version = shared.config.release.version();
-    let info = format!("binaryType=\"lab\",commit=\"{version}-lab\",goVersion=\"go1.25.7\",version=\"{version}\"");
-    series(text, "zot_info", "gauge", "Server general information", &[(info, 1)]);
+    // `version` is that of the distribution specification; the release is in `commit`. The value is 0, also in zot.
+    let info = format!(
+        "binaryType=\"-metrics-profile-sync\",commit=\"{}\",goVersion=\"\",version=\"{DIST_SPEC}\"",
+        shared.config.release.version()
+    );
+    series(text, "zot_info", "gauge", "Server general information", &[(info, 0)]);
     let by_repo = |counts: &BTreeMap<String, u64>| -> Vec<(String, u64)> {
         counts.iter().map(|(repo, count)| (format!("repo=\"{}\"", escape(repo)), *count)).collect()
     };
@@ -130,7 +136,7 @@ mod tests {
         let mut counters = Counters::default();
         counters.request("PUT", "/v2/a/b/manifests/x", 401);
         counters.request("GET", "/v2/", 200);
-        assert_eq!(counters.repositories.keys().collect::<Vec<_>>(), ["a/b"]);
-        assert_eq!(counters.requests[&("PUT".to_owned(), 401)], 1);
+        assert_eq!(counters.repositories.keys().collect::<Vec<_>>(), ["N/A", "a/b"]);
+        assert_eq!(counters.requests[&(401, "PUT".to_owned())], 1);
     }
 }

@@ -49,7 +49,7 @@ struct Request {
 pub(crate) struct Provider {
     client_id: &'static str,
     client_secret: String,
-    redirect_uri: String,
+    redirect_uris: Vec<String>,
     accounts: Vec<Account>,
     interactions: BTreeMap<String, Request>,
     codes: BTreeMap<String, Request>,
@@ -57,15 +57,15 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
-    /// A provider with one confidential client and its one registered redirect URI.
+    /// A provider with one confidential client and its registered redirect URIs.
     pub(crate) fn new(
         client_id: &'static str,
         client_secret: String,
-        redirect_uri: String,
+        redirect_uris: Vec<String>,
         accounts: Vec<Account>,
     ) -> Self {
         let (interactions, codes, tokens) = Default::default();
-        Self { client_id, client_secret, redirect_uri, accounts, interactions, codes, tokens }
+        Self { client_id, client_secret, redirect_uris, accounts, interactions, codes, tokens }
     }
 }
 
@@ -133,7 +133,7 @@ fn authorize(shared: &Shared, ask: &Ask) -> Answer {
     if value("client_id") != provider.client_id {
         return html(400, pages::problem("invalid_client: the client is not known."));
     }
-    if value("redirect_uri") != provider.redirect_uri {
+    if !provider.redirect_uris.iter().any(|known| known == value("redirect_uri")) {
         return html(400, pages::problem("invalid_redirect_uri: the redirect URI is not registered."));
     }
     if value("response_type") != "code" || !value("scope").split(' ').any(|scope| scope == "openid") {
@@ -300,9 +300,12 @@ fn userinfo(shared: &Shared, ask: &Ask) -> Answer {
 fn end_session(shared: &Shared, ask: &Ask) -> Answer {
     let provider = held(&shared.provider);
     let back = ask.value("post_logout_redirect_uri");
-    let registry = provider.redirect_uri.trim_end_matches("/zot/auth/callback/oidc");
+    let registered = |back: &str| {
+        let mut registries = provider.redirect_uris.iter().filter_map(|uri| uri.split("/zot/auth/").next());
+        registries.any(|registry| back == format!("{registry}/login"))
+    };
     match back {
-        Some(back) if back == format!("{registry}/login") => Answer::empty(303).header("location", back),
+        Some(back) if registered(&back) => Answer::empty(303).header("location", back),
         Some(_) => html(400, pages::problem("The redirect URI of the logout is not registered.")),
         None => html(200, pages::signed_out()),
     }

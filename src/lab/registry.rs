@@ -59,6 +59,11 @@ async fn protected(shared: &Shared, ask: &Ask, route: Route<'_>) -> Answer {
         return caller.dress(refusal);
     }
     let answer = handle(shared, ask, &caller, route).await;
+    let answer = match route {
+        // The one handler that zot's middleware for the UI does not wrap, and that does this by itself.
+        Route::Manifest { .. } if ask.method == "GET" => with_credentials(shared, answer),
+        _ => answer,
+    };
     let answer = if has_origin(route, &ask.method) {
         cross_origin(shared, answer, methods_for_ui(route, &ask.method))
     } else {
@@ -161,16 +166,22 @@ fn methods_for_ui(route: Route<'_>, method: &str) -> Option<&'static str> {
     }
 }
 
+/// CORS headers: the origin everywhere, the rest where `methods` names what the UI may call.
 fn cross_origin(shared: &Shared, answer: Answer, methods: Option<&str>) -> Answer {
-    let deleted = answer.status == 202;
-    let mut answer = answer.header("access-control-allow-origin", "*");
-    if let Some(methods) = methods {
-        answer = answer
-            .header("access-control-allow-methods", methods)
-            .header("access-control-allow-headers", ALLOWED_HEADERS);
+    let answer = answer.header("access-control-allow-origin", "*");
+    let Some(methods) = methods else {
+        return answer;
+    };
+    let answer =
+        answer.header("access-control-allow-methods", methods).header("access-control-allow-headers", ALLOWED_HEADERS);
+    with_credentials(shared, answer)
+}
+
+/// Older releases allow credentials beside any origin, which browsers refuse (Fetch standard, CORS protocol).
+fn with_credentials(shared: &Shared, answer: Answer) -> Answer {
+    if shared.config.release.challenges_docker() {
+        answer
+    } else {
+        answer.header("access-control-allow-credentials", "true")
     }
-    if !shared.config.release.challenges_docker() && !deleted {
-        answer = answer.header("access-control-allow-credentials", "true");
-    }
-    answer
 }

@@ -23,6 +23,7 @@ use super::{scenario, seed, server, signing};
 pub(crate) const CI: &str = "zot-ci";
 pub(crate) const GUEST: &str = "guest";
 pub(crate) const ADMIN: &str = "erich";
+const CLIENT: &str = "zot";
 /// Who logs in with a browser. Not CI: the groups of a key are those of its owner's last login, and a login that loses
 /// them must not take them from CI's key.
 pub(crate) const LOGIN: &str = "regproof-login";
@@ -38,6 +39,8 @@ pub struct Options {
     pub release: Release,
     /// Every answer is delayed by this.
     pub extra_latency: Duration,
+    /// Redirect URIs that the provider accepts besides the lab's own: a real registry can then log in at it.
+    pub redirect_uris: Vec<String>,
     /// Nothing stored and no pattern for private repositories: the configuration that the recordings of real zot have.
     pub empty: bool,
 }
@@ -49,6 +52,7 @@ pub struct Lab {
     runtime: Option<Runtime>,
     keys: BTreeMap<&'static str, String>,
     passwords: BTreeMap<&'static str, String>,
+    client_secret: String,
 }
 
 impl Lab {
@@ -66,7 +70,8 @@ impl Lab {
         let (provider, upstream) = (bind(loopback)?, bind(loopback)?);
         let at = Addresses { registry: url(&registry)?, issuer: url(&provider)?, upstream: url(&upstream)? };
         let client_secret = opaque();
-        let redirect_uri = format!("{}/zot/auth/callback/oidc", at.registry);
+        let mut redirect_uris = options.redirect_uris.clone();
+        redirect_uris.push(format!("{}/zot/auth/callback/oidc", at.registry));
         let known_to_registry = if has(Weakness::ClientSecretWrong) { opaque() } else { client_secret.clone() };
 
         let people: [(&'static str, Vec<&'static str>); 4] =
@@ -96,7 +101,7 @@ impl Lab {
             upstream: Mutex::new(upstream_store),
             accounts: Mutex::new(accounts),
             sessions: Mutex::default(),
-            provider: Mutex::new(Provider::new("zot", client_secret, redirect_uri, known)),
+            provider: Mutex::new(Provider::new(CLIENT, client_secret.clone(), redirect_uris, known)),
             counters: Mutex::default(),
             seen: Mutex::default(),
             client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http(),
@@ -116,7 +121,7 @@ impl Lab {
         for (listener, which) in servers {
             runtime.spawn(server::serve(listener, which, Arc::clone(&shared)));
         }
-        Ok(Self { shared, runtime: Some(runtime), keys, passwords })
+        Ok(Self { shared, runtime: Some(runtime), keys, passwords, client_secret })
     }
 
     /// The hardened lab, as the checks must find it proven.
@@ -181,6 +186,12 @@ impl Lab {
     #[must_use]
     pub fn password(&self, user: &str) -> &str {
         self.passwords.get(user).expect("the provider knows the lab's identities and its login user")
+    }
+
+    /// Id and secret of the provider's client, for a real registry that is to log in at it.
+    #[must_use]
+    pub fn client(&self) -> (&str, &str) {
+        (CLIENT, &self.client_secret)
     }
 
     /// Every request that the lab received, in order.

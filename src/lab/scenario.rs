@@ -45,7 +45,7 @@ pub(crate) fn scenario(lab: &Lab, secrets: &Path) -> String {
         text,
         "[metrics]\npath = \"/metrics\"\nanonymous = true\n\n\
          [oidc]\nprovider = \"oidc\"\nissuer = {issuer}\nclient_id = \"zot\"\n\
-         login = {{ username = {{ file = {user} }}, password = {{ file = {password} }} }}\n\n\
+         login = {{ username = {{ file = {user} }}, password = {{ file = {password} }}, groups = [\"{CI_GROUP}\"] }}\n\n\
          [[cache]]\nimage = \"docker.io/library/alpine:3.20\"\n\n\
          [tags]\npattern = '^v\\d+\\.\\d+\\.\\d+-[0-9a-f]{{7}}(-nix)?$'\n\n\
          [limits]\ndeadline = \"60s\"\nrequest_timeout = \"10s\"\nconcurrency = 8\n",
@@ -58,7 +58,8 @@ pub(crate) fn scenario(lab: &Lab, secrets: &Path) -> String {
 
 /// Writes `regproof.toml` and the secrets beside it; answers the path of the scenario.
 pub(crate) fn write(lab: &Lab, folder: &Path) -> io::Result<PathBuf> {
-    let secrets = folder.join(FOLDER);
+    // Absolute, so that it does not matter from where the scenario is read.
+    let secrets = std::path::absolute(folder)?.join(FOLDER);
     std::fs::create_dir_all(&secrets)?;
     for (label, name) in [("ci", CI), ("guest", GUEST), ("admin", ADMIN)] {
         write_secret(&secrets.join(format!("{label}.key")), lab.api_key(name))?;

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::storage::{OCI_INDEX, OCI_MANIFEST, Store, sha256};
+use super::digest::sha256;
+use super::manifest::{OCI_INDEX, OCI_MANIFEST};
+use super::storage::Store;
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";

@@ -21,8 +21,8 @@ pub(crate) const REMOVED_STATE: &str = "state=; Path=/; Max-Age=0; HttpOnly; Sec
 
 const SESSION_SECONDS: i64 = 7200;
 const STATE_SECONDS: i64 = 120;
-/// Logins that nobody finishes must not fill the memory.
-const MOST_PENDING: usize = 10_000;
+/// Logins that nobody finishes, and sessions that nobody ends, must not fill the memory.
+const MOST_OPEN: usize = 10_000;
 const HTTP_DATE: &[FormatItem<'static>] =
     format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 
@@ -46,7 +46,7 @@ impl Sessions {
     pub(crate) fn begin(&mut self, state: &str, callback_ui: &str) -> (String, String) {
         let now = OffsetDateTime::now_utc();
         self.pending.retain(|_, login| now - login.started < Duration::seconds(STATE_SECONDS));
-        if self.pending.len() >= MOST_PENDING {
+        if self.pending.len() >= MOST_OPEN {
             self.pending.clear();
         }
         let (state_cookie, origin_cookie) = (opaque(), opaque());

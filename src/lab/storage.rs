@@ -6,44 +6,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256, Sha512};
 
-pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
-pub(crate) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-pub(crate) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+use super::digest::{has_digest, is_digest, sha256};
+use super::manifest::{OCI_INDEX, descriptors, validate};
 
 /// All blobs and uploads of one store together; a lab is for tiny images.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
-
-/// The digest of some bytes.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(bytes)))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Whether a reference is a well-formed digest.
-pub(crate) fn is_digest(reference: &str) -> bool {
-    let lower_hex = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    match reference.split_once(':') {
-        Some(("sha256", rest)) => rest.len() == 64 && lower_hex(rest),
-        Some(("sha512", rest)) => rest.len() == 128 && lower_hex(rest),
-        _ => false,
-    }
-}
-
-/// Whether some bytes have a digest.
-pub(crate) fn has_digest(bytes: &[u8], digest: &str) -> bool {
-    match digest.split_once(':') {
-        Some(("sha512", rest)) => hex(&Sha512::digest(bytes)) == rest,
-        _ => sha256(bytes) == digest,
-    }
-}
+/// What a repository, a tag or an empty upload counts for, so that their number is bounded too.
+const OVERHEAD: usize = 4 * 1024;
 
 /// What a store cannot do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,11 +96,10 @@ impl Repository {
     fn size(&self) -> usize {
         self.blobs.values().map(Bytes::len).sum::<usize>() + self.uploads.values().map(Vec::len).sum::<usize>()
     }
-}
 
-fn descriptors(manifest: &Value) -> Vec<&Value> {
-    let lists = ["layers", "manifests"].into_iter().filter_map(|key| manifest[key].as_array()).flatten();
-    lists.chain(manifest.get("config")).collect()
+    fn weight(&self) -> usize {
+        self.size() + (1 + self.index.len() + self.uploads.len()) * OVERHEAD
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -157,7 +126,7 @@ impl Store {
 
     /// `Full` where `more` bytes would be too many.
     pub(crate) fn room(&self, more: usize) -> Result<(), Trouble> {
-        let used: usize = self.repositories.values().map(Repository::size).sum();
+        let used: usize = self.repositories.values().map(Repository::weight).sum();
         if used + more > MOST_BYTES { Err(Trouble::Full) } else { Ok(()) }
     }
 
@@ -278,29 +247,12 @@ fn place(index: &mut Vec<Entry>, new: Entry) {
     index.push(new);
 }
 
-fn validate(repo: &Repository, media_type: &str, bytes: &[u8]) -> Result<(), Trouble> {
-    let manifest: Value = serde_json::from_slice(bytes).map_err(|_| Trouble::BadManifest)?;
-    if manifest["schemaVersion"] != 2 {
-        return Err(Trouble::BadManifest);
-    }
-    let stored =
-        |descriptor: &Value| descriptor["digest"].as_str().is_some_and(|digest| repo.blobs.contains_key(digest));
-    let whole = match media_type {
-        OCI_MANIFEST | DOCKER_MANIFEST => {
-            let shaped = manifest["config"]["digest"].is_string() && manifest["layers"].is_array();
-            let kind = manifest["config"]["mediaType"].as_str().unwrap_or_default();
-            // zot looks at the blobs of images only, not of other artifacts.
-            let image = kind == CONFIG || kind == EMPTY || media_type == DOCKER_MANIFEST;
-            shaped && (!image || descriptors(&manifest).into_iter().all(stored))
-        }
-        _ => manifest["manifests"].as_array().is_some_and(|list| list.iter().all(stored)),
-    };
-    if whole { Ok(()) } else { Err(Trouble::BadManifest) }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::manifest::OCI_MANIFEST;
     use super::*;
+
+    const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
     fn image(store: &mut Store, name: &str, note: &str) -> Bytes {
         let config = Bytes::from_static(b"{}");

@@ -6,8 +6,8 @@ use super::answer::{Answer, Code, error};
 use super::auth::User;
 use super::blobs::may_mount;
 use super::config::Release;
+use super::digest::{has_digest, is_digest};
 use super::state::{Ask, Shared, held};
-use super::storage::{has_digest, is_digest};
 use super::weakness::Weakness;
 
 fn unknown(session: &str) -> Answer {
@@ -40,7 +40,8 @@ pub(crate) fn start(shared: &Shared, ask: &Ask, user: Option<&User>, repo: &str)
         }
         return new_session(shared, repo);
     }
-    if ask.value("from").is_some() {
+    // Only zot has this order of decisions; another registry starts an upload.
+    if ask.value("from").is_some() && !shared.config.has(Weakness::AnotherRegistry) {
         return Answer::empty(405);
     }
     match ask.values("digest").as_slice() {

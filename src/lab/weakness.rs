@@ -145,7 +145,7 @@ weaknesses! {
     BlobDeleteOpen = "blob-delete-open",
         "Anyone may delete blobs.", [NO_DELETE];
     BlobBytesCorrupted = "blob-bytes-corrupted",
-        "Blobs are served with other bytes than their digest says.", [PULL, SKOPEO];
+        "Blobs are served with other bytes than their digest says.", [PULL];
     WrongKeyFallsBackToAnonymous = "wrong-key-falls-back-to-anonymous",
         "Wrong credentials are ignored: the request goes on as anonymous.", [CREDENTIALS];
     ForeignKeyAccepted = "foreign-key-accepted",

@@ -1,0 +1,142 @@
+//! Every weakness shows in what the lab answers. A weakness that does not show proves nothing about a check.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test by panicking")]
+
+mod caller;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use caller::{DIGEST, ORACLES, PUBLIC, ask, basic, get, login, with_session};
+use regproof::lab::{Lab, Options, Weakness};
+use wire::browser::target_of;
+use wire::{Reply, send};
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+
+/// Pushes a tiny image as CI; `note` makes its digest.
+async fn push(lab: &Lab, repo: &str, tag: &str, note: &str) -> u16 {
+    let config = "{}";
+    let digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+    let target = format!("/v2/{repo}/blobs/uploads/?digest={digest}");
+    let octets = [("Content-Type", "application/octet-stream")];
+    let blob = ask(lab, "zot-ci", "POST", &target, &octets, Some(config)).await;
+    assert_eq!(blob.status, 201, "{}", blob.body);
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{{"mediaType":"{CONFIG}","digest":"{digest}","size":2}},"layers":[],"annotations":{{"note":"{note}"}}}}"#
+    );
+    let target = format!("/v2/{repo}/manifests/{tag}");
+    ask(lab, "zot-ci", "PUT", &target, &[("Content-Type", MANIFEST)], Some(&manifest)).await.status
+}
+
+/// What shows of a weakness, by a few requests; the healthy lab must answer something else to at least one of them.
+async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
+    let mut shown = BTreeMap::new();
+    let mut note = |what, text: String| {
+        shown.insert(what, text);
+    };
+    let short = |reply: &Reply| format!("{} {:?}", reply.status, reply.header("www-authenticate"));
+    let image = get(lab, &format!("{PUBLIC}/manifests/v0.61.1-abcdef0")).await;
+    note("pull", short(&image));
+    let manifest: serde_json::Value = serde_json::from_str(&image.body).unwrap_or_default();
+    let layer = manifest["layers"][0]["digest"].as_str().unwrap_or(DIGEST).to_owned();
+    note("layer", get(lab, &format!("{PUBLIC}/blobs/{layer}")).await.body);
+    note("private", short(&get(lab, "/v2/private/ledger/tags/list").await));
+    let metrics = get(lab, "/metrics").await;
+    note(
+        "metrics",
+        format!("{} {} {}", metrics.status, metrics.body.contains("zot_info"), metrics.body.contains("<html")),
+    );
+    let cached = get(lab, "/v2/docker.io/library/alpine/manifests/3.20").await;
+    note("cache", format!("{} {:?} {}", cached.status, cached.header("docker-content-digest"), cached.body));
+    for who in ["anonymous", "guest", "zot-ci"] {
+        for (index, oracle) in ORACLES.iter().enumerate() {
+            let reply = oracle.ask(lab, who).await;
+            let name: &'static str = format!("{who} {} {index}", oracle.action).leak();
+            note(name, short(&reply));
+        }
+    }
+    note("admin delete", short(&ask(lab, "erich", "DELETE", &format!("{PUBLIC}/manifests/{DIGEST}"), &[], None).await));
+    let upload = format!("{PUBLIC}/blobs/uploads/?digest={DIGEST}");
+    note("single post", short(&ask(lab, "anonymous", "POST", &upload, &[], None).await));
+    let mount = format!("/v2/other/x/blobs/uploads/?mount={layer}&from=blumeops/navidrome");
+    note("mount", short(&ask(lab, "anonymous", "POST", &mount, &[], None).await));
+    let docker = [("Content-Type", "application/vnd.docker.distribution.manifest.v2+json")];
+    note("docker type", short(&ask(lab, "zot-ci", "PUT", "/v2/a/b/manifests/t", &docker, Some("{}")).await));
+    for (what, user, password) in [
+        ("wrong key", "zot-ci", "zak_wrong"),
+        ("foreign key", "erich", lab.api_key("zot-ci")),
+        ("empty password", "zot-ci", ""),
+    ] {
+        note(what, short(&send(lab.url(), "GET", "/v2/", &[basic(user, password)], None).await));
+    }
+    shown
+}
+
+async fn login_symptoms(lab: &Lab) -> String {
+    let address = lab.issuer().trim_start_matches("http://").to_owned();
+    if std::net::TcpStream::connect(address).is_err() {
+        return "no provider".to_owned();
+    }
+    let mut text = String::new();
+    let discovery = send(lab.issuer(), "GET", "/.well-known/openid-configuration", &[], None).await;
+    let discovery: serde_json::Value = serde_json::from_str(&discovery.body).unwrap();
+    text.push_str(&format!("issuer {}; ", discovery["issuer"] == lab.issuer()));
+    text.push_str(&format!("keys {}; ", send(lab.issuer(), "GET", "/jwks", &[], None).await.body.contains("RS256")));
+    let (one, two) = (get(lab, "/zot/auth/login?provider=oidc").await, get(lab, "/zot/auth/login?provider=oidc").await);
+    let location = one.header("location").unwrap_or_default();
+    text.push_str(&format!("fresh {}; ", Some(location) != two.header("location")));
+    text.push_str(&format!("status {}; ", one.status));
+    if !location.contains("/auth?") {
+        return text;
+    }
+    let accepted = send(lab.issuer(), "GET", &target_of(location), &[], None).await.status;
+    text.push_str(&format!("accepted {accepted}; "));
+    if accepted != 303 {
+        return text;
+    }
+    let (reply, jar) = login(lab).await;
+    text.push_str(&format!("callback {} {:?}; ", reply.status, reply.header("location")));
+    let push = with_session(lab, &jar, "POST", "/v2/blumeops/regproof/blobs/uploads/").await.status;
+    text.push_str(&format!("push {push}; "));
+    with_session(lab, &jar, "POST", "/zot/auth/logout").await;
+    text.push_str(&format!("after {}", with_session(lab, &jar, "GET", "/zot/auth/apikey").await.status));
+    text
+}
+
+async fn write_symptoms(lab: &Lab) -> String {
+    if lab.repositories().is_empty() || push(lab, "blumeops/regproof", "v1", "one").await >= 500 {
+        return "cannot push".to_owned();
+    }
+    let first = lab.digests().get("blumeops/regproof:v1").cloned();
+    let again = push(lab, "blumeops/regproof", "v1", "two").await;
+    let moved = first != lab.digests().get("blumeops/regproof:v1").cloned();
+    format!("stored {}, again {again}, moved {moved}", first.is_some())
+}
+
+/// Weaknesses that leave every answer as it is, by what was measured on real zot.
+const SILENT: &[Weakness] = &[
+    Weakness::ApikeyOff,
+    Weakness::CorsAnyOrigin,
+    Weakness::ScopeOpenidMissing,
+    // Shows only in where a login with an absolute callback_ui returns to, which the recordings hold.
+    Weakness::ExternalUrlMissing,
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_weakness_shows_in_what_the_lab_answers() {
+    async fn all(weaknesses: BTreeSet<Weakness>) -> (BTreeMap<&'static str, String>, String, String) {
+        let lab = Lab::start(Options { weaknesses: weaknesses.clone(), ..Options::default() }).await.unwrap();
+        let shown = symptoms(&lab).await;
+        // What refuses or breaks everything has shown by now, and cannot be pushed to.
+        let pushes = shown["zot-ci create 0"].starts_with(&ORACLES[0].allowed.to_string());
+        let written = if pushes { write_symptoms(&lab).await } else { "cannot push".to_owned() };
+        (shown, login_symptoms(&lab).await, written)
+    }
+    let healthy = all(BTreeSet::new()).await;
+    for weakness in Weakness::all() {
+        let weak = all(BTreeSet::from([weakness])).await;
+        assert_eq!(weak == healthy, SILENT.contains(&weakness), "{weakness}: {weak:?}");
+    }
+}

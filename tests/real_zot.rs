@@ -18,12 +18,14 @@ use support::world::{Setup, World};
 use support::zot::{Release, Zot};
 
 /// The operator's checklist.
-const CHECKLIST: [&str; 11] = [
+const CHECKLIST: [&str; 13] = [
     "access::anonymous_can_pull",
     "access::anonymous_cannot_push",
     "access::wrong_credentials_are_refused",
     "cache::pull_through_serves_upstream",
     "metrics::anonymous_can_scrape",
+    "oidc::login_redirects_to_the_provider",
+    "oidc::login_returns_with_a_session",
     "oidc::provider_is_discoverable",
     "publish::api_key_can_push",
     "publish::existing_tag_cannot_be_deleted",

@@ -49,7 +49,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let who = cx.scenario().writer().unwrap_or_default();
     let image = Image::tiny("anonymous-cannot-push");
     let uploads = format!("/v2/{scratch}/blobs/uploads/");
-    transfer::push_blobs(&writer, scratch, &image, &CONTROL).await.map_err(Failure::as_control)?;
+    transfer::push_blobs(&writer, scratch, &image, &CONTROL).await.map_err(Failure::into_control)?;
 
     let start = writer.post(&uploads).send().await?;
     start.expect_control(&[202], who, &WHY)?;

@@ -54,8 +54,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let (ci, scratch) = (cx.creator()?, cx.scratch()?);
     let (first, second) = (Image::tiny("moved-first"), Image::tiny("moved-second"));
     let tag = cx.tag("moved");
-    transfer::push_blobs(&ci, scratch, &second, &WHY).await.map_err(Failure::as_control)?;
-    transfer::push_image(cx, &ci, scratch, &tag, &first, &WHY).await.map_err(Failure::as_control)?;
+    transfer::push_blobs(&ci, scratch, &second, &WHY).await.map_err(Failure::into_control)?;
+    transfer::push_image(cx, &ci, scratch, &tag, &first, &WHY).await.map_err(Failure::into_control)?;
     refuses_to_move(&ci, scratch, &tag, &first, &second, &WHY).await?;
 
     let by_query = transfer::put_manifest(&ci, scratch, &format!("{}?tag={tag}", second.digest()), &second).await?;

@@ -56,14 +56,9 @@ fn the_workflow_succeeds_and_keeps_its_report_on_a_healthy_registry() {
     let deployment = Deployment::new();
     let done = deployment.verify(&act, &lab);
     assert!(done.status.success(), "{}", said(&done));
-    let report = deployment
-        .artifact()
-        .unwrap_or_else(|| panic!("no report was kept: {}", said(&done)));
+    let report = deployment.artifact().unwrap_or_else(|| panic!("no report was kept: {}", said(&done)));
     let document = roxmltree::Document::parse(&report).expect("the report is XML");
-    assert!(
-        document.descendants().any(|node| node.has_tag_name("testcase")),
-        "{report}"
-    );
+    assert!(document.descendants().any(|node| node.has_tag_name("testcase")), "{report}");
 }
 
 #[test]
@@ -75,9 +70,7 @@ fn the_workflow_fails_and_keeps_its_report_when_the_registry_is_gone() {
     let deployment = Deployment::new();
     let done = deployment.verify(&act, &lab);
     assert!(!done.status.success(), "{}", said(&done));
-    let report = deployment
-        .artifact()
-        .unwrap_or_else(|| panic!("no report was kept: {}", said(&done)));
+    let report = deployment.artifact().unwrap_or_else(|| panic!("no report was kept: {}", said(&done)));
     assert!(report.contains("<error"), "{report}");
 }
 
@@ -107,10 +100,7 @@ impl Lab {
                 (log.contains('\n') && scenario.is_file()).then_some(())
             })
             .unwrap_or_else(|error| panic!("the lab did not start: {error:?}"));
-        Self {
-            server: Some(server),
-            folder,
-        }
+        Self { server: Some(server), folder }
     }
 
     fn scenario(&self) -> PathBuf {
@@ -157,23 +147,13 @@ impl Deployment {
         // act asks git what it runs on.
         deployment.git(&["init", "--quiet", "--initial-branch=main"]);
         deployment.git(&["add", "."]);
-        deployment.git(&[
-            "commit",
-            "--quiet",
-            "--message",
-            "Verify the registry after each deploy",
-        ]);
+        deployment.git(&["commit", "--quiet", "--message", "Verify the registry after each deploy"]);
         deployment
     }
 
     fn git(&self, arguments: &[&str]) {
         let status = Command::new("git")
-            .args([
-                "-c",
-                "user.name=operator",
-                "-c",
-                "user.email=operator@example.test",
-            ])
+            .args(["-c", "user.name=operator", "-c", "user.email=operator@example.test"])
             .args(arguments)
             .current_dir(self.folder.path().join("repository"))
             .env("HOME", self.folder.path().join("home"))
@@ -261,11 +241,7 @@ fn finish(mut command: Command, folder: &Path) -> Output {
             String::from_utf8_lossy(&stderr)
         );
     };
-    Output {
-        status,
-        stdout,
-        stderr,
-    }
+    Output { status, stdout, stderr }
 }
 
 fn said(output: &Output) -> String {

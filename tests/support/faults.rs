@@ -40,9 +40,7 @@ impl FaultProxy {
         let fault = Arc::new(Mutex::new(fault));
         let listener = block_on(TcpListener::bind(("127.0.0.1", 0))).expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let task = runtime()
-            .spawn(accept(listener, target, Arc::clone(&fault)))
-            .abort_handle();
+        let task = runtime().spawn(accept(listener, target, Arc::clone(&fault))).abort_handle();
         Self { address, fault, task }
     }
 

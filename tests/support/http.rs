@@ -42,12 +42,7 @@ impl Answer {
     /// Panics with the whole answer unless the status is this one.
     #[track_caller]
     pub fn must_be(self, status: u16) -> Self {
-        assert!(
-            self.status == status,
-            "expected {status}, got {} {}",
-            self.status,
-            self.text()
-        );
+        assert!(self.status == status, "expected {status}, got {} {}", self.status, self.text());
         self
     }
 }
@@ -65,12 +60,7 @@ impl Request {
     /// A request with no headers and no body.
     pub fn new(method: &str, url: &str) -> Self {
         let method = method.parse().expect("a method name");
-        Self {
-            method,
-            url: url.to_owned(),
-            headers: HeaderMap::new(),
-            body: Vec::new(),
-        }
+        Self { method, url: url.to_owned(), headers: HeaderMap::new(), body: Vec::new() }
     }
 
     /// Adds a header.
@@ -106,25 +96,12 @@ impl Request {
     /// Sends it; the error is the whole chain as text.
     pub fn try_send(self) -> Result<Answer, String> {
         block_on(async move {
-            let sent = client()
-                .request(self.method, self.url)
-                .headers(self.headers)
-                .body(self.body);
-            let answer = sent
-                .send()
-                .await
-                .map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
+            let sent = client().request(self.method, self.url).headers(self.headers).body(self.body);
+            let answer = sent.send().await.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
             let status = answer.status().as_u16();
             let headers = answer.headers().clone();
-            let body = answer
-                .bytes()
-                .await
-                .map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
-            Ok(Answer {
-                status,
-                headers,
-                body: body.to_vec(),
-            })
+            let body = answer.bytes().await.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
+            Ok(Answer { status, headers, body: body.to_vec() })
         })
     }
 }
@@ -153,12 +130,7 @@ impl Session {
             request.headers.insert(COOKIE, value);
         }
         let answer = request.send();
-        for cookie in answer
-            .headers
-            .get_all(SET_COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-        {
+        for cookie in answer.headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
             self.keep(&origin, cookie);
         }
         answer
@@ -173,9 +145,7 @@ impl Session {
                 return (url, answer);
             }
             let target = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
-            url = url
-                .join(target.expect("a redirect has a target"))
-                .expect("the target is a URL");
+            url = url.join(target.expect("a redirect has a target")).expect("the target is a URL");
             answer = self.send(Request::new("GET", url.as_str()));
         }
         panic!("more than 20 redirects, the last to {url}");
@@ -222,11 +192,7 @@ where
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
-        Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime starts")
+        Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime starts")
     })
 }
 

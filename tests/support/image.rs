@@ -31,10 +31,7 @@ impl Image {
             "config": descriptor("application/vnd.oci.image.config.v1+json", &blobs[0]),
             "layers": [descriptor("application/vnd.oci.image.layer.v1.tar", &blobs[1])],
         });
-        Self {
-            manifest: manifest.to_string().into_bytes(),
-            blobs,
-        }
+        Self { manifest: manifest.to_string().into_bytes(), blobs }
     }
 
     /// The digest of the manifest.
@@ -48,8 +45,7 @@ impl Image {
         for blob in &self.blobs {
             push_blob(registry, repository, blob, credentials).must_be(201);
         }
-        self.put_manifest(registry, repository, tag, credentials)
-            .must_be(201);
+        self.put_manifest(registry, repository, tag, credentials).must_be(201);
     }
 
     /// Sends the manifest alone.
@@ -60,13 +56,10 @@ impl Image {
         reference: &str,
         credentials: Option<(&str, &str)>,
     ) -> Answer {
-        Request::new(
-            "PUT",
-            &format!("{registry}/v2/{repository}/manifests/{reference}"),
-        )
-        .credentials(credentials)
-        .body(MANIFEST, self.manifest.clone())
-        .send()
+        Request::new("PUT", &format!("{registry}/v2/{repository}/manifests/{reference}"))
+            .credentials(credentials)
+            .body(MANIFEST, self.manifest.clone())
+            .send()
     }
 }
 
@@ -78,10 +71,8 @@ pub fn push_blob(registry: &str, repository: &str, blob: &[u8], credentials: Opt
         return started;
     }
     let location = started.header("location").expect("an upload has a location");
-    let mut target = start
-        .parse::<url::Url>()
-        .and_then(|base| base.join(location))
-        .expect("the location is a URL");
+    let mut target =
+        start.parse::<url::Url>().and_then(|base| base.join(location)).expect("the location is a URL");
     target.query_pairs_mut().append_pair("digest", &digest(blob));
     Request::new("PUT", target.as_str())
         .credentials(credentials)
@@ -92,12 +83,10 @@ pub fn push_blob(registry: &str, repository: &str, blob: &[u8], credentials: Opt
 /// The sha256 digest as registries write it.
 pub fn digest(content: &[u8]) -> String {
     use std::fmt::Write;
-    Sha256::digest(content)
-        .iter()
-        .fold("sha256:".to_owned(), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a string takes everything");
-            text
-        })
+    Sha256::digest(content).iter().fold("sha256:".to_owned(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+        text
+    })
 }
 
 fn descriptor(media_type: &str, blob: &[u8]) -> serde_json::Value {

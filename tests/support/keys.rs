@@ -20,13 +20,9 @@ pub fn log_in(
 ) -> (Session, Answer) {
     let mut session = Session::default();
     let home = format!("{registry}/v2/");
-    let mut start: url::Url = format!("{registry}/zot/auth/login")
-        .parse()
-        .expect("the registry's address is a URL");
-    start
-        .query_pairs_mut()
-        .append_pair("provider", "oidc")
-        .append_pair("callback_ui", &home);
+    let mut start: url::Url =
+        format!("{registry}/zot/auth/login").parse().expect("the registry's address is a URL");
+    start.query_pairs_mut().append_pair("provider", "oidc").append_pair("callback_ui", &home);
     let (mut url, mut answer) = session.follow(Request::new("GET", start.as_str()));
     // Password, code and consent: a fourth form is a refusal.
     for _ in 0..3 {
@@ -74,30 +70,19 @@ pub fn mint_in(session: &mut Session, registry: &str, label: &str) -> String {
     let request = Request::new("POST", &format!("{registry}/zot/auth/apikey"))
         // Without it zot ignores the session cookie.
         .header("x-zot-api-client", "zot-ui")
-        .body(
-            "application/json",
-            json!({ "label": label, "scopes": [] }).to_string(),
-        );
+        .body("application/json", json!({ "label": label, "scopes": [] }).to_string());
     let answer = session.send(request).must_be(201).json();
-    answer["apiKey"]
-        .as_str()
-        .expect("a new key is shown once")
-        .to_owned()
+    answer["apiKey"].as_str().expect("a new key is shown once").to_owned()
 }
 
 /// The one-time code of a base32 secret at this moment: RFC 6238 with its defaults.
 pub fn code_now(secret: &str) -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("the clock is past 1970")
-        .as_secs();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_secs();
     let mut bits = 0_u32;
     let mut held = 0;
     let mut key = Vec::new();
     for letter in secret.bytes() {
-        let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-            .iter()
-            .position(|known| *known == letter);
+        let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|known| *known == letter);
         bits = bits << 5 | u32::try_from(value.expect("a base32 letter")).expect("less than 32");
         held += 5;
         if held >= 8 {
@@ -109,9 +94,7 @@ pub fn code_now(secret: &str) -> String {
     let tag = hmac::sign(&key, &(now / 30).to_be_bytes());
     let tag = tag.as_ref();
     let offset = usize::from(tag[tag.len() - 1] & 0xf);
-    let word = tag[offset..offset + 4]
-        .iter()
-        .fold(0_u32, |word, byte| word << 8 | u32::from(*byte));
+    let word = tag[offset..offset + 4].iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte));
     format!("{:06}", (word & 0x7fff_ffff) % 1_000_000)
 }
 
@@ -122,20 +105,12 @@ struct Form {
 
 impl Form {
     fn find(page: &str) -> Option<Self> {
-        let action = attributes(page, r#"<form[^>]*\saction="([^"]*)""#)
-            .into_iter()
-            .next()?;
-        Some(Self {
-            action,
-            fields: attributes(page, r#"<input[^>]*\sname="([^"]*)""#),
-        })
+        let action = attributes(page, r#"<form[^>]*\saction="([^"]*)""#).into_iter().next()?;
+        Some(Self { action, fields: attributes(page, r#"<input[^>]*\sname="([^"]*)""#) })
     }
 }
 
 fn attributes(page: &str, pattern: &str) -> Vec<String> {
     let pattern = regex::Regex::new(pattern).expect("the pattern is valid");
-    pattern
-        .captures_iter(page)
-        .map(|found| found[1].to_owned())
-        .collect()
+    pattern.captures_iter(page).map(|found| found[1].to_owned()).collect()
 }

@@ -28,10 +28,7 @@ use std::time::{Duration, Instant};
 ///
 /// With `REGPROOF_TEST_NO_SKIPS` set it panics: for a machine that is meant to have every part.
 pub fn skip(test: &str, reason: &str) {
-    assert!(
-        env::var_os("REGPROOF_TEST_NO_SKIPS").is_none(),
-        "{test} may not be skipped: {reason}"
-    );
+    assert!(env::var_os("REGPROOF_TEST_NO_SKIPS").is_none(), "{test} may not be skipped: {reason}");
     let mut stderr = std::io::stderr();
     writeln!(stderr, "SKIPPED {test}: {reason}").expect("stderr takes one line");
 }
@@ -48,9 +45,7 @@ pub fn tool(name: &str) -> Option<PathBuf> {
 
 /// The first file of this name on `PATH`.
 pub fn on_path(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file())
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 /// Asks again until there is an answer; `None` when the limit has passed.

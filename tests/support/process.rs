@@ -58,10 +58,7 @@ impl Server {
             .process_group(0)
             .spawn()
             .expect("sh starts");
-        Self {
-            child,
-            log: log.to_owned(),
-        }
+        Self { child, log: log.to_owned() }
     }
 
     /// Waits until `ready` has an answer; fails as soon as the program has ended, or after `limit`.
@@ -78,14 +75,8 @@ impl Server {
         });
         match found {
             Some(Ok(answer)) => Ok(answer),
-            Some(Err(reason)) => Err(NotStarted {
-                reason,
-                log: self.log(),
-            }),
-            None => Err(NotStarted {
-                reason: format!("it was not ready after {limit:?}"),
-                log: self.log(),
-            }),
+            Some(Err(reason)) => Err(NotStarted { reason, log: self.log() }),
+            None => Err(NotStarted { reason: format!("it was not ready after {limit:?}"), log: self.log() }),
         }
     }
 
@@ -113,10 +104,7 @@ impl Drop for Server {
 /// A port of loopback that was free a moment ago. Whoever uses it must be ready to have lost it.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-    listener
-        .local_addr()
-        .expect("a bound socket has an address")
-        .port()
+    listener.local_addr().expect("a bound socket has an address").port()
 }
 
 /// Calls `start` with one free port after another until it does not lose the race for it.

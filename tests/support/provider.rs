@@ -23,23 +23,11 @@ pub struct User {
 }
 
 /// The one that publishes images.
-pub const CI: User = User {
-    name: "zot-ci",
-    password: "ci-keeps-building",
-    groups: &["artifact-workloads"],
-};
+pub const CI: User = User { name: "zot-ci", password: "ci-keeps-building", groups: &["artifact-workloads"] };
 /// The one that may do everything.
-pub const ADMIN: User = User {
-    name: "erich",
-    password: "break-the-glass",
-    groups: &["admins"],
-};
+pub const ADMIN: User = User { name: "erich", password: "break-the-glass", groups: &["admins"] };
 /// One who can log in and has no group.
-pub const GUEST: User = User {
-    name: "guest",
-    password: "only-looking",
-    groups: &[],
-};
+pub const GUEST: User = User { name: "guest", password: "only-looking", groups: &[] };
 
 /// How the provider differs from the default.
 #[derive(Debug, Clone, Default)]
@@ -92,24 +80,15 @@ impl Provider {
         let node = on_path("node").expect("missing() was asked before");
         let mut server = Server::spawn(
             &node,
-            &[
-                script.to_str().expect("the clone's path is text"),
-                &settings.to_string(),
-            ],
+            &[script.to_str().expect("the clone's path is text"), &settings.to_string()],
             &folder.path().join("provider.log"),
         );
         let issuer = server
             .wait_until(Duration::from_secs(30), |log| {
-                log.lines()
-                    .find_map(|line| line.strip_prefix("listening "))
-                    .map(str::to_owned)
+                log.lines().find_map(|line| line.strip_prefix("listening ")).map(str::to_owned)
             })
             .unwrap_or_else(|error| panic!("the provider did not start: {error:?}"));
-        Self {
-            issuer,
-            server,
-            _folder: folder,
-        }
+        Self { issuer, server, _folder: folder }
     }
 
     /// Everything it has printed.

@@ -63,12 +63,7 @@ impl Upstream {
         .unwrap_or_else(|error| panic!("the upstream did not start: {error:?}"));
         let image = Image::with_content("a small image from upstream");
         image.push(&url, REPOSITORY, TAG, None);
-        Self {
-            url,
-            digest: image.digest(),
-            server,
-            _folder: folder,
-        }
+        Self { url, digest: image.digest(), server, _folder: folder }
     }
 
     /// Everything it has printed.

@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::hardened::{self, write_secret};
+use super::http::Request;
 use super::image::Image;
 use super::keys;
 use super::process::NotStarted;
 use super::provider::{ADMIN, CI, CLIENT_ID, GUEST, Options, Provider, User};
 use super::upstream::Upstream;
-use super::zot::{RealZot, Zot};
+use super::zot::{RealZot, Release, Zot};
 
 /// The repository that exists and must not change.
 pub const PUBLIC: &str = "blumeops/navidrome";
@@ -88,10 +89,8 @@ impl World {
         let mut provider = None;
         let real = RealZot::start(zot, folder.path(), |port| {
             let redirect = format!("http://127.0.0.1:{port}/zot/auth/callback/oidc");
-            let started = Provider::start(&Options {
-                redirect_uris: vec![redirect],
-                ..setup.provider.clone()
-            });
+            let started =
+                Provider::start(&Options { redirect_uris: vec![redirect], ..setup.provider.clone() });
             let url = upstream.as_ref().map(|upstream| upstream.url.as_str());
             let mut config = hardened::config(zot.release, port, &started.issuer, url, folder.path());
             if setup.private {
@@ -113,62 +112,42 @@ impl World {
             Image::with_content("what nobody else may see").push(&real.url, PRIVATE, "v1", credentials);
         }
         let digest = image.digest();
-        Some(Self {
-            zot: real,
-            provider,
-            upstream,
-            keys,
-            digest,
-            setup,
-            _folder: folder,
-        })
+        Some(Self { zot: real, provider, upstream, keys, digest, setup, _folder: folder })
+    }
+
+    /// Runs `facts` against a world of its own, without a cache and with [`PRIVATE`], on each release there is.
+    pub fn on_each_release(test: &str, facts: impl Fn(Release, World)) {
+        for zot in Zot::find_all(test) {
+            let Some(world) = Self::start_on(&zot, test, Setup::private_only()) else {
+                return;
+            };
+            facts(zot.release, world);
+        }
+    }
+
+    /// The same on the zot of this machine alone.
+    pub fn on_this_release(test: &str) -> Option<Self> {
+        Self::start_on(&Zot::find(test)?, test, Setup::private_only())
+    }
+
+    /// A request to the registry, anonymous as yet.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(method, &format!("{}{path}", self.zot.url))
     }
 
     /// Restarts zot with one change of its configuration; keys and content stay.
     #[track_caller]
     pub fn reconfigure(self, change: impl FnOnce(&mut Value)) -> Self {
-        let Self {
-            zot,
-            provider,
-            upstream,
-            keys,
-            digest,
-            setup,
-            _folder,
-        } = self;
+        let Self { zot, provider, upstream, keys, digest, setup, _folder } = self;
         let zot = zot.restart(change);
-        Self {
-            zot,
-            provider,
-            upstream,
-            keys,
-            digest,
-            setup,
-            _folder,
-        }
+        Self { zot, provider, upstream, keys, digest, setup, _folder }
     }
 
     /// The same for a change that zot may refuse.
     pub fn try_reconfigure(self, change: impl FnOnce(&mut Value)) -> Result<Self, NotStarted> {
-        let Self {
-            zot,
-            provider,
-            upstream,
-            keys,
-            digest,
-            setup,
-            _folder,
-        } = self;
+        let Self { zot, provider, upstream, keys, digest, setup, _folder } = self;
         let zot = zot.try_restart(change)?;
-        Ok(Self {
-            zot,
-            provider,
-            upstream,
-            keys,
-            digest,
-            setup,
-            _folder,
-        })
+        Ok(Self { zot, provider, upstream, keys, digest, setup, _folder })
     }
 
     /// Name and API key of a user, as Basic credentials.
@@ -226,11 +205,8 @@ impl World {
 }
 
 impl Setup {
-    /// A world with [`PRIVATE`].
-    pub fn private() -> Self {
-        Self {
-            private: true,
-            ..Self::default()
-        }
+    /// A world with [`PRIVATE`] and without a cache.
+    pub fn private_only() -> Self {
+        Self { private: true, without_cache: true, ..Self::default() }
     }
 }

@@ -25,6 +25,9 @@ impl fmt::Display for Release {
     }
 }
 
+/// Releases at which a fact that checks rely on changed.
+pub const OLDER: [Release; 3] = [Release(2, 1, 14), Release(2, 1, 15), Release(2, 1, 18)];
+
 /// A zot program of this machine.
 #[derive(Debug, Clone)]
 pub struct Zot {
@@ -37,9 +40,7 @@ pub struct Zot {
 impl Zot {
     /// The zot to test with; says on stderr that `test` does not run when there is none.
     pub fn find(test: &str) -> Option<Self> {
-        let program = env::var_os("ZOT_BIN")
-            .map(PathBuf::from)
-            .or_else(|| on_path("zot"));
+        let program = env::var_os("ZOT_BIN").map(PathBuf::from).or_else(|| on_path("zot"));
         if program.is_none() {
             super::skip(test, "no zot: set ZOT_BIN or put zot on PATH");
         }
@@ -57,6 +58,12 @@ impl Zot {
         let zot = Self::at(program.into());
         assert!(zot.release == release, "{variable} is zot {}", zot.release);
         Some(zot)
+    }
+
+    /// The zot of this machine and every older release it has; says on stderr which `test` does without.
+    pub fn find_all(test: &str) -> Vec<Self> {
+        let older = OLDER.iter().filter_map(|release| Self::find_release(test, *release));
+        Self::find(test).into_iter().chain(older).collect()
     }
 
     /// The zot at this path; panics when it is none.
@@ -77,11 +84,7 @@ impl Zot {
 fn release_in(text: &str) -> Option<Release> {
     let pattern = regex::Regex::new(r#""commit":"v?(\d+)\.(\d+)\.(\d+)"#).expect("the pattern is valid");
     let found = pattern.captures(text)?;
-    Some(Release(
-        found[1].parse().ok()?,
-        found[2].parse().ok()?,
-        found[3].parse().ok()?,
-    ))
+    Some(Release(found[1].parse().ok()?, found[2].parse().ok()?, found[3].parse().ok()?))
 }
 
 /// A running zot.
@@ -115,45 +118,23 @@ impl RealZot {
         on_free_port(|port| {
             let (config, server) = launch(zot, folder, port, configure(port))?;
             let url = format!("http://127.0.0.1:{port}");
-            Ok(Self {
-                url,
-                port,
-                config,
-                zot: zot.clone(),
-                folder: folder.to_owned(),
-                server,
-            })
+            Ok(Self { url, port, config, zot: zot.clone(), folder: folder.to_owned(), server })
         })
     }
 
     /// Ends it and starts it again on the same port and the same data, with a changed configuration.
     #[track_caller]
     pub fn restart(self, change: impl FnOnce(&mut Value)) -> Self {
-        self.try_restart(change)
-            .unwrap_or_else(|error| panic!("zot did not start again: {error:?}"))
+        self.try_restart(change).unwrap_or_else(|error| panic!("zot did not start again: {error:?}"))
     }
 
     /// The same for a configuration that zot may refuse.
     pub fn try_restart(self, change: impl FnOnce(&mut Value)) -> Result<Self, NotStarted> {
-        let Self {
-            url,
-            port,
-            mut config,
-            zot,
-            folder,
-            server,
-        } = self;
+        let Self { url, port, mut config, zot, folder, server } = self;
         drop(server);
         change(&mut config);
         let (config, server) = launch(&zot, &folder, port, config)?;
-        Ok(Self {
-            url,
-            port,
-            config,
-            zot,
-            folder,
-            server,
-        })
+        Ok(Self { url, port, config, zot, folder, server })
     }
 
     /// The configuration file it was started with.
@@ -191,10 +172,7 @@ fn launch(zot: &Zot, folder: &Path, port: u16, mut config: Value) -> Result<(Val
     );
     let ready = format!("http://127.0.0.1:{port}/readyz");
     server.wait_until(Duration::from_secs(60), |_| {
-        Request::new("GET", &ready)
-            .try_send()
-            .ok()
-            .filter(|answer| answer.status == 200)
+        Request::new("GET", &ready).try_send().ok().filter(|answer| answer.status == 200)
     })?;
     Ok((config, server))
 }

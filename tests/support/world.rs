@@ -29,6 +29,8 @@ pub const PRIVATE: &str = "private/ledger";
 /// What the cache can serve from the upstream.
 pub const CACHED: &str = "docker.io/library/alpine:3.20";
 
+const PROMISED: &str = "promised.json";
+
 /// API keys, one for each user.
 #[derive(Debug, Clone)]
 pub struct Keys {
@@ -64,7 +66,7 @@ pub struct World {
     /// The digest of the image at [`TAG`] and `latest` of [`PUBLIC`].
     pub digest: String,
     setup: Setup,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
@@ -100,6 +102,7 @@ impl World {
             config
         });
         let provider = provider.expect("zot is configured before it starts");
+        fs::copy(real.config_file(), folder.path().join(PROMISED)).expect("the configuration can be copied");
         let [ci, admin, guest] = [CI, ADMIN, GUEST]
             .map(|user| keys::mint_with(&real.url, &user, setup.provider.totp_secret.as_deref()));
         let keys = Keys { ci, admin, guest };
@@ -112,7 +115,7 @@ impl World {
             Image::with_content("what nobody else may see").push(&real.url, PRIVATE, "v1", credentials);
         }
         let digest = image.digest();
-        Some(Self { zot: real, provider, upstream, keys, digest, setup, _folder: folder })
+        Some(Self { zot: real, provider, upstream, keys, digest, setup, folder })
     }
 
     /// Runs `facts` against a world of its own, without a cache and with [`PRIVATE`], on each release there is.
@@ -138,16 +141,21 @@ impl World {
     /// Restarts zot with one change of its configuration; keys and content stay.
     #[track_caller]
     pub fn reconfigure(self, change: impl FnOnce(&mut Value)) -> Self {
-        let Self { zot, provider, upstream, keys, digest, setup, _folder } = self;
+        let Self { zot, provider, upstream, keys, digest, setup, folder } = self;
         let zot = zot.restart(change);
-        Self { zot, provider, upstream, keys, digest, setup, _folder }
+        Self { zot, provider, upstream, keys, digest, setup, folder }
     }
 
     /// The same for a change that zot may refuse.
     pub fn try_reconfigure(self, change: impl FnOnce(&mut Value)) -> Result<Self, NotStarted> {
-        let Self { zot, provider, upstream, keys, digest, setup, _folder } = self;
+        let Self { zot, provider, upstream, keys, digest, setup, folder } = self;
         let zot = zot.try_restart(change)?;
-        Ok(Self { zot, provider, upstream, keys, digest, setup, _folder })
+        Ok(Self { zot, provider, upstream, keys, digest, setup, folder })
+    }
+
+    /// The configuration that the world was started with: what its operator means to deploy.
+    pub fn promised_config(&self) -> PathBuf {
+        self.folder.path().join(PROMISED)
     }
 
     /// Name and API key of a user, as Basic credentials.
@@ -161,7 +169,14 @@ impl World {
     }
 
     /// Writes a complete scenario of this world and its secrets, mode 0600, into `folder`.
+    ///
+    /// It promises what the world was started with, whatever zot has been changed to since.
     pub fn scenario(&self, folder: &Path) -> PathBuf {
+        self.scenario_with(folder, |_| {})
+    }
+
+    /// The same with one change of the scenario.
+    pub fn scenario_with(&self, folder: &Path, change: impl FnOnce(&mut Value)) -> PathBuf {
         let secret = |name: &str, text: &str| {
             let file = folder.join(name);
             write_secret(&file, text);
@@ -176,8 +191,16 @@ impl World {
         let mut scenario = json!({
             "schema": 1,
             "name": "real-zot",
-            "registry": { "url": url, "zot_config": self.zot.config_file() },
+            "registry": { "url": url },
             "repositories": { "scratch": SCRATCH, "public": [PUBLIC], "private": [] },
+            "access": {
+                "anonymous": ["read"],
+                "authenticated": ["read"],
+                "groups": {
+                    "artifact-workloads": ["read", "create"],
+                    "admins": ["read", "create", "update", "delete"],
+                },
+            },
             "identities": { "ci": identity(&CI), "admin": identity(&ADMIN), "guest": identity(&GUEST) },
             "metrics": { "path": "/metrics", "anonymous": true },
             "oidc": {
@@ -189,14 +212,19 @@ impl World {
                     "password": secret("login.password", CI.password),
                 },
             },
+            "browser": { "webdriver": "chromedriver" },
             "tags": { "pattern": r"^v\d+\.\d+\.\d+-[0-9a-f]{7}(-nix)?$" },
         });
         if self.setup.private {
+            // Only a configuration can say that repositories differ.
             scenario["repositories"]["private"] = json!([PRIVATE]);
+            scenario["registry"]["zot_config"] = json!(self.promised_config());
+            scenario.as_object_mut().expect("a scenario is a table").remove("access");
         }
         if self.upstream.is_some() {
             scenario["cache"] = json!([{ "image": CACHED }]);
         }
+        change(&mut scenario);
         let text = toml::to_string(&scenario).expect("a scenario is a TOML table");
         let path = folder.join("regproof.toml");
         fs::write(&path, text).expect("the scenario can be written");

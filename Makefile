@@ -23,7 +23,7 @@ demo: rust ## prove the embedded registry, then break it in many ways and see ev
 
 .PHONY: test
 test: lint tools ## lint, then every test against the lab and, with ZOT_BIN or zot on PATH, a real zot
-	$(CARGO) test $(FLAGS)
+	$(CARGO) test $(FLAGS) --no-fail-fast
 
 .PHONY: lint
 lint: rust ## formatting, clippy and rustdoc, with warnings as errors

@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use support::faults::{Fault, FaultProxy};
@@ -14,7 +14,7 @@ use support::keys::{log_in, mint, mint_in};
 use support::provider::{ADMIN, CI, GUEST, Options, Provider};
 use support::upstream::Upstream;
 use support::world::{PRIVATE, PUBLIC, SCRATCH, Setup, TAG, World};
-use support::zot::Zot;
+use support::zot::{RealZot, Zot};
 
 #[test]
 fn every_hardened_zot_keeps_the_promises_of_its_operator() {
@@ -136,6 +136,22 @@ fn a_scenario_names_the_world_and_keeps_its_secrets_out() {
 }
 
 #[test]
+fn a_port_that_was_taken_meanwhile_is_given_up() {
+    let test = "a_port_that_was_taken_meanwhile_is_given_up";
+    let Some(zot) = Zot::find(test) else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let mut taken = None;
+    let real = RealZot::start(&zot, folder.path(), |port| {
+        if taken.is_none() {
+            taken = Some((port, TcpListener::bind(("127.0.0.1", port)).expect("the port was free")));
+        }
+        serde_json::json!({ "distSpecVersion": "1.1.1" })
+    });
+    assert_ne!(real.port, taken.expect("zot was configured").0);
+    Request::new("GET", &format!("{}/v2/", real.url)).send().must_be(200);
+}
+
+#[test]
 fn an_upstream_holds_one_image() {
     if Upstream::program().is_none() {
         support::skip("an_upstream_holds_one_image", "no docker-registry: run `make tools`");
@@ -166,7 +182,6 @@ fn a_provider_ends_with_its_guard() {
 #[test]
 fn the_proxy_passes_delays_cuts_resets_and_stalls() {
     use std::io::{ErrorKind, Read, Write};
-    use std::net::{TcpListener, TcpStream};
     const ANSWER: &[u8] = b"0123456789";
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
     let target: SocketAddr = listener.local_addr().expect("a bound socket has an address");

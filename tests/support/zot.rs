@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::http::Request;
 use super::on_path;
-use super::process::{NotStarted, Server, on_free_port};
+use super::process::{NotStarted, PING, Server, on_free_port};
 
 /// A release of zot, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -172,7 +172,7 @@ fn launch(zot: &Zot, folder: &Path, port: u16, mut config: Value) -> Result<(Val
     );
     let ready = format!("http://127.0.0.1:{port}/readyz");
     server.wait_until(Duration::from_secs(60), |_| {
-        Request::new("GET", &ready).try_send().ok().filter(|answer| answer.status == 200)
+        Request::new("GET", &ready).within(PING).try_send().ok().filter(|answer| answer.status == 200)
     })?;
     Ok((config, server))
 }

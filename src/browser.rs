@@ -8,7 +8,7 @@ mod form;
 mod session;
 mod totp;
 
-pub use driver::kill_all;
+pub(crate) use driver::kill_all;
 pub(crate) use form::{Login, Profile};
 pub(crate) use session::{Browser, CookieSeen, Fetched};
 

@@ -37,7 +37,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// What failed was a step that only prepares the proof: nothing is proven, nothing is refuted.
-    pub(crate) fn as_control(self) -> Failure {
+    pub(crate) fn into_control(self) -> Failure {
         match self {
             Failure::Fail(finding) => {
                 let text = format!("{}: {}: a step before the proof failed", finding.summary, finding.actual);

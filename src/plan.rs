@@ -160,10 +160,10 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         ),
         Need::Creator => promised(scenario.creator().is_none(), "no identity may create without update and delete"),
         Need::OpenMetrics => {
-            promised(!scenario.metrics.as_ref().is_some_and(|m| m.anonymous), "[metrics] anonymous = true is not set")
+            promised(scenario.metrics.as_ref().is_none_or(|m| !m.anonymous), "[metrics] anonymous = true is not set")
         }
         Need::Oidc => promised(scenario.oidc.is_none(), "there is no [oidc]"),
-        Need::Login => promised(!scenario.oidc.as_ref().is_some_and(|o| o.login.is_some()), "[oidc] has no login"),
+        Need::Login => promised(scenario.oidc.as_ref().is_none_or(|o| o.login.is_none()), "[oidc] has no login"),
         Need::CachedImage => promised(scenario.cache.is_empty(), "there is no [[cache]]"),
         Need::TagPattern => promised(scenario.tags.is_none(), "there is no [tags]"),
         Need::Browser => no_browser(scenario, machine),

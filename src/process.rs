@@ -162,8 +162,9 @@ impl Drop for Group {
     }
 }
 
-/// Ends every client program that is still running, from any thread.
+/// Ends every client program and browser that is still running, from any thread.
 pub fn kill_all() {
+    crate::browser::kill_all();
     for id in ALIVE.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
         end_group(id);
     }

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::check::{Failure, Why};
 use crate::context::Cx;
-use crate::image::{BLOB_TYPE, INDEX_TYPE, Image, MANIFEST_TYPE, digest_of};
+use crate::image::{BLOB_TYPE, Image, MANIFEST_TYPE, digest_of};
 use crate::wire::{Answer, Client, MANIFEST_LIMIT, Origin};
 
 /// What current clients say they accept.
@@ -24,7 +24,6 @@ pub(crate) const BLOB_LIMIT: u64 = 64 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Manifest {
     pub(crate) digest: String,
-    pub(crate) media_type: String,
     pub(crate) content: Content,
     pub(crate) index: usize,
 }
@@ -197,15 +196,10 @@ fn whole_manifest(answer: &Answer, reference: &str, why: &Why<'_>) -> Result<Man
     if content.manifests.is_empty() && content.config.is_none() {
         return Err(why.fail("a manifest with a config, or an index", answer.brief(), answer.index));
     }
-    Ok(Manifest { digest, media_type, content, index: answer.index })
+    Ok(Manifest { digest, content, index: answer.index })
 }
 
 impl Manifest {
-    /// Whether this is an index of manifests.
-    pub(crate) fn is_index(&self) -> bool {
-        self.media_type == INDEX_TYPE || !self.content.manifests.is_empty()
-    }
-
     /// The entry of an index that most clients would take: linux on amd64, else the first.
     pub(crate) fn preferred(&self) -> Option<&Descriptor> {
         let is = |entry: &Descriptor, key: &str, value: &str| {

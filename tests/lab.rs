@@ -87,6 +87,30 @@ async fn a_lab_starts_fast_and_nothing_of_it_listens_afterwards() {
 }
 
 #[tokio::test]
+async fn dropping_a_lab_closes_connections_that_are_open() {
+    use std::io::{Read as _, Write as _};
+    let lab = Lab::healthy().await.unwrap();
+    let mut open = std::net::TcpStream::connect(lab.url().trim_start_matches("http://")).unwrap();
+    open.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    open.write_all(b"GET /livez HTTP/1.1\r\nHost: lab\r\n\r\n").unwrap();
+    let mut answer = [0; 1024];
+    assert!(open.read(&mut answer).unwrap() > 0);
+    drop(lab);
+    let ended = open.read(&mut answer);
+    assert!(!matches!(ended, Ok(1..)), "{ended:?}");
+    let timed_out = ended.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
+    assert!(!timed_out, "the connection stayed open");
+}
+
+#[tokio::test]
+async fn printing_a_lab_prints_no_secret() {
+    let lab = Lab::healthy().await.unwrap();
+    let text = format!("{lab:?}");
+    assert!(text.contains(lab.url()));
+    assert!(!text.contains("zak_") && !text.contains(lab.login().1), "{text}");
+}
+
+#[tokio::test]
 async fn every_request_is_seen_with_its_server_and_headers() {
     let lab = Lab::healthy().await.unwrap();
     ask(&lab, "guest", "GET", "/v2/docker.io/library/alpine/manifests/3.20", &[("X-Test", "1")], None).await;

@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use support::faults::{Fault, FaultProxy};
@@ -14,26 +14,13 @@ use support::keys::{log_in, mint, mint_in};
 use support::provider::{ADMIN, CI, GUEST, Options, Provider};
 use support::upstream::Upstream;
 use support::world::{PRIVATE, PUBLIC, SCRATCH, Setup, TAG, World};
-use support::zot::{Release, Zot};
+use support::zot::{RealZot, Zot};
 
 #[test]
-fn a_hardened_zot_keeps_the_promises_of_its_operator() {
-    let Some(world) = World::start("a_hardened_zot_keeps_the_promises_of_its_operator") else {
-        return;
-    };
-    promises_hold(&world);
-}
-
-#[test]
-fn older_releases_keep_them_too() {
-    for release in [Release(2, 1, 14), Release(2, 1, 15), Release(2, 1, 18)] {
-        let test = format!("older_releases_keep_them_too ({release})");
-        let Some(zot) = Zot::find_release(&test, release) else {
-            continue;
-        };
-        let Some(world) = World::start_on(&zot, &test, Setup::default()) else {
-            return;
-        };
+fn every_hardened_zot_keeps_the_promises_of_its_operator() {
+    let test = "every_hardened_zot_keeps_the_promises_of_its_operator";
+    for zot in Zot::find_all(test) {
+        let Some(world) = World::start_on(&zot, test, Setup::default()) else { return };
         promises_hold(&world);
     }
 }
@@ -68,9 +55,7 @@ fn promises_hold(world: &World) {
 
 #[test]
 fn a_change_of_configuration_keeps_keys_and_content() {
-    let Some(world) = World::start("a_change_of_configuration_keeps_keys_and_content") else {
-        return;
-    };
+    let Some(world) = World::start("a_change_of_configuration_keeps_keys_and_content") else { return };
     let world = world.reconfigure(|config| {
         config["http"]["accessControl"]["repositories"]["**"]["anonymousPolicy"] = serde_json::json!([]);
     });
@@ -82,11 +67,7 @@ fn a_change_of_configuration_keeps_keys_and_content() {
 #[test]
 fn a_private_repository_is_for_admins() {
     let test = "a_private_repository_is_for_admins";
-    let Some(zot) = Zot::find(test) else { return };
-    let setup = Setup { without_cache: true, ..Setup::private() };
-    let Some(world) = World::start_on(&zot, test, setup) else {
-        return;
-    };
+    let Some(world) = World::on_this_release(test) else { return };
     let manifest = format!("{}/v2/{PRIVATE}/manifests/v1", world.zot.url);
     for (user, status) in [(None, 401), (world.credentials(&CI), 403), (world.credentials(&ADMIN), 200)] {
         Request::new("GET", &manifest).credentials(user).send().must_be(status);
@@ -95,9 +76,7 @@ fn a_private_repository_is_for_admins() {
 
 #[test]
 fn a_wrong_password_and_a_foreign_redirect_are_refused() {
-    let Some(world) = World::start("a_wrong_password_and_a_foreign_redirect_are_refused") else {
-        return;
-    };
+    let Some(world) = World::start("a_wrong_password_and_a_foreign_redirect_are_refused") else { return };
     let (_, refused) = log_in(&world.zot.url, &CI, "wrong", || unreachable!("no code is asked for"));
     refused.must_be(401);
     assert!(world.provider.log().contains("refused password"));
@@ -115,9 +94,7 @@ fn a_login_can_ask_for_a_code_and_for_consent() {
     let secret = "JBSWY3DPEHPK3PXP";
     let provider = Options { totp_secret: Some(secret.to_owned()), consent: true, ..Options::default() };
     let setup = Setup { without_cache: true, provider, ..Setup::default() };
-    let Some(world) = World::start_on(&zot, test, setup) else {
-        return;
-    };
+    let Some(world) = World::start_on(&zot, test, setup) else { return };
     let (_, refused) = log_in(&world.zot.url, &CI, CI.password, || "000000x".to_owned());
     refused.must_be(401);
     let (mut session, answer) = log_in(&world.zot.url, &CI, CI.password, || support::keys::code_now(secret));
@@ -129,10 +106,7 @@ fn a_login_can_ask_for_a_code_and_for_consent() {
 #[test]
 fn keys_of_one_user_are_different_and_both_work() {
     let test = "keys_of_one_user_are_different_and_both_work";
-    let Some(zot) = Zot::find(test) else { return };
-    let Some(world) = World::start_on(&zot, test, Setup { without_cache: true, ..Setup::default() }) else {
-        return;
-    };
+    let Some(world) = World::on_this_release(test) else { return };
     let second = mint(&world.zot.url, &CI);
     assert_ne!(second, world.keys.ci);
     for key in [&second, &world.keys.ci] {
@@ -156,6 +130,22 @@ fn a_scenario_names_the_world_and_keeps_its_secrets_out() {
     let key = scenario["identities"]["ci"]["password"]["file"].as_str().expect("the key is in a file");
     let metadata = std::fs::metadata(key).expect("the file is there");
     assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_port_that_was_taken_meanwhile_is_given_up() {
+    let test = "a_port_that_was_taken_meanwhile_is_given_up";
+    let Some(zot) = Zot::find(test) else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let mut taken = None;
+    let real = RealZot::start(&zot, folder.path(), |port| {
+        if taken.is_none() {
+            taken = Some((port, TcpListener::bind(("127.0.0.1", port)).expect("the port was free")));
+        }
+        serde_json::json!({ "distSpecVersion": "1.1.1" })
+    });
+    assert_ne!(real.port, taken.expect("zot was configured").0);
+    Request::new("GET", &format!("{}/v2/", real.url)).send().must_be(200);
 }
 
 #[test]
@@ -189,7 +179,6 @@ fn a_provider_ends_with_its_guard() {
 #[test]
 fn the_proxy_passes_delays_cuts_resets_and_stalls() {
     use std::io::{ErrorKind, Read, Write};
-    use std::net::{TcpListener, TcpStream};
     const ANSWER: &[u8] = b"0123456789";
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
     let target: SocketAddr = listener.local_addr().expect("a bound socket has an address");

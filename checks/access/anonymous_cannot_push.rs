@@ -49,7 +49,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let who = cx.scenario().writer().unwrap_or_default();
     let image = Image::tiny("anonymous-cannot-push");
     let uploads = format!("/v2/{scratch}/blobs/uploads/");
-    transfer::push_blobs(&writer, scratch, &image, &CONTROL).await.map_err(Failure::as_control)?;
+    transfer::push_blobs(&writer, scratch, &image, &CONTROL).await.map_err(Failure::into_control)?;
 
     let start = writer.post(&uploads).send().await?;
     start.expect_control(&[202], who, &WHY)?;
@@ -77,6 +77,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     anyone.post(&mount).send().await?.expect_unauthorized(&WHY)?;
 
     let digest = image.digest();
+    cx.leaves(scratch, &digest);
     let control = transfer::put_manifest(&writer, scratch, &digest, &image).await?;
     control.expect_control(&[201], who, &WHY)?;
     transfer::put_manifest(&anyone, scratch, &digest, &image).await?.expect_unauthorized(&WHY)?;

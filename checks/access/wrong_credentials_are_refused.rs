@@ -44,7 +44,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let right = cx.identity(name)?;
     let Some(credential) = right.credential() else { return Err(anyhow::anyhow!("no credential").into()) };
     let other = scenario.identities.values().map(|identity| identity.username.as_str());
-    let other = other.filter(|username| *username != credential.username).next().unwrap_or("regproof-nobody");
+    let other = other.clone().find(|username| *username != credential.username).unwrap_or("regproof-nobody");
     let unknown = format!("zak_{}", uuid::Uuid::new_v4().simple());
     let with = |username: &str, secret: &str| Credential {
         username: username.to_owned(),
@@ -73,7 +73,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 async fn targets(cx: &Cx, client: &Client) -> Result<Vec<String>, Failure> {
     let mut targets = vec!["/v2/".to_owned()];
     if let Some(repository) = cx.scenario().repositories.public.first() {
-        let tag = transfer::some_tag(client, repository, &WHY).await.map_err(Failure::as_control)?;
+        let tag = transfer::some_tag(client, repository, &WHY).await.map_err(Failure::into_control)?;
         targets.push(format!("/v2/{repository}/manifests/{tag}"));
     }
     Ok(targets)

@@ -51,7 +51,7 @@ const PAGE: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let page = LoginPage::of(cx)?;
-    let (provider, _) = discovery::discover(cx, &cx.oidc()?.issuer, &WHY).await.map_err(Failure::as_control)?;
+    let (provider, _) = discovery::discover(cx, &cx.oidc()?.issuer, &WHY).await.map_err(Failure::into_control)?;
     let first = redirect(cx, &page, &provider.authorization_endpoint).await?;
     let second = redirect(cx, &page, &provider.authorization_endpoint).await?;
     if first.0 == second.0 {
@@ -93,7 +93,7 @@ async fn redirect(cx: &Cx, page: &LoginPage, endpoint: &str) -> Result<(String, 
     }
     let scopes: Vec<&str> = query.get("scope").map(|scope| scope.split(' ').collect()).unwrap_or_default();
     let wanted = oidc.scopes.iter().flatten().map(String::as_str).chain(["openid"]);
-    if let Some(missing) = wanted.filter(|scope| !scopes.contains(scope)).last() {
+    if let Some(missing) = wanted.rev().find(|scope| !scopes.contains(scope)) {
         let actual = format!("scope {}", scopes.join(" "));
         return Err(WHY.fail(format_args!("the scope {missing}"), actual, answer.index));
     }

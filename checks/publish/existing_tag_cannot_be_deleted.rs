@@ -42,7 +42,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let (ci, scratch) = (cx.creator()?, cx.scratch()?);
     let image = Image::with_own_layer(&format!("deleted-{}", cx.run_id()));
     let tag = cx.tag("deleted");
-    transfer::push_image(cx, &ci, scratch, &tag, &image, &WHY).await.map_err(Failure::as_control)?;
+    transfer::push_image(cx, &ci, scratch, &tag, &image, &WHY).await.map_err(Failure::into_control)?;
     for what in [
         format!("manifests/{tag}"),
         format!("manifests/{}", image.digest()),

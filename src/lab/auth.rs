@@ -25,7 +25,7 @@ pub(crate) struct User {
 }
 
 /// One API key.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct ApiKey {
     pub(crate) secret: String,
     pub(crate) owner: String,
@@ -59,7 +59,7 @@ impl ApiKey {
 }
 
 /// Groups by user, and the keys.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Accounts {
     groups: BTreeMap<String, Vec<String>>,
     keys: Vec<ApiKey>,

@@ -53,7 +53,7 @@ pub(crate) struct MetricsAccess {
 }
 
 /// The running configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) release: Release,
     pub(crate) weaknesses: BTreeSet<Weakness>,

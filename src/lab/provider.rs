@@ -25,7 +25,7 @@ const TOKEN_SECONDS: i64 = 3600;
 const MOST_OPEN: usize = 10_000;
 
 /// Somebody who can log in.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) name: &'static str,
     pub(crate) password: String,
@@ -45,7 +45,6 @@ struct Request {
 }
 
 /// What the provider knows and remembers.
-#[derive(Debug)]
 pub(crate) struct Provider {
     client_id: &'static str,
     client_secret: String,

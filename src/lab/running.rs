@@ -1,6 +1,7 @@
 //! A running lab: starts the servers, answers questions about them, and ends them with all their connections.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ pub(crate) const LOGIN: &str = "regproof-login";
 /// How a lab is to be.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Where the registry listens; a free loopback port where `None`.
+    /// Where the registry listens, with the provider on the next port; free loopback ports where `None` or port 0.
     pub listen: Option<SocketAddr>,
     /// What is wrong with it.
     pub weaknesses: BTreeSet<Weakness>,
@@ -46,7 +47,6 @@ pub struct Options {
 }
 
 /// A running lab. Dropping it ends its servers and closes their connections.
-#[derive(Debug)]
 pub struct Lab {
     shared: Arc<Shared>,
     runtime: Option<Runtime>,
@@ -67,7 +67,12 @@ impl Lab {
         let has = |weakness| options.weaknesses.contains(&weakness);
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let registry = bind(options.listen.unwrap_or(loopback))?;
-        let (provider, upstream) = (bind(loopback)?, bind(loopback)?);
+        // Beside a chosen port, so that a scenario written by hand can name the issuer.
+        let beside = options.listen.filter(|address| address.port() != 0).and_then(|address| {
+            let port = address.port().checked_add(1)?;
+            Some(SocketAddr::new(address.ip(), port))
+        });
+        let (provider, upstream) = (bind(beside.unwrap_or(loopback))?, bind(loopback)?);
         let at = Addresses { registry: url(&registry)?, issuer: url(&provider)?, upstream: url(&upstream)? };
         let client_secret = opaque();
         let mut redirect_uris = options.redirect_uris.clone();
@@ -258,6 +263,15 @@ impl Lab {
             // Only a panic inside the runtime's own shutdown could be reported here, and then it has ended too.
             let _ = ended.await;
         }
+    }
+}
+
+/// Addresses only: a test that prints a lab must not print its keys.
+impl fmt::Debug for Lab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lab = f.debug_struct("Lab");
+        lab.field("url", &self.url()).field("issuer", &self.issuer()).field("upstream", &self.upstream());
+        lab.finish_non_exhaustive()
     }
 }
 

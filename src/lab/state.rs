@@ -96,7 +96,6 @@ impl Ask {
 }
 
 /// Everything the handlers need.
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) store: Mutex<Store>,

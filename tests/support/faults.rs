@@ -12,7 +12,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::http::{block_on, runtime};
 
-/// What happens to the answers. Requests always pass.
+/// What happens to the answers. Requests always pass; an answer that is shorter than the number passes whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
@@ -124,6 +124,8 @@ async fn spoil(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + 
     loop {
         let room = left.map_or(buffer.len(), |left| left.min(buffer.len()));
         if room == 0 {
+            // Not before there is more to say: a fault must meet the answer, not the request.
+            let Ok(1..) = from.read(&mut buffer[..1]).await else { return End::Closed };
             match fault {
                 Fault::Reset(_) => return End::Reset,
                 Fault::Stall(_) => std::future::pending().await,

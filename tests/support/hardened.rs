@@ -32,7 +32,6 @@ pub fn config(release: Release, port: u16, issuer: &str, upstream: Option<&str>,
         "distSpecVersion": "1.1.1",
         "storage": { "dedupe": true, "gc": true },
         "http": {
-            "realm": "zot",
             "externalUrl": format!("http://127.0.0.1:{port}"),
             "auth": {
                 "apikey": true,

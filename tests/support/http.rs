@@ -12,6 +12,8 @@ use reqwest::{Client, Method, redirect};
 use tokio::runtime::{Builder, Runtime};
 use url::{Origin, Url};
 
+const LIMIT: Duration = Duration::from_secs(20);
+
 /// What came back.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -54,13 +56,14 @@ pub struct Request {
     url: String,
     headers: HeaderMap,
     body: Vec<u8>,
+    limit: Duration,
 }
 
 impl Request {
     /// A request with no headers and no body.
     pub fn new(method: &str, url: &str) -> Self {
         let method = method.parse().expect("a method name");
-        Self { method, url: url.to_owned(), headers: HeaderMap::new(), body: Vec::new() }
+        Self { method, url: url.to_owned(), headers: HeaderMap::new(), body: Vec::new(), limit: LIMIT }
     }
 
     /// Adds a header.
@@ -77,6 +80,12 @@ impl Request {
             let token = STANDARD.encode(format!("{user}:{password}"));
             self = self.header("authorization", &format!("Basic {token}"));
         }
+        self
+    }
+
+    /// Sets how long the whole answer may take.
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
         self
     }
 
@@ -97,6 +106,7 @@ impl Request {
     pub fn try_send(self) -> Result<Answer, String> {
         block_on(async move {
             let sent = client().request(self.method, self.url).headers(self.headers).body(self.body);
+            let sent = sent.timeout(self.limit);
             let answer = sent.send().await.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
             let status = answer.status().as_u16();
             let headers = answer.headers().clone();
@@ -203,7 +213,6 @@ fn client() -> &'static Client {
             .no_proxy()
             .user_agent("regproof-tests")
             .pool_max_idle_per_host(0)
-            .timeout(Duration::from_secs(20))
             .build()
             .expect("a client with these options can be built")
     })

@@ -21,6 +21,9 @@ exec 3<&-
 exec "$@"
 "#;
 
+/// For one question whether a server is ready: whoever else has its port may never answer.
+pub const PING: Duration = Duration::from_secs(2);
+
 /// A running program, its process group and its log.
 pub struct Server {
     child: Child,

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::http::Request;
 use super::image::Image;
 use super::on_path;
-use super::process::{NotStarted, Server, on_free_port};
+use super::process::{NotStarted, PING, Server, on_free_port};
 
 /// The repository it holds.
 pub const REPOSITORY: &str = "library/alpine";
@@ -56,7 +56,7 @@ impl Upstream {
             let url = format!("http://127.0.0.1:{port}");
             let ping = format!("{url}/v2/");
             server.wait_until(Duration::from_secs(30), |_| {
-                Request::new("GET", &ping).try_send().ok().filter(|answer| answer.status == 200)
+                Request::new("GET", &ping).within(PING).try_send().ok().filter(|answer| answer.status == 200)
             })?;
             Ok::<_, NotStarted>((url, server))
         })

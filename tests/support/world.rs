@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::hardened::{self, write_secret};
+use super::http::Request;
 use super::image::Image;
 use super::keys;
 use super::process::NotStarted;
 use super::provider::{ADMIN, CI, CLIENT_ID, GUEST, Options, Provider, User};
 use super::upstream::Upstream;
-use super::zot::{RealZot, Zot};
+use super::zot::{RealZot, Release, Zot};
 
 /// The repository that exists and must not change.
 pub const PUBLIC: &str = "blumeops/navidrome";
@@ -27,6 +28,8 @@ pub const PRIVATE: &str = "private/ledger";
 
 /// What the cache can serve from the upstream.
 pub const CACHED: &str = "docker.io/library/alpine:3.20";
+
+const PROMISED: &str = "promised.json";
 
 /// API keys, one for each user.
 #[derive(Debug, Clone)]
@@ -63,7 +66,7 @@ pub struct World {
     /// The digest of the image at [`TAG`] and `latest` of [`PUBLIC`].
     pub digest: String,
     setup: Setup,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
@@ -98,6 +101,7 @@ impl World {
             config
         });
         let provider = provider.expect("zot is configured before it starts");
+        fs::copy(real.config_file(), folder.path().join(PROMISED)).expect("the configuration can be copied");
         let [ci, admin, guest] =
             [CI, ADMIN, GUEST].map(|user| keys::mint_with(&real.url, &user, setup.provider.totp_secret.as_deref()));
         let keys = Keys { ci, admin, guest };
@@ -110,22 +114,47 @@ impl World {
             Image::with_content("what nobody else may see").push(&real.url, PRIVATE, "v1", credentials);
         }
         let digest = image.digest();
-        Some(Self { zot: real, provider, upstream, keys, digest, setup, _folder: folder })
+        Some(Self { zot: real, provider, upstream, keys, digest, setup, folder })
+    }
+
+    /// Runs `facts` against a world of its own, without a cache and with [`PRIVATE`], on each release there is.
+    pub fn on_each_release(test: &str, facts: impl Fn(Release, World)) {
+        for zot in Zot::find_all(test) {
+            let Some(world) = Self::start_on(&zot, test, Setup::private_only()) else {
+                return;
+            };
+            facts(zot.release, world);
+        }
+    }
+
+    /// The same on the zot of this machine alone.
+    pub fn on_this_release(test: &str) -> Option<Self> {
+        Self::start_on(&Zot::find(test)?, test, Setup::private_only())
+    }
+
+    /// A request to the registry, anonymous as yet.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(method, &format!("{}{path}", self.zot.url))
     }
 
     /// Restarts zot with one change of its configuration; keys and content stay.
     #[track_caller]
     pub fn reconfigure(self, change: impl FnOnce(&mut Value)) -> Self {
-        let Self { zot, provider, upstream, keys, digest, setup, _folder } = self;
+        let Self { zot, provider, upstream, keys, digest, setup, folder } = self;
         let zot = zot.restart(change);
-        Self { zot, provider, upstream, keys, digest, setup, _folder }
+        Self { zot, provider, upstream, keys, digest, setup, folder }
     }
 
     /// The same for a change that zot may refuse.
     pub fn try_reconfigure(self, change: impl FnOnce(&mut Value)) -> Result<Self, NotStarted> {
-        let Self { zot, provider, upstream, keys, digest, setup, _folder } = self;
+        let Self { zot, provider, upstream, keys, digest, setup, folder } = self;
         let zot = zot.try_restart(change)?;
-        Ok(Self { zot, provider, upstream, keys, digest, setup, _folder })
+        Ok(Self { zot, provider, upstream, keys, digest, setup, folder })
+    }
+
+    /// The configuration that the world was started with: what its operator means to deploy.
+    pub fn promised_config(&self) -> PathBuf {
+        self.folder.path().join(PROMISED)
     }
 
     /// Name and API key of a user, as Basic credentials.
@@ -138,29 +167,15 @@ impl World {
         Some((user.name, key))
     }
 
-    /// Writes a complete scenario of this world and its secrets, mode 0600, into `folder`. It promises the hardened policy,
-    /// whatever the configuration has become.
+    /// Writes a complete scenario of this world and its secrets, mode 0600, into `folder`.
+    ///
+    /// It promises what the world was started with, whatever zot has been changed to since.
     pub fn scenario(&self, folder: &Path) -> PathBuf {
-        self.write_scenario(folder, |scenario| {
-            scenario["access"] = json!({
-                "anonymous": ["read"],
-                "authenticated": ["read"],
-                "groups": {
-                    "artifact-workloads": ["read", "create"],
-                    "admins": ["read", "create", "update", "delete"],
-                },
-            });
-        })
+        self.scenario_with(folder, |_| {})
     }
 
-    /// The same, but what is promised follows from the configuration that zot runs with.
-    pub fn scenario_from_config(&self, folder: &Path) -> PathBuf {
-        self.write_scenario(folder, |scenario| {
-            scenario["registry"]["zot_config"] = json!(self.zot.config_file());
-        })
-    }
-
-    fn write_scenario(&self, folder: &Path, promise: impl FnOnce(&mut Value)) -> PathBuf {
+    /// The same with one change of the scenario.
+    pub fn scenario_with(&self, folder: &Path, change: impl FnOnce(&mut Value)) -> PathBuf {
         let secret = |name: &str, text: &str| {
             let file = folder.join(name);
             write_secret(&file, text);
@@ -177,6 +192,14 @@ impl World {
             "name": "real-zot",
             "registry": { "url": url },
             "repositories": { "scratch": SCRATCH, "public": [PUBLIC], "private": [] },
+            "access": {
+                "anonymous": ["read"],
+                "authenticated": ["read"],
+                "groups": {
+                    "artifact-workloads": ["read", "create"],
+                    "admins": ["read", "create", "update", "delete"],
+                },
+            },
             "identities": { "ci": identity(&CI), "admin": identity(&ADMIN), "guest": identity(&GUEST) },
             "metrics": { "path": "/metrics", "anonymous": true },
             "oidc": {
@@ -188,15 +211,19 @@ impl World {
                     "password": secret("login.password", CI.password),
                 },
             },
+            "browser": { "webdriver": "chromedriver" },
             "tags": { "pattern": r"^v\d+\.\d+\.\d+-[0-9a-f]{7}(-nix)?$" },
         });
         if self.setup.private {
+            // Only a configuration can say that repositories differ.
             scenario["repositories"]["private"] = json!([PRIVATE]);
+            scenario["registry"]["zot_config"] = json!(self.promised_config());
+            scenario.as_object_mut().expect("a scenario is a table").remove("access");
         }
         if self.upstream.is_some() {
             scenario["cache"] = json!([{ "image": CACHED }]);
         }
-        promise(&mut scenario);
+        change(&mut scenario);
         let text = toml::to_string(&scenario).expect("a scenario is a TOML table");
         let path = folder.join("regproof.toml");
         fs::write(&path, text).expect("the scenario can be written");
@@ -205,8 +232,8 @@ impl World {
 }
 
 impl Setup {
-    /// A world with [`PRIVATE`].
-    pub fn private() -> Self {
-        Self { private: true, ..Self::default() }
+    /// A world with [`PRIVATE`] and without a cache.
+    pub fn private_only() -> Self {
+        Self { private: true, without_cache: true, ..Self::default() }
     }
 }

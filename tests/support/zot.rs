@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::http::Request;
 use super::on_path;
-use super::process::{NotStarted, Server, on_free_port};
+use super::process::{NotStarted, PING, Server, on_free_port};
 
 /// A release of zot, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,9 @@ impl fmt::Display for Release {
         write!(out, "v{}.{}.{}", self.0, self.1, self.2)
     }
 }
+
+/// Releases at which a fact that checks rely on changed.
+pub const OLDER: [Release; 3] = [Release(2, 1, 14), Release(2, 1, 15), Release(2, 1, 18)];
 
 /// A zot program of this machine.
 #[derive(Debug, Clone)]
@@ -55,6 +58,12 @@ impl Zot {
         let zot = Self::at(program.into());
         assert!(zot.release == release, "{variable} is zot {}", zot.release);
         Some(zot)
+    }
+
+    /// The zot of this machine and every older release it has; says on stderr which `test` does without.
+    pub fn find_all(test: &str) -> Vec<Self> {
+        let older = OLDER.iter().filter_map(|release| Self::find_release(test, *release));
+        Self::find(test).into_iter().chain(older).collect()
     }
 
     /// The zot at this path; panics when it is none.
@@ -156,7 +165,7 @@ fn launch(zot: &Zot, folder: &Path, port: u16, mut config: Value) -> Result<(Val
         Server::spawn(&zot.program, &["serve", file.to_str().expect("the path is text")], &folder.join("zot.log"));
     let ready = format!("http://127.0.0.1:{port}/readyz");
     server.wait_until(Duration::from_secs(60), |_| {
-        Request::new("GET", &ready).try_send().ok().filter(|answer| answer.status == 200)
+        Request::new("GET", &ready).within(PING).try_send().ok().filter(|answer| answer.status == 200)
     })?;
     Ok((config, server))
 }

@@ -46,7 +46,21 @@ impl Redactor {
             forms.push(json.trim_matches('"').to_owned());
             forms.push(secret.bytes().map(|b| format!("{b:02x}")).collect());
             forms.push(xml(secret));
+            // As Rust's own formatting shows text and bytes, which is how libraries log what they send.
+            forms.push(secret.escape_debug().to_string());
+            forms.push(secret.as_bytes().escape_ascii().to_string());
+            let list = format!("{:?}", secret.as_bytes());
+            forms.push(list.trim_matches(['[', ']']).to_owned());
         }
+        Redactor::of(forms)
+    }
+
+    /// One redactor that knows what all of these know.
+    pub fn all<'a>(redactors: impl IntoIterator<Item = &'a Redactor>) -> Redactor {
+        Redactor::of(redactors.into_iter().flat_map(|redactor| redactor.forms.iter().cloned()).collect())
+    }
+
+    fn of(mut forms: Vec<String>) -> Redactor {
         forms.retain(|form| form.len() >= SHORTEST);
         forms.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         forms.dedup();

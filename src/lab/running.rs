@@ -241,6 +241,15 @@ impl Lab {
         scenario::write(self, folder)
     }
 
+    /// Writes the scenario to `file`, and its secrets into the folder `secrets` beside it.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be written.
+    pub fn write_scenario_as(&self, file: &Path) -> io::Result<()> {
+        scenario::write_as(self, file)
+    }
+
     /// The zot configuration that says what the lab enforces.
     #[must_use]
     pub fn zot_config(&self) -> serde_json::Value {

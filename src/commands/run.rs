@@ -1,0 +1,180 @@
+//! `run`: boards, a runtime, a watchdog and signals; whichever ends the run, it ends with reports and one exit status.
+//!
+//! Decides no verdict.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::progress::Progress;
+use super::signals::Signals;
+use super::{Terminal, Trouble, colour, kill_children, prepare, ready, reports, runtime};
+use crate::cli::{self, Files};
+use crate::log;
+use crate::outcome::{ExitStatus, Run};
+use crate::redact::Redactor;
+use crate::report::Format;
+use crate::runner::{self, Board};
+use crate::watchdog::Watchdog;
+
+/// What a run may take beyond what all deadlines allow it, before it counts as hanging.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// `run`.
+pub(crate) fn run(args: &cli::Run, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
+    prepare::distinct(&args.files)?;
+    let boards = prepare::boards(&args.scenarios, &args.selection)?;
+    let closing = Closing {
+        format: args.format.into(),
+        colour: colour(args.look.colour, terminal),
+        quiet: args.quiet,
+        no_skips: args.no_skips,
+        files: args.files.clone(),
+        ..Closing::new(boards, terminal)
+    };
+    let signals = Signals::listen(terminal)?;
+    let wait = args.wait.map_or(Duration::ZERO, |period| period.0);
+    conduct(&Arc::new(closing), wait, &signals).map(|(_, status)| status)
+}
+
+/// All that is needed to end a run, from whichever thread.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    pub(crate) boards: Vec<Arc<Board>>,
+    pub(crate) files: Files,
+    pub(crate) format: Format,
+    pub(crate) colour: bool,
+    pub(crate) quiet: bool,
+    pub(crate) no_skips: bool,
+    terminal: Terminal,
+    redactor: Redactor,
+    closed: AtomicBool,
+}
+
+impl Closing {
+    /// A run without files, shown as it is for people.
+    pub(crate) fn new(boards: Vec<Arc<Board>>, terminal: &Terminal) -> Closing {
+        let redactor = Redactor::all(boards.iter().map(|board| &**board.target().redactor()));
+        Closing {
+            boards,
+            files: Files::default(),
+            format: Format::Pretty,
+            colour: false,
+            quiet: false,
+            no_skips: false,
+            terminal: *terminal,
+            redactor,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Writes and prints all reports. Nothing if another thread is already at it.
+    fn close(&self, interrupted: Option<&str>) -> Option<(Vec<Run>, ExitStatus)> {
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return None;
+        }
+        let runs: Vec<Run> = self.boards.iter().map(|board| board.run(interrupted)).collect();
+        let mut status = status(&runs, self.no_skips);
+        let mut problems: Vec<String> =
+            reports::write(&self.files, &runs, &self.redactor).iter().map(|e| format!("failed to {e}")).collect();
+        if !(self.quiet && status == ExitStatus::Proven && problems.is_empty()) {
+            let (text, leaked) = reports::console(&runs, self.format, self.colour, &self.redactor);
+            if leaked {
+                problems.push("a secret was kept out of the console's report; please report this as a bug".to_owned());
+            }
+            if let Err(error) = (self.terminal.print)(&text) {
+                problems.push(format!("failed to print the report: {error}"));
+            }
+        }
+        for problem in &problems {
+            (self.terminal.tell)(&format!("error: {}\n", log::clean(problem)));
+        }
+        if !problems.is_empty() && status == ExitStatus::Proven {
+            status = ExitStatus::NotProven;
+        }
+        Some((runs, status))
+    }
+}
+
+/// One exit status for several runs: the worst, where a scenario of which nothing ran is only as bad as nothing else ran.
+fn status(runs: &[Run], no_skips: bool) -> ExitStatus {
+    use ExitStatus::{Broken, NotProven, Nothing, Proven};
+    let all: Vec<ExitStatus> = runs.iter().map(|run| run.exit_status(no_skips)).collect();
+    [Broken, NotProven, Proven].into_iter().find(|status| all.contains(status)).unwrap_or(Nothing)
+}
+
+/// Runs the boards to their end, whatever end that is.
+pub(crate) fn conduct(
+    closing: &Arc<Closing>,
+    wait: Duration,
+    signals: &Signals,
+) -> Result<(Vec<Run>, ExitStatus), Trouble> {
+    let runtime = runtime()?;
+    let longest = closing.boards.iter().map(|board| board.budget()).max().unwrap_or_default();
+    let limit = longest.saturating_add(wait).saturating_add(GRACE);
+    let watchdog = Watchdog::start(limit, {
+        let closing = Arc::clone(closing);
+        let interrupted = signals.stop();
+        move || {
+            kill_children();
+            let hung = format!("the run hung: it did not end although every deadline is over ({limit:?})");
+            let reason = interrupted.borrow().clone().unwrap_or(hung);
+            if let Some((_, status)) = closing.close(Some(&reason)) {
+                (closing.terminal.end)(status)
+            }
+        }
+    })
+    .map_err(|error| Trouble::failed(format_args!("cannot start the watchdog: {error}")))?;
+    signals.hold(watchdog.leash());
+    let total = closing.boards.iter().map(|board| board.plan().steps.len()).sum();
+    let live = closing.terminal.live && !closing.quiet;
+    let progress = Progress::new(live.then_some(closing.terminal.tell), total);
+    runtime.block_on(join_all(closing.boards.iter().map(async |board| {
+        if !wait.is_zero() && board.plan().runs() > 0 {
+            ready::ready(board.target(), wait, signals.stop()).await;
+        }
+        runner::execute(board, signals.stop(), |event| progress.event(event)).await
+    })));
+    progress.end();
+    drop(watchdog);
+    // What is left is not worth waiting for: the checks have ended, and what they started with them.
+    runtime.shutdown_background();
+    let Some(ended) = closing.close(signals.reason().as_deref()) else {
+        // The watchdog was first, and ends the process as soon as its reports are written.
+        loop {
+            std::thread::park();
+        }
+    };
+    Ok(ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Verdict;
+
+    fn run(verdicts: &[Verdict]) -> Run {
+        let mut run = crate::report::sample::small();
+        let one = run.outcomes.remove(0);
+        run.outcomes =
+            verdicts.iter().map(|verdict| crate::outcome::Outcome { verdict: *verdict, ..one.clone() }).collect();
+        run
+    }
+
+    #[test]
+    fn several_runs_have_the_status_of_the_worst() {
+        use Verdict::{Error, Fail, Pass, Skip};
+        for (one, two, expected) in [
+            (&[Pass][..], &[Pass][..], ExitStatus::Proven),
+            (&[Pass], &[Skip], ExitStatus::Proven),
+            (&[Skip], &[Skip], ExitStatus::Nothing),
+            (&[Error], &[Pass], ExitStatus::NotProven),
+            (&[Error], &[Fail], ExitStatus::Broken),
+        ] {
+            assert_eq!(status(&[run(one), run(two)], false), expected, "{one:?} {two:?}");
+        }
+        assert_eq!(status(&[run(&[Pass]), run(&[Skip])], true), ExitStatus::NotProven);
+    }
+}

@@ -37,7 +37,8 @@ fn descendants(of: u32) -> Vec<u32> {
         .collect();
     let mut at = 0;
     while at < found.len() {
-        found.extend(parents.iter().filter(|(_, parent)| *parent == found[at]).map(|(id, _)| *id));
+        let here = found[at];
+        found.extend(parents.iter().filter(|(_, parent)| *parent == here).map(|(id, _)| *id));
         at += 1;
     }
     found

@@ -86,14 +86,8 @@ pub struct Look {
 /// `run`.
 #[derive(Clone, Debug, Args)]
 pub struct Run {
-    /// Scenario files; several run at the same time into one report
-    #[arg(
-        value_name = "SCENARIO",
-        env = "REGPROOF_SCENARIO",
-        hide_env_values = true,
-        default_value = "regproof.toml",
-        value_hint = ValueHint::FilePath
-    )]
+    /// Scenario files; several run at the same time into one report [default: $REGPROOF_SCENARIO, else regproof.toml]
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
     pub scenarios: Vec<PathBuf>,
     /// Which checks.
     #[command(flatten)]
@@ -145,15 +139,9 @@ pub struct Files {
 /// `plan`.
 #[derive(Clone, Debug, Args)]
 pub struct Plan {
-    /// The scenario file
-    #[arg(
-        value_name = "SCENARIO",
-        env = "REGPROOF_SCENARIO",
-        hide_env_values = true,
-        default_value = "regproof.toml",
-        value_hint = ValueHint::FilePath
-    )]
-    pub scenario: PathBuf,
+    /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
     /// Which checks.
     #[command(flatten)]
     pub selection: Selection,
@@ -225,15 +213,9 @@ pub struct Demo {
 /// `clean`.
 #[derive(Clone, Debug, Args)]
 pub struct Clean {
-    /// The scenario file
-    #[arg(
-        value_name = "SCENARIO",
-        env = "REGPROOF_SCENARIO",
-        hide_env_values = true,
-        default_value = "regproof.toml",
-        value_hint = ValueHint::FilePath
-    )]
-    pub scenario: PathBuf,
+    /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
     /// Only list what would be removed
     #[arg(long)]
     pub dry_run: bool,

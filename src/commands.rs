@@ -114,9 +114,3 @@ fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     built.map_err(|error| Trouble::failed(format_args!("cannot start the runtime: {error}")))
 }
-
-/// Ends every browser and every client program, from any thread.
-fn kill_children() {
-    crate::browser::kill_all();
-    crate::process::kill_all();
-}

@@ -26,18 +26,20 @@ fn main() -> ExitCode {
     };
     let trials = match trials {
         Ok(trials) => trials,
-        Err(message) => {
-            eprintln!("error: {message}");
-            return ExitCode::from(3);
-        }
+        Err(message) => return refused(&message),
     };
     if let (true, Some(name)) = (arguments.exact, &arguments.filter)
         && !trials.iter().any(|trial| trial.name() == name)
     {
-        eprintln!("error: there is no check `{name}`; `regproof list` names all");
-        return ExitCode::from(3);
+        return refused(&format!("there is no check `{name}`; `regproof list` names all"));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+#[expect(clippy::print_stderr, reason = "a test program of its own, which has no other way to say it")]
+fn refused(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(3)
 }
 
 fn without_scenario() -> Vec<Trial> {

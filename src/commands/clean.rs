@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::{Terminal, Trouble, runtime, show};
+use super::{Terminal, Trouble, prepare, runtime, show};
 use crate::check::Effect;
 use crate::cli;
 use crate::guard::Guard;
@@ -24,7 +24,7 @@ const PAGES: usize = 1000;
 
 /// `clean`.
 pub(crate) fn clean(args: &cli::Clean, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
-    let target = Target::open(&args.scenario, None)?;
+    let target = Target::open(&args.scenario.clone().unwrap_or_else(prepare::usual), None)?;
     log::hide(target.redactor());
     let scenario = target.scenario();
     let Some(scratch) = scenario.repositories.scratch.clone() else {

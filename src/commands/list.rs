@@ -58,6 +58,9 @@ fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str
     let mut near: Vec<(usize, &str)> =
         names.map(|name| (distance(name), name)).filter(|(far, _)| *far <= wrong.len() / 3).collect();
     near.sort_unstable();
+    let best = near.first().map_or(0, |(far, _)| *far);
+    // What is clearly further away was not meant.
+    near.retain(|(far, _)| *far <= best + 1);
     near.into_iter().take(3).map(|(_, name)| name).collect()
 }
 

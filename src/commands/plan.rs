@@ -10,8 +10,9 @@ use crate::target::Target;
 
 /// `plan`.
 pub(crate) fn plan(args: &cli::Plan, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
-    let (target, plan) = prepare::one(&args.scenario, &args.selection)?;
-    show(terminal, &target.redactor().text(&table(&args.scenario.display().to_string(), &target, &plan)))?;
+    let scenario = args.scenario.clone().unwrap_or_else(prepare::usual);
+    let (target, plan) = prepare::one(&scenario, &args.selection)?;
+    show(terminal, &target.redactor().text(&table(&scenario.display().to_string(), &target, &plan)))?;
     Ok(if plan.runs() == 0 { ExitStatus::Nothing } else { ExitStatus::Proven })
 }
 

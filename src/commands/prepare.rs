@@ -27,6 +27,12 @@ pub(crate) fn one(scenario: &Path, selection: &Selection) -> Result<(Target, Pla
     Ok((target, plan))
 }
 
+/// The scenario that is meant where none is named. An empty variable is none, as CI systems have it.
+pub(crate) fn usual() -> PathBuf {
+    let named = std::env::var_os("REGPROOF_SCENARIO").filter(|file| !file.is_empty());
+    named.map_or_else(|| PathBuf::from("regproof.toml"), PathBuf::from)
+}
+
 /// All scenarios of a run; an error in any of them ends the run before anything is sent.
 pub(crate) fn boards(scenarios: &[PathBuf], selection: &Selection) -> Result<Vec<Arc<Board>>, Trouble> {
     let mut names = BTreeSet::new();

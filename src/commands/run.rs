@@ -10,10 +10,11 @@ use futures::future::join_all;
 
 use super::progress::Progress;
 use super::signals::Signals;
-use super::{Terminal, Trouble, colour, kill_children, prepare, ready, reports, runtime};
+use super::{Terminal, Trouble, colour, prepare, ready, reports, runtime};
 use crate::cli::{self, Files};
 use crate::log;
 use crate::outcome::{ExitStatus, Run};
+use crate::process;
 use crate::redact::Redactor;
 use crate::report::Format;
 use crate::runner::{self, Board};
@@ -25,7 +26,8 @@ const GRACE: Duration = Duration::from_secs(30);
 /// `run`.
 pub(crate) fn run(args: &cli::Run, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
     prepare::distinct(&args.files)?;
-    let boards = prepare::boards(&args.scenarios, &args.selection)?;
+    let scenarios = if args.scenarios.is_empty() { vec![prepare::usual()] } else { args.scenarios.clone() };
+    let boards = prepare::boards(&scenarios, &args.selection)?;
     let closing = Closing {
         format: args.format.into(),
         colour: colour(args.look.colour, terminal),
@@ -118,7 +120,7 @@ pub(crate) fn conduct(
         let closing = Arc::clone(closing);
         let interrupted = signals.stop();
         move || {
-            kill_children();
+            process::kill_all();
             let hung = format!("the run hung: it did not end although every deadline is over ({limit:?})");
             let reason = interrupted.borrow().clone().unwrap_or(hung);
             if let Some((_, status)) = closing.close(Some(&reason)) {

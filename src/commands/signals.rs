@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{Terminal, Trouble, kill_children};
+use super::{Terminal, Trouble};
 use crate::outcome::ExitStatus;
+use crate::process;
 use crate::runner::Stop;
 use crate::watchdog::Leash;
 
@@ -50,7 +51,7 @@ impl Signals {
             // Nobody may be waiting for it yet; whoever looks later sees it.
             sender.send_replace(Some(format!("interrupted by {name}")));
             next().await;
-            kill_children();
+            process::kill_all();
             end(ExitStatus::NotProven)
         };
         let thread = std::thread::Builder::new().name("signals".to_owned());

@@ -102,6 +102,7 @@ impl Redactor {
         exchange.response_headers = headers(exchange.response_headers).collect();
         exchange.url = self.text(&one_time(&exchange.url));
         exchange.who = self.text(&exchange.who);
+        exchange.username = exchange.username.map(|username| self.text(&username));
         exchange.request_body = self.text(&api_keys(&exchange.request_body));
         exchange.response_body = self.text(&api_keys(&exchange.response_body));
         exchange.error = exchange.error.map(|error| self.text(&error));

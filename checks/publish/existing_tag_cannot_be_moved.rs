@@ -1,4 +1,4 @@
-//! A tag that exists cannot be moved by CI, by none of the ways there are.
+//! A tag that exists cannot be moved by CI, by any of the ways there are.
 //!
 //! ## Why it matters
 //!

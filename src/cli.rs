@@ -158,7 +158,7 @@ pub struct List {
 /// `explain`.
 #[derive(Clone, Debug, Args)]
 pub struct Explain {
-    /// The id of a check, as `regproof list` names it
+    /// A check, as `regproof list` names it; also a lint, an advisory or a weakness of the lab
     pub id: String,
 }
 

@@ -14,13 +14,14 @@ pub(crate) mod prelude {
     pub(crate) use super::{Effect, Failure, Meta, Need, Proof, Why};
     pub(crate) use crate::context::Cx;
     pub(crate) use crate::image::{BLOB_TYPE, Image, digest_of};
+    pub(crate) use crate::outcome::Verdict;
     pub(crate) use crate::process::{Ended, Workshop};
     pub(crate) use crate::scenario::Action;
     pub(crate) use crate::scenario::load::is_loopback;
     pub(crate) use crate::scenario::secrets::Secret;
     pub(crate) use crate::visit::{LoginPage, Visit};
     pub(crate) use crate::wire::{Client, Credential, MANIFEST_LIMIT, Origin};
-    pub(crate) use crate::{discovery, fingerprint, metrics, oci, oracle, transfer};
+    pub(crate) use crate::{discovery, fingerprint, matrix, metrics, oci, oracle, transfer};
 }
 
 /// How a check ends: proven, or not.

@@ -15,6 +15,7 @@ mod guard;
 mod image;
 pub mod lab;
 pub mod log;
+mod matrix;
 mod metrics;
 mod oci;
 mod oracle;

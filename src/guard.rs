@@ -54,7 +54,9 @@ impl Guard {
     }
 
     fn reads(&self, intent: &Intent<'_>) -> Result<(), &'static str> {
-        let path = intent.target.split('?').next().unwrap_or_default();
+        // A server decodes the path before it looks at it.
+        let decoded = decoded(intent.target.split('?').next().unwrap_or_default());
+        let path = decoded.as_str();
         if path.ends_with("/pprof/profile") || path.ends_with("/pprof/trace") {
             return Err("profiling loads the registry");
         }
@@ -66,6 +68,9 @@ impl Guard {
     }
 
     fn writes(&self, intent: &Intent<'_>) -> Result<(), &'static str> {
+        if !is_plain(intent.target) {
+            return Err("its path is not plain, so a server may read another one");
+        }
         if self.effect >= Effect::Writes && self.in_scratch(intent.target) {
             return Ok(());
         }
@@ -84,27 +89,62 @@ impl Guard {
         let Some(rest) = target.strip_prefix("/v2/").and_then(|rest| rest.strip_prefix(scratch.as_str())) else {
             return false;
         };
-        let canonical = !target.contains("/../") && !target.contains("/./") && !target.contains("//");
-        canonical && (rest.starts_with("/manifests/") || rest.starts_with("/blobs/"))
+        is_plain(target) && (rest.starts_with("/manifests/") || rest.starts_with("/blobs/"))
     }
+}
+
+/// Whether every URL parser and every server reads this path as it is written: nothing encoded, no dots, no gaps.
+fn is_plain(target: &str) -> bool {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let Some(path) = path.strip_prefix('/') else { return false };
+    let of_path = |b: u8| b.is_ascii_alphanumeric() || b"/_.-:~+=@,".contains(&b);
+    let segments: Vec<&str> = path.split('/').collect();
+    let gap = segments.iter().rev().skip(1).any(|segment| segment.is_empty());
+    let dots = segments.iter().any(|segment| matches!(*segment, "." | ".."));
+    path.bytes().all(of_path) && !gap && !dots && query.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
+}
+
+/// A path without its percent-encoding, however often it was encoded.
+fn decoded(path: &str) -> String {
+    let mut path = path.replace('\\', "/");
+    loop {
+        let next = percent_decoded(&path);
+        if next == path {
+            return path;
+        }
+        path = next;
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let (bytes, mut out, mut at) = (text.as_bytes(), Vec::with_capacity(text.len()), 0);
+    while at < bytes.len() {
+        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        let byte = hex.filter(|_| bytes[at] == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        out.push(byte.unwrap_or(bytes[at]));
+        at += if byte.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Requests that are valid for authorization and invalid for the handler, so that nothing is stored (zot, by
 /// reading `pkg/api/routes.go` and by trying v2.1.14 to v2.1.20).
 fn is_oracle(intent: &Intent<'_>) -> bool {
     let (path, query) = intent.target.split_once('?').unwrap_or((intent.target, ""));
-    if path.contains("/../") || path.contains("//") || !path.starts_with("/v2/") {
+    if !is_plain(intent.target) || !path.starts_with("/v2/") {
         return false;
     }
-    if let Some((_, reference)) = path.split_once("/manifests/") {
-        let unknown = reference.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64);
+    // From the right: a repository may have a part named `manifests`, a reference has no slash.
+    if let Some((_, reference)) = path.rsplit_once("/manifests/").filter(|(_, reference)| !reference.contains('/')) {
+        let hex = |hex: &str| hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let unknown = reference.strip_prefix("sha256:").is_some_and(hex);
         return match intent.method {
             "PUT" => intent.content_type == Some(ORACLE_TYPE) && intent.body == b"{}",
             "DELETE" => unknown && query.is_empty(),
             _ => false,
         };
     }
-    if let Some((_, session)) = path.split_once("/blobs/uploads/") {
+    if let Some((_, session)) = path.rsplit_once("/blobs/uploads/") {
         return match intent.method {
             "POST" => session.is_empty() && query == "from=x" && intent.body.is_empty(),
             "PATCH" => is_uuid(session) && intent.content_range == Some("5-1") && intent.body.len() <= 1,
@@ -113,7 +153,7 @@ fn is_oracle(intent: &Intent<'_>) -> bool {
             _ => false,
         };
     }
-    intent.method == "DELETE" && query.is_empty() && path.ends_with("/blobs/notadigest")
+    intent.method == "DELETE" && query.is_empty() && path.ends_with("/blobs/notadigest") && !path.contains(':')
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -19,7 +19,12 @@ pub(crate) struct Answer {
     pub(crate) url: Url,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
+    /// The body; its start alone where the request asked for a hash.
     pub(crate) body: Bytes,
+    /// How many bytes the whole body has.
+    pub(crate) size: u64,
+    /// The digest of the whole body, where the request asked for it.
+    pub(crate) sha256: Option<String>,
     /// Its place in the transcript.
     pub(crate) index: usize,
 }

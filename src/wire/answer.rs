@@ -161,7 +161,7 @@ impl Answer {
         };
         let joined = self.url.join(location).ok().filter(|url| Origin::of(&self.url).owns(url));
         match joined {
-            Some(url) if url.path().starts_with(&prefix) => {
+            Some(url) if url.path().strip_prefix(&prefix).is_some_and(|session| !session.is_empty()) => {
                 Ok(url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path())))
             }
             _ => {

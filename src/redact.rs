@@ -42,6 +42,8 @@ impl Redactor {
             forms.push(percent(&STANDARD.encode(&pair), false));
             forms.extend((0..3).map(|before| within_base64(secret, before)));
             forms.extend((0..3).map(|before| within_base64(secret, before).replace('+', "-").replace('/', "_")));
+            let header = STANDARD.encode(&pair);
+            forms.extend((0..3).map(|before| within_base64(header.trim_end_matches('='), before)));
             forms.push(percent(secret, false));
             forms.push(percent(secret, true));
             forms.push(percent(secret, false).replace("%20", "+"));

@@ -84,7 +84,7 @@ pub async fn complaints(stage: &Stage, concerns: &[&str], skopeo: bool) -> Vec<S
             wrong.push(format!("{} panicked: {:?}", outcome.id, outcome.finding));
         }
         if outcome.duration > MOST_TIME {
-            wrong.push(format!("{} took {:?}", outcome.id, outcome.duration));
+            wrong.push(format!("{} took {:?}: {:?}", outcome.id, outcome.duration, outcome.finding));
         }
     }
     if took > MOST_TIME {
@@ -190,7 +190,7 @@ fn is_metric(line: &str) -> bool {
         || (line.starts_with("regproof_") && line.rsplit(' ').next().is_some_and(|v| v.parse::<f64>().is_ok()))
 }
 
-/// A part of a secret in a text, in any dress that could be undone; twelve characters are enough to call it a leak.
+/// A part of a secret in a text, in any dress that could be undone; twenty-four characters in a row are never missed.
 pub fn leak(text: &str, user: &str, secret: &str) -> Option<String> {
     let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{secret}"));
     let padded = base64::engine::general_purpose::STANDARD.encode(format!("you sent Basic {pair}"));
@@ -201,7 +201,7 @@ pub fn leak(text: &str, user: &str, secret: &str) -> Option<String> {
     let own = (user.len() + 1).div_ceil(3) * 4;
     let parts = [secret, &pair[own.min(pair.len())..], &hex, &escaped, &entities, &padded[padded.len() / 2..]];
     parts.iter().find_map(|form| {
-        let pieces = form.as_bytes().windows(16).map(|piece| String::from_utf8_lossy(piece).into_owned());
+        let pieces = form.as_bytes().windows(16).step_by(8).map(|piece| String::from_utf8_lossy(piece).into_owned());
         let mut pieces = pieces.filter(|piece| !piece.contains('='));
         pieces.find(|piece| text.contains(piece.as_str()))
     })

@@ -101,13 +101,11 @@ async fn unsuited(writer: &Client) -> anyhow::Result<Option<String>> {
     let answer = writer.get("/v2/").without_credential().send().await?;
     Ok(match answer.header("www-authenticate") {
         None => Some("the registry names no way to log in at /v2/".to_owned()),
-        Some(challenge) if !is_basic(challenge) => Some(format!("the registry asks for tokens: {challenge}")),
+        Some(_) if !answer.token_realms().is_empty() => {
+            Some(format!("the registry asks for tokens of {}", answer.token_realms().join(" and ")))
+        }
         Some(_) => None,
     })
-}
-
-fn is_basic(challenge: &str) -> bool {
-    challenge.trim_start().to_ascii_lowercase().starts_with("basic")
 }
 
 /// Stands between oci-client and the registry.
@@ -165,7 +163,7 @@ impl Gateway {
             }
         }
         if let Some(challenge) = answer.header("www-authenticate") {
-            anyhow::ensure!(is_basic(challenge), "the registry asks for tokens: {challenge}");
+            anyhow::ensure!(answer.token_realms().is_empty(), "the registry asks for tokens: {challenge}");
             response = response.header("www-authenticate", challenge);
         }
         if let Some(location) = answer.header("location") {

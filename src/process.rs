@@ -156,23 +156,9 @@ impl Workshop {
 /// any realm that they are told (RFC 6750; distribution's token authentication), so the challenge is read before.
 async fn stays_at_home(client: &Client, program: &str) -> anyhow::Result<()> {
     let answer = client.get("/v2/").without_credential().send().await?;
-    for challenge in answer.headers.get_all("www-authenticate") {
-        let challenge = challenge.to_str().context("the registry's challenge is no text")?;
-        // zot's own `basic realm=` is not even valid (RFC 9110, section 11.2); only a token has a realm to be sent to.
-        if !challenge.to_ascii_lowercase().contains("bearer") {
-            continue;
-        }
-        let parsed = http_auth::parse_challenges(challenge)
-            .map_err(|error| anyhow::anyhow!("the registry's challenge cannot be read: {error}"))?;
-        for challenge in parsed.iter().filter(|challenge| !challenge.scheme.eq_ignore_ascii_case("basic")) {
-            let realm = challenge.params.iter().find(|(name, _)| name.eq_ignore_ascii_case("realm"));
-            let realm = realm.map(|(_, value)| value.to_unescaped()).unwrap_or_default();
-            let own = url::Url::parse(&realm).is_ok_and(|url| client.origin().owns(&url));
-            anyhow::ensure!(
-                own,
-                "{program} was not started: it would send the login to `{realm}`, not to the registry"
-            );
-        }
+    for realm in answer.token_realms() {
+        let own = url::Url::parse(&realm).is_ok_and(|url| client.origin().owns(&url));
+        anyhow::ensure!(own, "{program} was not started: it would send the login to `{realm}`, not to the registry");
     }
     Ok(())
 }

@@ -96,6 +96,8 @@ impl Redactor {
     pub(crate) fn exchange(&self, mut exchange: Exchange) -> Exchange {
         let headers = |list: Vec<(String, String)>| {
             list.into_iter().map(|(name, value)| {
+                // First: what a header is taken apart by may stand within a secret.
+                let value = self.text(&value);
                 let clean = match name.to_ascii_lowercase().as_str() {
                     "authorization" | "proxy-authorization" | "cookie" => REDACTED.to_owned(),
                     "set-cookie" => cookie(&value),

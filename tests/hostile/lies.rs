@@ -400,7 +400,7 @@ pub const WITHIN: &[Lie] = &[
         let nth = memory.len().saturating_sub(2);
         Say::This(memory[nth].1.clone())
     }),
-    lie("every_other_answer_is_503", EVERY, |around| {
+    lie("every_other_answer_is_503", &["publish::"], |around| {
         if around.nth.is_multiple_of(2) {
             every("503 Service Unavailable", "text/plain", "")
         } else {

@@ -177,6 +177,16 @@ impl Cx {
         self.found().made.push((repository.to_owned(), format!("manifests/{reference}")));
     }
 
+    /// Writes down what stays on purpose, and why.
+    pub(crate) fn keeps(&self, repository: &str, reference: &str, reason: &str) {
+        self.found().leftovers.push(Leftover {
+            check: self.check.to_owned(),
+            repository: repository.to_owned(),
+            reference: reference.to_owned(),
+            reason: reason.to_owned(),
+        });
+    }
+
     /// Books an unfinished upload for removal.
     pub(crate) fn leaves_upload(&self, location: &str) {
         if let Some((repository, session)) =

@@ -6,12 +6,15 @@ mod browser;
 pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;
+pub mod cli;
+pub mod commands;
 mod context;
 mod discovery;
 mod fingerprint;
 mod guard;
 mod image;
 pub mod lab;
+pub mod log;
 mod metrics;
 mod oci;
 mod oracle;
@@ -29,5 +32,6 @@ mod transfer;
 #[cfg(test)]
 mod trial;
 mod visit;
+pub mod watchdog;
 mod wire;
 pub mod zot;

@@ -60,7 +60,21 @@ impl Redactor {
             forms.push(characters(|c| format!("&#{c};")));
             forms.push(characters(|c| format!("&#x{c:x};")));
             forms.push(characters(|c| format!("&#x{c:X};")));
+            // As Rust's own formatting shows text and bytes, which is how libraries log what they send.
+            forms.push(secret.escape_debug().to_string());
+            forms.push(secret.as_bytes().escape_ascii().to_string());
+            let list = format!("{:?}", secret.as_bytes());
+            forms.push(list.trim_matches(['[', ']']).to_owned());
         }
+        Redactor::of(forms)
+    }
+
+    /// One redactor that knows what all of these know.
+    pub fn all<'a>(redactors: impl IntoIterator<Item = &'a Redactor>) -> Redactor {
+        Redactor::of(redactors.into_iter().flat_map(|redactor| redactor.forms.iter().cloned()).collect())
+    }
+
+    fn of(mut forms: Vec<String>) -> Redactor {
         forms.retain(|form| form.len() >= SHORTEST);
         forms.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         forms.dedup();
@@ -111,6 +125,7 @@ impl Redactor {
         exchange.response_headers = headers(exchange.response_headers).collect();
         exchange.url = self.text(&one_time(&exchange.url));
         exchange.who = self.text(&exchange.who);
+        exchange.username = exchange.username.map(|username| self.text(&username));
         exchange.request_body = self.text(&api_keys(&exchange.request_body));
         exchange.response_body = self.text(&api_keys(&exchange.response_body));
         exchange.error = exchange.error.map(|error| self.text(&error));

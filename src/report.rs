@@ -10,7 +10,7 @@ mod junit;
 mod markdown;
 mod prometheus;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod text;
 
 use std::path::PathBuf;

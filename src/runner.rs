@@ -79,6 +79,12 @@ impl Board {
         (self.target.deadline() + CLEAN_UP) * rounds.max(1)
     }
 
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// The target.
     #[must_use]
     pub fn target(&self) -> &Arc<Target> {

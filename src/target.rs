@@ -109,9 +109,17 @@ fn route(loaded: &Loaded) -> Result<Route, ScenarioError> {
     for (name, address) in &registry.resolve {
         let path = ["registry", "resolve", name];
         let host = name.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse::<u16>().ok()?)));
-        let (Some((host, port)), Ok(address)) = (host, address.parse()) else {
+        let (Some((host, port)), Ok(address)) = (host, address.parse::<std::net::SocketAddr>()) else {
             return Err(loaded.error(&path, "write \"host:port\" = \"address:port\""));
         };
+        let explicit = registry.url.host_str() == Some(&host) && registry.url.port() == Some(port);
+        if explicit && address.port() != port {
+            let message = format!(
+                "registry.url names port {port} itself, so the connection goes to that port of {}",
+                address.ip()
+            );
+            return Err(loaded.error(&path, message));
+        }
         route.resolve.push((host, port, address));
     }
     Ok(route)

@@ -17,6 +17,8 @@ pub(crate) const SHOWN: usize = 2048;
 pub struct Exchange {
     /// Who asked: an identity's name, or `anonymous`.
     pub who: String,
+    /// The user name that was sent, if any.
+    pub username: Option<String>,
     /// The request's method.
     pub method: String,
     /// The whole URL.
@@ -54,7 +56,8 @@ impl Exchange {
         }
         for (name, value) in &self.request_headers {
             if name.eq_ignore_ascii_case("authorization") {
-                line.push_str(&format!(" -u {}:\"$PASSWORD\"", quoted(&self.who)));
+                let username = self.username.as_deref().unwrap_or(&self.who);
+                line.push_str(&format!(" -u {}:\"$PASSWORD\"", quoted(username)));
             } else if !name.eq_ignore_ascii_case("cookie") {
                 line.push_str(&format!(" -H {}", quoted(&format!("{name}: {value}"))));
             }
@@ -137,6 +140,7 @@ mod tests {
     fn a_curl_line_names_the_password_and_stays_one_line() {
         let exchange = Exchange {
             who: "ci".into(),
+            username: Some("zot-ci".into()),
             method: "PUT".into(),
             url: "http://r/v2/it's/x\n".into(),
             request_headers: vec![("Authorization".into(), "<redacted>".into()), ("Accept".into(), "a".into())],
@@ -144,7 +148,7 @@ mod tests {
         };
         assert_eq!(
             exchange.curl(),
-            r#"curl -sS -i -X 'PUT' -u 'ci':"$PASSWORD" -H 'Accept: a' 'http://r/v2/it'\''s/x?'"#
+            r#"curl -sS -i -X 'PUT' -u 'zot-ci':"$PASSWORD" -H 'Accept: a' 'http://r/v2/it'\''s/x?'"#
         );
     }
 }

@@ -224,6 +224,7 @@ impl Request<'_> {
         }
         let mut exchange = Exchange {
             who: credential.map_or_else(|| client.who_without(), |_| client.who.clone()),
+            username: credential.map(|credential| credential.username.clone()),
             method: self.method.to_string(),
             url: url.to_string(),
             request_headers: recorded,

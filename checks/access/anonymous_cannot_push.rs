@@ -77,6 +77,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     anyone.post(&mount).send().await?.expect_unauthorized(&WHY)?;
 
     let digest = image.digest();
+    cx.leaves(scratch, &digest);
     let control = transfer::put_manifest(&writer, scratch, &digest, &image).await?;
     control.expect_control(&[201], who, &WHY)?;
     transfer::put_manifest(&anyone, scratch, &digest, &image).await?.expect_unauthorized(&WHY)?;

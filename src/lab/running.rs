@@ -32,7 +32,7 @@ pub(crate) const LOGIN: &str = "regproof-login";
 /// How a lab is to be.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Where the registry listens; a free loopback port where `None`.
+    /// Where the registry listens, with the provider on the next port; free loopback ports where `None` or port 0.
     pub listen: Option<SocketAddr>,
     /// What is wrong with it.
     pub weaknesses: BTreeSet<Weakness>,
@@ -67,7 +67,12 @@ impl Lab {
         let has = |weakness| options.weaknesses.contains(&weakness);
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let registry = bind(options.listen.unwrap_or(loopback))?;
-        let (provider, upstream) = (bind(loopback)?, bind(loopback)?);
+        // Beside a chosen port, so that a scenario written by hand can name the issuer.
+        let beside = options.listen.filter(|address| address.port() != 0).and_then(|address| {
+            let port = address.port().checked_add(1)?;
+            Some(SocketAddr::new(address.ip(), port))
+        });
+        let (provider, upstream) = (bind(beside.unwrap_or(loopback))?, bind(loopback)?);
         let at = Addresses { registry: url(&registry)?, issuer: url(&provider)?, upstream: url(&upstream)? };
         let client_secret = opaque();
         let mut redirect_uris = options.redirect_uris.clone();
@@ -234,6 +239,15 @@ impl Lab {
     /// Where a file cannot be written.
     pub fn write_scenario(&self, folder: &Path) -> io::Result<PathBuf> {
         scenario::write(self, folder)
+    }
+
+    /// Writes the scenario to `file`, and its secrets into the folder `secrets` beside it.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be written.
+    pub fn write_scenario_as(&self, file: &Path) -> io::Result<()> {
+        scenario::write_as(self, file)
     }
 
     /// The zot configuration that says what the lab enforces.

@@ -58,17 +58,22 @@ pub(crate) fn scenario(lab: &Lab, secrets: &Path) -> String {
 
 /// Writes `regproof.toml` and the secrets beside it; answers the path of the scenario.
 pub(crate) fn write(lab: &Lab, folder: &Path) -> io::Result<PathBuf> {
+    let path = folder.join("regproof.toml");
+    write_as(lab, &path)?;
+    Ok(path)
+}
+
+/// Writes the scenario to a file of any name, and the secrets into a folder beside it.
+pub(crate) fn write_as(lab: &Lab, file: &Path) -> io::Result<()> {
     // Absolute, so that it does not matter from where the scenario is read.
-    let secrets = std::path::absolute(folder)?.join(FOLDER);
+    let secrets = std::path::absolute(file)?.with_file_name(FOLDER);
     std::fs::create_dir_all(&secrets)?;
     for (label, name) in [("ci", CI), ("guest", GUEST), ("admin", ADMIN)] {
         write_secret(&secrets.join(format!("{label}.key")), lab.api_key(name))?;
     }
     write_secret(&secrets.join("login.user"), LOGIN)?;
     write_secret(&secrets.join("login.password"), lab.login().1)?;
-    let path = folder.join("regproof.toml");
-    std::fs::write(&path, scenario(lab, &secrets))?;
-    Ok(path)
+    std::fs::write(file, scenario(lab, &secrets))
 }
 
 /// A secret that others can read is none: the mode is set before the first byte is written.

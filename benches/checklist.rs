@@ -1,0 +1,208 @@
+//! How long the checklist takes beside what it is made of, as ratios within one run: `make bench`.
+//!
+//! Everything is on loopback and bounded in count. Prints; judges nothing.
+#![expect(clippy::print_stdout, reason = "a bench prints its table")]
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::faults::{Fault, FaultProxy};
+
+const ROUNDS: usize = 7;
+const REGPROOF: &str = env!("CARGO_BIN_EXE_regproof");
+
+struct Lab {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // The lab may have ended on its own; there is nothing more to do then.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Lab {
+    fn start() -> Lab {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let mut child = Command::new(REGPROOF)
+            .args(["lab", "--listen", "127.0.0.1:0", "--scenario-out"])
+            .arg(folder.path().join("regproof.toml"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the lab starts");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("the lab says that it is ready");
+        Lab { child, folder }
+    }
+
+    fn scenario(&self) -> PathBuf {
+        self.folder.path().join("regproof.toml")
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(self.scenario()).expect("the lab wrote its scenario")
+    }
+
+    fn url(&self) -> String {
+        let table: toml::Table = self.text().parse().expect("the lab's scenario is TOML");
+        table["registry"]["url"].as_str().expect("it has a URL").trim_end_matches('/').to_owned()
+    }
+
+    /// The same scenario at another address, without the login: its addresses are bound to the registry's own.
+    fn moved_to(&self, url: &str) -> PathBuf {
+        let mut table: toml::Table = self.text().parse().expect("the lab's scenario is TOML");
+        table.remove("oidc");
+        table["registry"]["url"] = url.into();
+        let file = self.folder.path().join("moved.toml");
+        std::fs::write(&file, table.to_string()).expect("the scenario can be written");
+        file
+    }
+
+    fn key(&self, identity: &str) -> String {
+        let table: toml::Table = self.text().parse().expect("the lab's scenario is TOML");
+        let file = table["identities"][identity]["password"]["file"].as_str().expect("the key is in a file");
+        std::fs::read_to_string(self.folder.path().join(file)).expect("the key can be read").trim().to_owned()
+    }
+}
+
+/// One run of the program: how long it took, and its JSON.
+fn regproof(scenario: &Path, arguments: &[&str]) -> (Duration, Value) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let json = folder.path().join("run.json");
+    let began = Instant::now();
+    let output = Command::new(REGPROOF)
+        .arg("run")
+        .arg(scenario)
+        .args(arguments)
+        .arg("--json")
+        .arg(&json)
+        .output()
+        .expect("regproof runs");
+    let taken = began.elapsed();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let text = std::fs::read_to_string(json).expect("the report was written");
+    (taken, serde_json::from_str(&text).expect("the report is JSON"))
+}
+
+fn script(lab: &Lab, url: &str) -> Duration {
+    let file = |name: &str, text: &str| {
+        let path = lab.folder.path().join(name);
+        std::fs::write(&path, text).expect("a file can be written");
+        path
+    };
+    let host = url.trim_start_matches("http://");
+    let (ci, admin) = (lab.key("ci"), lab.key("admin"));
+    let auth = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("zot-ci:{ci}"));
+    let began = Instant::now();
+    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/checklist.sh"))
+        .env("URL", url)
+        .env("CI_KEY_FILE", file("ci.curl", &format!("user = \"zot-ci:{ci}\"\n")))
+        .env("ADMIN_KEY_FILE", file("admin.curl", &format!("user = \"erich:{admin}\"\n")))
+        .env("AUTH_FILE", file("auth.json", &format!("{{\"auths\":{{\"{host}\":{{\"auth\":\"{auth}\"}}}}}}")))
+        .output()
+        .expect("the script runs");
+    let taken = began.elapsed();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    taken
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn seconds(run: &Value, only: impl Fn(&str) -> bool) -> Duration {
+    let outcomes = run["outcomes"].as_array().expect("a run has outcomes");
+    let times = outcomes.iter().filter(|outcome| only(outcome["id"].as_str().unwrap_or_default()));
+    Duration::from_secs_f64(times.filter_map(|outcome| outcome["seconds"].as_f64()).fold(0.0, f64::max))
+}
+
+fn ratio(a: Duration, b: Duration) -> f64 {
+    a.as_secs_f64() / b.as_secs_f64()
+}
+
+fn main() {
+    // `cargo test --benches` and listings must stay quick.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let lab = Lab::start();
+    let url = lab.url();
+    println!("median of {ROUNDS} runs, release build, loopback\n");
+
+    let plain = [
+        "--no-browser",
+        "--only",
+        "access",
+        "--only",
+        "cache",
+        "--only",
+        "metrics",
+        "--only",
+        "publish",
+        "--only",
+        "registry",
+    ];
+    let same_steps = |scenario: &Path| -> (Duration, Duration) {
+        let runs: Vec<(Duration, Value)> = (0..ROUNDS).map(|_| regproof(scenario, &plain)).collect();
+        let slowest = median(runs.iter().map(|(_, run)| seconds(run, |_| true)).collect());
+        (median(runs.into_iter().map(|(taken, _)| taken).collect()), slowest)
+    };
+    let here = lab.moved_to(&url);
+    let (whole, slowest) = same_steps(&here);
+    println!(
+        "checklist without browser      {whole:>9.1?}   slowest check {slowest:.1?}   ratio {:.2}",
+        ratio(whole, slowest)
+    );
+    let shell = median((0..ROUNDS).map(|_| script(&lab, &url)).collect());
+    println!("the same steps, curl + skopeo  {shell:>9.1?}   regproof is {:.1} times as fast", ratio(shell, whole));
+
+    let target: SocketAddr = url.trim_start_matches("http://").parse().expect("the lab is on an address");
+    let proxy = FaultProxy::start(target, Fault::Latency(Duration::from_millis(20)));
+    let far = lab.moved_to(&proxy.url());
+    let (whole, slowest) = same_steps(&far);
+    println!("\nwith 20 ms of round-trip time");
+    println!(
+        "checklist without browser      {whole:>9.1?}   slowest check {slowest:.1?}   ratio {:.2}",
+        ratio(whole, slowest)
+    );
+    let shell = median((0..3).map(|_| script(&lab, &proxy.url())).collect());
+    println!("the same steps, curl + skopeo  {shell:>9.1?}   regproof is {:.1} times as fast", ratio(shell, whole));
+
+    let browser: Vec<(Duration, Duration)> = (0..3)
+        .map(|_| {
+            let (taken, _) = regproof(&lab.scenario(), &[]);
+            let (alone, _) = regproof(&lab.scenario(), &["--only", "oidc::login"]);
+            (taken, alone)
+        })
+        .collect();
+    let whole = median(browser.iter().map(|(taken, _)| *taken).collect());
+    let alone = median(browser.iter().map(|(_, alone)| *alone).collect());
+    println!(
+        "\nchecklist with browser         {whole:>9.1?}   browser checks alone {alone:.1?}   ratio {:.2}",
+        ratio(whole, alone)
+    );
+
+    let list = median(
+        (0..ROUNDS)
+            .map(|_| {
+                let began = Instant::now();
+                let output = Command::new(REGPROOF).arg("list").output().expect("regproof runs");
+                assert!(output.status.success());
+                began.elapsed()
+            })
+            .collect(),
+    );
+    println!("regproof list                  {list:>9.1?}");
+}

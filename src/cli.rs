@@ -1,0 +1,292 @@
+//! The command line, as data: what can be asked for, in which words. No input, no output, no decision.
+//!
+//! Nothing but `main` and `commands` may import this.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::check::Effect;
+use crate::lab::Weakness;
+use crate::plan::Part;
+use crate::report::Format;
+use crate::scenario::Period;
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  everything that ran passed, and something ran
+  1  at least one promise is broken
+  2  nothing is broken, but at least one check could not decide, or a report could not be written
+  3  bad usage or scenario; nothing was sent
+  4  nothing to run";
+
+/// Proves, after a deploy, that a live container registry keeps the promises its operator made.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "regproof", version, max_term_width = 100, after_help = EXIT_STATUS)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Show it working: the checklist on a sound lab, then on a weak one
+    Demo(Demo),
+    /// Run the checklist against the registry of a scenario
+    Run(Run),
+    /// Show what `run` would do, and what it would skip and why; sends nothing
+    Plan(Plan),
+    /// Name every check
+    List(List),
+    /// Say why a check matters, how it proves its promise, and what to do when it fails
+    Explain(Explain),
+    /// Print the JSON Schema of the scenario file
+    Schema,
+    /// Serve the lab on loopback: a hardened registry, an OpenID provider and an upstream
+    Lab(Lab),
+    /// Remove what runs left in the scratch repository: its tags that start with `regproof-`
+    Clean(Clean),
+    /// Print completions for a shell
+    Completions(Completions),
+}
+
+/// Which checks of which scenarios.
+#[derive(Clone, Debug, Args)]
+pub struct Selection {
+    /// Only checks whose id starts with this, as `access::`; can be given several times
+    #[arg(long, value_name = "ID-PREFIX")]
+    pub only: Vec<String>,
+    /// The most that any check may send [default: writes with a scratch repository, else oracle]
+    #[arg(long, value_name = "EFFECT", value_parser = effects())]
+    pub effects: Option<Effect>,
+    /// Skip checks that need a browser
+    #[arg(long)]
+    pub no_browser: bool,
+    /// Only one part of the checks, as `hash:1/4`, so that several machines can share them
+    #[arg(long, value_name = "hash:PART/PARTS")]
+    pub partition: Option<Part>,
+}
+
+fn effects() -> impl TypedValueParser<Value = Effect> {
+    PossibleValuesParser::new(["read-only", "oracle", "writes"]).try_map(|text| text.parse::<Effect>())
+}
+
+/// How the console looks.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Look {
+    /// Colours on the console
+    #[arg(long, visible_alias = "color", value_name = "WHEN", default_value = "auto")]
+    pub colour: Colour,
+}
+
+/// `run`.
+#[derive(Clone, Debug, Args)]
+pub struct Run {
+    /// Scenario files; several run at the same time into one report [default: $REGPROOF_SCENARIO, else regproof.toml]
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
+    pub scenarios: Vec<PathBuf>,
+    /// Which checks.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Wait up to this long for the registry to answer before the first check, as `60s`
+    #[arg(long, value_name = "PERIOD")]
+    pub wait: Option<Period>,
+    /// Count a skipped check as not proven: exit status 2
+    #[arg(long)]
+    pub no_skips: bool,
+    /// Which files to write.
+    #[command(flatten)]
+    pub files: Files,
+    /// What the console shows
+    #[arg(long, value_enum, default_value = "pretty")]
+    pub format: ConsoleFormat,
+    /// Show nothing on the console if everything is proven
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// How the console looks.
+    #[command(flatten)]
+    pub look: Look,
+}
+
+/// Reports as files.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Reports")]
+pub struct Files {
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub junit: Option<PathBuf>,
+    /// Write a JSON report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+    /// Write an HTML report, one file without scripts
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+    /// Write a Markdown report, for a comment or a job summary
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub markdown: Option<PathBuf>,
+    /// Write metrics for the textfile collector of the Prometheus node exporter
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub prometheus: Option<PathBuf>,
+    /// Write every exchange as a HAR file, for the network panel of a browser
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub har: Option<PathBuf>,
+}
+
+/// `plan`.
+#[derive(Clone, Debug, Args)]
+pub struct Plan {
+    /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
+    /// Which checks.
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// `list`.
+#[derive(Clone, Debug, Args)]
+pub struct List {
+    /// In which format
+    #[arg(long, value_enum, default_value = "plain")]
+    pub format: ListFormat,
+}
+
+/// `explain`.
+#[derive(Clone, Debug, Args)]
+pub struct Explain {
+    /// A check, as `regproof list` names it; also a lint, an advisory or a weakness of the lab
+    pub id: String,
+}
+
+/// `lab`.
+#[derive(Clone, Debug, Args)]
+pub struct Lab {
+    /// Where the registry listens, on loopback [default: a free port]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = loopback)]
+    pub listen: Option<SocketAddr>,
+    /// What is wrong with it; can be given several times
+    #[arg(long, value_name = "NAME", value_parser = weaknesses())]
+    pub weakness: Vec<Weakness>,
+    /// The zot release whose behaviour it shows
+    #[arg(long, value_name = "VERSION", default_value = "v2.1.20", value_parser = releases())]
+    pub release: crate::lab::Release,
+    /// Write a complete scenario for this lab, with its secrets in a folder beside it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub scenario_out: Option<PathBuf>,
+}
+
+/// The lab is weak by design, and its provider gives tokens to whom it knows; no network may reach it.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "write ADDRESS:PORT, as 127.0.0.1:5050".to_owned())?;
+    if address.ip().is_loopback() { Ok(address) } else { Err("the lab listens on loopback only".to_owned()) }
+}
+
+fn weaknesses() -> impl TypedValueParser<Value = Weakness> {
+    PossibleValuesParser::new(Weakness::all().map(Weakness::name)).try_map(|name| name.parse::<Weakness>())
+}
+
+fn releases() -> impl TypedValueParser<Value = crate::lab::Release> {
+    use crate::lab::Release;
+    const ALL: [Release; 4] = [Release::V2_1_14, Release::V2_1_15, Release::V2_1_18, Release::V2_1_20];
+    PossibleValuesParser::new(ALL.map(Release::version))
+        .try_map(|name| ALL.into_iter().find(|release| release.version() == name).ok_or("an unknown release"))
+}
+
+/// `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct Demo {
+    /// What is wrong with the second lab
+    #[arg(long, value_name = "NAME", default_value = "ci-can-update", hide_possible_values = true, value_parser = weaknesses())]
+    pub weakness: Weakness,
+    /// Skip checks that need a browser
+    #[arg(long)]
+    pub no_browser: bool,
+    /// How the console looks.
+    #[command(flatten)]
+    pub look: Look,
+}
+
+/// `clean`.
+#[derive(Clone, Debug, Args)]
+pub struct Clean {
+    /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
+    /// Only list what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `completions`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Colours on the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What the console shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ConsoleFormat {
+    /// Aligned lines for people
+    Pretty,
+    /// `name... OK` lines, as a services check prints them
+    Services,
+    /// Annotations for GitHub and Forgejo runners, then the pretty text
+    Github,
+}
+
+impl From<ConsoleFormat> for Format {
+    fn from(format: ConsoleFormat) -> Format {
+        match format {
+            ConsoleFormat::Pretty => Format::Pretty,
+            ConsoleFormat::Services => Format::Services,
+            ConsoleFormat::Github => Format::Github,
+        }
+    }
+}
+
+/// How checks are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// One line per check
+    Plain,
+    /// For programs
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_lab_listens_on_loopback_only() {
+        let parsed = |listen: &str| Cli::try_parse_from(["regproof", "lab", "--listen", listen]);
+        assert!(parsed("127.0.0.1:5050").is_ok());
+        assert!(parsed("[::1]:0").is_ok());
+        for wrong in ["0.0.0.0:5050", "192.0.2.1:5050", "5050", "localhost:5050"] {
+            assert!(parsed(wrong).is_err(), "{wrong}");
+        }
+    }
+}

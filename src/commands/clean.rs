@@ -1,0 +1,133 @@
+//! `clean`: removes what runs left behind, which is tags that start with `regproof-` in the scratch repository.
+//!
+//! Nothing else is ever removed, and nothing by digest: another tag may have the same image.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::{Terminal, Trouble, prepare, runtime, show};
+use crate::check::Effect;
+use crate::cli;
+use crate::guard::Guard;
+use crate::log;
+use crate::outcome::ExitStatus;
+use crate::report::visible;
+use crate::target::Target;
+use crate::transcript::Recorder;
+use crate::wire::{Client, Credential};
+
+const PREFIX: &str = "regproof-";
+/// More pages than any scratch repository has; a registry that never ends its list must not keep us for ever.
+const PAGES: usize = 1000;
+
+/// `clean`.
+pub(crate) fn clean(args: &cli::Clean, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
+    let target = Target::open(&args.scenario.clone().unwrap_or_else(prepare::usual), None)?;
+    log::hide(target.redactor());
+    let scenario = target.scenario();
+    let Some(scratch) = scenario.repositories.scratch.clone() else {
+        return Err(Trouble::usage("nothing to clean: the scenario has no [repositories] scratch"));
+    };
+    let Some(remover) = scenario.remover().map(str::to_owned) else {
+        return Err(Trouble::usage(
+            "no identity of the scenario may delete; add one whose groups have \"delete\" in [access]",
+        ));
+    };
+    let cleaned = runtime()?.block_on(async {
+        let client = client(&target, &scratch, &remover)?;
+        work(&client, &scratch, args.dry_run).await
+    });
+    let (text, left) = cleaned.map_err(|error| Trouble::failed(format_args!("cannot clean {scratch}: {error:#}")))?;
+    show(terminal, &log::clean(&text))?;
+    Ok(if left { ExitStatus::NotProven } else { ExitStatus::Proven })
+}
+
+fn client(target: &Target, scratch: &str, who: &str) -> anyhow::Result<Client> {
+    let identity = target.scenario().identities.get(who).context("the identity is gone")?;
+    let secret = target.secrets.identities.get(who).context("the identity has no secret")?.clone();
+    let credential = Credential { username: identity.username.clone(), secret };
+    let guard = Guard { effect: Effect::Writes, scratch: Some(scratch.to_owned()), ends_sessions: false };
+    let recorder = Recorder::new(Arc::clone(target.redactor()));
+    Client::new(&target.route, target.origin(), who, Some(credential), Arc::new(guard), recorder)
+}
+
+/// What was done, and whether something is left that should not be.
+async fn work(client: &Client, scratch: &str, dry_run: bool) -> anyhow::Result<(String, bool)> {
+    let tags = ours(client, scratch).await?;
+    let mut lines = Vec::new();
+    for tag in &tags {
+        let what = format!("{scratch}:{tag}");
+        if dry_run {
+            lines.push(format!("would remove {what}"));
+            continue;
+        }
+        let answer = client.delete(format!("/v2/{scratch}/manifests/{tag}")).send().await?;
+        if matches!(answer.status, 200 | 202 | 204 | 404) {
+            lines.push(format!("removed {what}"));
+        } else {
+            lines.push(format!("not removed {what}: {}", visible(&answer.brief(), 200)));
+        }
+    }
+    // The status is evidence, the list decides.
+    let left = if dry_run || tags.is_empty() { BTreeSet::new() } else { ours(client, scratch).await? };
+    lines.push(match (dry_run, tags.len(), left.len()) {
+        (_, 0, _) => format!("nothing of regproof is in {scratch}"),
+        (true, count, _) => format!("{count} to remove from {scratch}; nothing was removed"),
+        (false, count, 0) => format!("{count} removed from {scratch}"),
+        (false, count, left) => format!("{} removed from {scratch}, {left} still there", count.saturating_sub(left)),
+    });
+    Ok((lines.join("\n") + "\n", !left.is_empty()))
+}
+
+/// The tags that a run has made, whichever run.
+async fn ours(client: &Client, scratch: &str) -> anyhow::Result<BTreeSet<String>> {
+    let mut tags = BTreeSet::new();
+    let mut query = "?n=500".to_owned();
+    for _ in 0..PAGES {
+        let answer = client.get(format!("/v2/{scratch}/tags/list{query}")).send().await?;
+        if answer.status == 404 && answer.error_code().is_some() {
+            return Ok(BTreeSet::new());
+        }
+        anyhow::ensure!(answer.status == 200, "its tags cannot be listed: {}", answer.brief());
+        let body = answer.json()?;
+        let page: Vec<&str> = body["tags"].as_array().into_iter().flatten().filter_map(|tag| tag.as_str()).collect();
+        tags.extend(page.iter().filter(|tag| is_ours(tag)).map(|tag| (*tag).to_owned()));
+        let more = answer.header("link").is_some_and(|link| link.contains("next"));
+        match page.last().filter(|last| more && is_tag(last)) {
+            Some(last) => query = format!("?n=500&last={last}"),
+            None => return Ok(tags),
+        }
+    }
+    anyhow::bail!("the list of its tags does not end")
+}
+
+fn is_ours(tag: &str) -> bool {
+    tag.starts_with(PREFIX) && is_tag(tag)
+}
+
+/// A tag as the OCI distribution spec has it (section Pulling manifests): nothing that changes the path of a request.
+fn is_tag(tag: &str) -> bool {
+    let first = tag.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    first && tag.len() <= 128 && tag.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_tags_of_a_run_are_ours() {
+        for (tag, expected) in [
+            ("regproof-0123456789ab-pushed-x", true),
+            ("v1.0.0", false),
+            ("latest", false),
+            ("regproof", false),
+            ("regproof-/../../other/manifests/x", false),
+            ("regproof-?x", false),
+        ] {
+            assert_eq!(is_ours(tag), expected, "{tag}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The other commands: list, explain, schema, plan, lab, clean, demo, completions.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use super::{regproof, stderr, stdout, world};
+
+#[test]
+fn help_and_version_end_with_0_on_stdout() {
+    for arguments in [&["--help"][..], &["--version"], &["run", "--help"], &["help", "lab"]] {
+        let done = regproof(arguments).assert().code(0);
+        assert!(!stdout(&done).is_empty() && stderr(&done).is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_list_is_sorted_and_names_every_check_once() {
+    let done = regproof(&["list"]).assert().code(0);
+    let text = stdout(&done);
+    let ids: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let all: Vec<&str> = regproof::checks::CHECKS.iter().map(|check| check.id).collect();
+    assert_eq!(ids, all);
+    assert!(ids.is_sorted(), "{ids:?}");
+    let done = regproof(&["list", "--format", "json"]).assert().code(0);
+    let list: serde_json::Value = serde_json::from_str(&stdout(&done)).unwrap();
+    assert_eq!(list["schema"], 1);
+    assert_eq!(list["checks"].as_array().unwrap().len(), all.len());
+    assert_eq!(list["checks"][0]["id"], all[0]);
+}
+
+#[test]
+fn every_check_explains_itself() {
+    for check in regproof::checks::CHECKS {
+        let text = stdout(&regproof(&["explain", check.id]).assert().code(0));
+        assert!(text.starts_with(check.id) && text.contains("## When it fails"), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_id_is_answered_with_what_was_meant() {
+    let done = regproof(&["explain", "access::anonymus_can_pul"]).assert().code(3);
+    assert!(stderr(&done).contains("Did you mean `access::anonymous_can_pull`?"), "{}", stderr(&done));
+}
+
+#[test]
+fn the_schema_and_completions_are_printed() {
+    let schema: serde_json::Value = serde_json::from_str(&stdout(&regproof(&["schema"]).assert().code(0))).unwrap();
+    assert_eq!(schema["title"], "Scenario");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(stdout(&regproof(&["completions", shell]).assert().code(0)).contains("regproof"), "{shell}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_says_what_would_run_and_sends_nothing() {
+    let world = world(None).await;
+    let mut command = regproof(&["plan", "--no-browser", "--effects", "oracle"]);
+    let text = stdout(&command.arg(&world.scenario).assert().code(0));
+    for line in [
+        "RUN   access::anonymous_can_pull ",
+        "SKIP  publish::api_key_can_push ",
+        "it needs `--effects writes`, this run is allowed `oracle`",
+        "SKIP  oidc::login_returns_with_a_session ",
+        "writes      nothing",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let mut command = regproof(&["plan"]);
+    let text = stdout(&command.arg(&world.scenario).assert().code(0));
+    assert!(text.contains("tags regproof-… in blumeops/regproof, removed by identity `admin`"), "{text}");
+    let mut command = regproof(&["plan", "--no-browser", "--only", "oidc::login_returns"]);
+    command.arg(&world.scenario).assert().code(4);
+    assert!(world.lab.requests().is_empty());
+}
+
+#[tokio::test]
+async fn clean_removes_what_runs_left_and_nothing_else() {
+    let world = world(None).await;
+    let ours = || world.lab.digests().into_keys().filter(|name| name.contains(":regproof-")).count();
+    let others = || world.lab.digests().into_keys().filter(|name| !name.contains(":regproof-")).collect::<Vec<_>>();
+    let from = "groups.admins = [\"read\", \"create\", \"update\", \"delete\"]";
+    let no_remover = world.variant("no-remover.toml", from, "groups.admins = [\"read\"]");
+    let mut command = regproof(&["run", "--only", "publish::api_key_can_push"]);
+    let text = stdout(&command.arg(&no_remover).assert().code(0));
+    let left = ours();
+    assert!(left > 0 && text.contains("left behind:"), "{text}");
+    let mut command = regproof(&["clean"]);
+    let done = command.arg(&no_remover).assert().code(3);
+    assert!(stderr(&done).contains("no identity of the scenario may delete"), "{}", stderr(&done));
+    let before = others();
+    let mut command = regproof(&["clean", "--dry-run"]);
+    let text = stdout(&command.arg(&world.scenario).assert().code(0));
+    assert_eq!(text.matches("would remove blumeops/regproof:regproof-").count(), left, "{text}");
+    assert_eq!(ours(), left);
+    let mut command = regproof(&["clean"]);
+    let text = stdout(&command.arg(&world.scenario).assert().code(0));
+    assert!(text.contains(&format!("{left} removed from blumeops/regproof")), "{text}");
+    assert_eq!((ours(), others()), (0, before));
+    let mut command = regproof(&["clean"]);
+    let text = stdout(&command.arg(&world.scenario).assert().code(0));
+    assert!(text.contains("nothing of regproof is in"), "{text}");
+}
+
+#[tokio::test]
+async fn clean_is_not_proven_when_something_stays() {
+    let world = world(Some(regproof::lab::Weakness::AdminsCannotDelete)).await;
+    let mut command = regproof(&["run", "--only", "publish::api_key_can_push"]);
+    command.arg(&world.scenario).assert().code(0);
+    let mut command = regproof(&["clean"]);
+    let text = stdout(&command.arg(&world.scenario).assert().code(2));
+    assert!(text.contains("not removed blumeops/regproof:regproof-") && text.contains("still there"), "{text}");
+}
+
+#[test]
+fn the_lab_serves_until_it_is_ended_and_its_scenario_is_proven() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("lab.toml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
+    let command = command.args(["lab", "--weakness", "metrics-closed", "--scenario-out"]).arg(&scenario);
+    let mut lab = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(lab.stdout.take().unwrap()).lines();
+    let ready = lines.next().unwrap().unwrap();
+    assert!(ready.starts_with("lab ready at http://127.0.0.1:"), "{ready}");
+    assert!(ready.ends_with(&format!("(scenario: {})", scenario.display())), "{ready}");
+    for secret in std::fs::read_dir(folder.path().join("secrets")).unwrap() {
+        assert_eq!(secret.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let run = |only: &str| regproof(&["run", "--only", only]).env("REGPROOF_SCENARIO", &scenario).assert();
+    run("registry::").code(0);
+    run("metrics::").code(1);
+    let ended = Command::new("kill").args(["-s", "TERM", &lab.id().to_string()]).status().unwrap();
+    assert!(ended.success());
+    assert_eq!(lab.wait().unwrap().code(), Some(0));
+    assert!(lines.next().is_none(), "one line, and no more");
+}
+
+#[test]
+fn the_demo_shows_a_proven_registry_and_a_caught_weakness() {
+    let done = regproof(&["demo", "--no-browser"]).assert().code(0);
+    let text = stdout(&done);
+    let (sound, weak) = text.split_once("2 of 2").unwrap();
+    assert!(sound.contains("0 failed, 0 errors, 1 skipped"), "{sound}");
+    assert!(weak.contains("FAIL publish::existing_tag_cannot_be_moved"), "{weak}");
+    assert!(weak.contains("As it should be"), "{weak}");
+    assert!(weak.contains("Skipped on this machine, each with its reason above: oidc::login"), "{weak}");
+}
+
+#[tokio::test]
+async fn a_run_can_wait_for_a_registry_that_is_still_starting() {
+    let super::World { lab, folder, scenario } = world(None).await;
+    let listen = lab.url().trim_start_matches("http://").parse().unwrap();
+    let _ = folder.path();
+    lab.stop().await;
+    let run = std::thread::spawn(move || {
+        let mut command = regproof(&["run", "--only", "registry::", "--wait", "60s"]);
+        command.arg(&scenario).assert()
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    let options = regproof::lab::Options { listen: Some(listen), ..Default::default() };
+    let _lab = regproof::lab::Lab::start(options).await.unwrap();
+    let done = tokio::task::spawn_blocking(|| run.join().unwrap()).await.unwrap();
+    done.code(0);
+}

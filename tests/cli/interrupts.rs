@@ -1,0 +1,80 @@
+//! Signals: the first ends the run with a whole report, the second ends the process at once.
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use super::junit;
+
+/// A registry that takes connections and never answers.
+fn silent() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+/// Starts a run that cannot end by itself for minutes, and waits until its first request is under way.
+fn started(folder: &Path, listener: &TcpListener, url: &str) -> Child {
+    let scenario = folder.join("regproof.toml");
+    let text = format!(
+        "schema = 1\nname = \"silent\"\n[registry]\nurl = \"{url}\"\n[repositories]\npublic = [\"a/b\"]\n[access]\n\
+         anonymous = [\"read\"]\n[limits]\ndeadline = \"300s\"\nrequest_timeout = \"300s\"\n"
+    );
+    std::fs::write(&scenario, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
+    let command = command.args(["run", "--no-browser", "--junit"]).arg(folder.join("report.xml")).arg(scenario);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Kept open: a closed connection would be an answer of its own.
+    std::mem::forget(listener.accept().unwrap());
+    child
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+fn ended(child: &mut Child, limit: Duration) -> ExitStatus {
+    let end = Instant::now() + limit;
+    while Instant::now() < end {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    panic!("it did not end within {limit:?}");
+}
+
+#[test]
+fn an_interrupted_run_ends_with_2_and_a_whole_report() {
+    for name in ["INT", "TERM"] {
+        let (listener, url) = silent();
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = started(folder.path(), &listener, &url);
+        signal(&child, name);
+        let status = ended(&mut child, Duration::from_secs(40));
+        assert_eq!(status.code(), Some(2), "SIG{name}");
+        let mut text = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        assert!(text.contains(&format!("stopped early: interrupted by SIG{name}")), "{text}");
+        let cases = junit(&folder.path().join("report.xml"));
+        assert!(cases.len() >= regproof::checks::CHECKS.len(), "{cases:?}");
+        assert!(cases.iter().all(|(_, verdict)| verdict == "error" || verdict == "skipped"), "{cases:?}");
+    }
+}
+
+#[test]
+fn a_second_interrupt_ends_the_process_at_once() {
+    let (listener, url) = silent();
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = started(folder.path(), &listener, &url);
+    signal(&child, "INT");
+    // Two signals in one instant are one to a process.
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&child, "INT");
+    let status = ended(&mut child, Duration::from_secs(3));
+    assert_eq!(status.code(), Some(2));
+}

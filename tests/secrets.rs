@@ -1,0 +1,114 @@
+//! A secret is in no output, no file, no command line and no environment, at the highest log level, in any encoding.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use regproof::lab::{Lab, Options};
+
+/// Every form in which a secret could show.
+fn forms(user: &str, secret: &str) -> Vec<String> {
+    let pair = format!("{user}:{secret}");
+    let bytes: Vec<String> = secret.bytes().map(|byte| byte.to_string()).collect();
+    vec![
+        secret.to_owned(),
+        STANDARD.encode(&pair).trim_end_matches('=').to_owned(),
+        URL_SAFE_NO_PAD.encode(&pair),
+        secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        // As Rust prints bytes.
+        bytes.join(", "),
+    ]
+}
+
+fn descendants(of: u32) -> Vec<u32> {
+    let mut found = vec![of];
+    let parents: Vec<(u32, u32)> = std::fs::read_dir("/proc")
+        .expect("there is /proc")
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|id: u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+            let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
+            Some((id, parent))
+        })
+        .collect();
+    let mut at = 0;
+    while at < found.len() {
+        let here = found[at];
+        found.extend(parents.iter().filter(|(_, parent)| *parent == here).map(|(id, _)| *id));
+        at += 1;
+    }
+    found
+}
+
+/// Command lines of a process and its descendants, and environments of the descendants.
+fn spy(id: u32, seen: &mut BTreeSet<String>, programs: &mut BTreeSet<String>) {
+    for child in descendants(id) {
+        for part in ["cmdline", "environ"] {
+            let Ok(bytes) = std::fs::read(format!("/proc/{child}/{part}")) else { continue };
+            let text = String::from_utf8_lossy(&bytes).replace('\0', " ");
+            if part == "cmdline" {
+                programs.extend(text.split(' ').next().map(str::to_owned));
+            }
+            seen.insert(text);
+        }
+    }
+}
+
+fn whole_folder(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).expect("the folder is there").flatten() {
+        text.push_str(&String::from_utf8_lossy(&std::fs::read(entry.path()).expect("a report can be read")));
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_shows_anywhere_at_the_highest_log_level() {
+    let lab = Lab::start(Options::default()).await.expect("the lab starts");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let reports = tempfile::tempdir().expect("a temporary folder can be made");
+    let scenario = lab.write_scenario(folder.path()).expect("the scenario can be written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
+    command.arg("run").arg(&scenario);
+    for format in ["junit", "json", "html", "prometheus", "har", "markdown"] {
+        command.arg(format!("--{format}")).arg(reports.path().join(format));
+    }
+    let (out, err) = (reports.path().join("stdout"), reports.path().join("stderr"));
+    command
+        .env("RUST_LOG", "trace")
+        .stdout(Stdio::from(std::fs::File::create(&out).expect("a file can be made")))
+        .stderr(Stdio::from(std::fs::File::create(&err).expect("a file can be made")));
+    let mut child = command.spawn().expect("regproof starts");
+    let (mut seen, mut programs) = (BTreeSet::new(), BTreeSet::new());
+    let end = Instant::now() + Duration::from_secs(90);
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a child can be asked") {
+            break status;
+        }
+        assert!(Instant::now() < end, "regproof did not end");
+        spy(child.id(), &mut seen, &mut programs);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert!(status.success(), "{}", std::fs::read_to_string(&out).unwrap_or_default());
+    for wanted in ["chrom", "skopeo"] {
+        assert!(programs.iter().any(|program| program.contains(wanted)), "never saw {wanted}: {programs:?}");
+    }
+    let written = whole_folder(reports.path());
+    assert!(written.len() > 100_000, "the trace was written: {} bytes", written.len());
+    let text = format!("{written}\n{}", seen.into_iter().collect::<Vec<_>>().join("\n"));
+    let (user, password) = lab.login();
+    let secrets = [("zot-ci", lab.api_key("zot-ci")), ("erich", lab.api_key("erich")), (user, password)];
+    for (user, secret) in secrets.into_iter().chain([("guest", lab.api_key("guest"))]) {
+        for form in forms(user, secret) {
+            if let Some(at) = text.find(&form) {
+                let around = &text[text.floor_char_boundary(at.saturating_sub(200))..at];
+                panic!("the secret of {user} shows after: {around}");
+            }
+        }
+    }
+    lab.stop().await;
+}

@@ -32,12 +32,18 @@ async fn tell(lies: &'static [Lie]) {
     if let Ok(only) = std::env::var("REGPROOF_LIE") {
         names.retain(|lie| lie.name.starts_with(&only));
     }
-    let trials = futures::stream::iter(names).map(|lie| async move {
+    let trial = |lie: &'static Lie| async move {
         let stage = Stage::set(lie.tell, false).await;
         let wrong = complaints(&stage, lie.concerns, FOR_CLIENTS.contains(&lie.name)).await;
-        wrong.into_iter().map(|line| format!("{}: {line}", lie.name)).collect::<Vec<_>>()
-    });
-    let wrong: Vec<String> = trials.buffer_unordered(4).concat().await;
+        (lie, wrong.into_iter().map(|line| format!("{}: {line}", lie.name)).collect::<Vec<_>>())
+    };
+    let told: Vec<_> = futures::stream::iter(names).map(trial).buffer_unordered(3).collect().await;
+    let mut wrong = vec![];
+    for (lie, complaints) in told {
+        // Time depends on what else this machine does: what was only late is tried once more, alone.
+        let late = !complaints.is_empty() && complaints.iter().all(|line| line.contains(" took "));
+        wrong.extend(if late { trial(lie).await.1 } else { complaints });
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

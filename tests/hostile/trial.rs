@@ -190,7 +190,7 @@ fn is_metric(line: &str) -> bool {
         || (line.starts_with("regproof_") && line.rsplit(' ').next().is_some_and(|v| v.parse::<f64>().is_ok()))
 }
 
-/// A part of a secret in a text, in any dress that could be undone; twenty-four characters in a row are never missed.
+/// A part of a secret in a text, in any dress that could be undone.
 pub fn leak(text: &str, user: &str, secret: &str) -> Option<String> {
     let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{secret}"));
     let padded = base64::engine::general_purpose::STANDARD.encode(format!("you sent Basic {pair}"));
@@ -201,8 +201,10 @@ pub fn leak(text: &str, user: &str, secret: &str) -> Option<String> {
     let own = (user.len() + 1).div_ceil(3) * 4;
     let parts = [secret, &pair[own.min(pair.len())..], &hex, &escaped, &entities, &padded[padded.len() / 2..]];
     parts.iter().find_map(|form| {
-        let pieces = form.as_bytes().windows(16).step_by(8).map(|piece| String::from_utf8_lossy(piece).into_owned());
-        let mut pieces = pieces.filter(|piece| !piece.contains('='));
+        // Half of it: less could be what all keys have in common.
+        let half = form.as_bytes().windows((form.len() / 2).max(12)).step_by(4);
+        let mut pieces =
+            half.map(|piece| String::from_utf8_lossy(piece).into_owned()).filter(|piece| !piece.contains('='));
         pieces.find(|piece| text.contains(piece.as_str()))
     })
 }

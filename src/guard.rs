@@ -60,7 +60,7 @@ impl Guard {
         if path.ends_with("/pprof/profile") || path.ends_with("/pprof/trace") {
             return Err("profiling loads the registry");
         }
-        let blob = path.contains("/blobs/") && !path.contains("/blobs/uploads/");
+        let blob = path.contains("/blobs/") && (!path.contains("/blobs/uploads/") || path.contains(".."));
         if blob && (intent.method == "HEAD" || intent.range) && !self.in_scratch(intent.target) {
             return Err("a HEAD or ranged GET of a blob can write (zot up to v2.1.20 links the blob)");
         }
@@ -163,11 +163,100 @@ fn is_uuid(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn permitted(effect: Effect, method: &str, target: &str, content_type: Option<&str>, body: &[u8]) -> bool {
         let guard = Guard { effect, scratch: Some("team/scratch".to_owned()), ends_sessions: false };
         let intent = Intent { method, target, content_type, content_range: None, range: false, body };
         guard.permit(&intent).is_ok()
+    }
+
+    /// What is outside of the scratch repository, by every trick with a path that parsers disagree on.
+    fn anywhere() -> impl Strategy<Value = String> {
+        let part = prop::sample::select(vec![
+            "v2",
+            "team",
+            "scratch",
+            "scratch2",
+            "production",
+            "manifests",
+            "blobs",
+            "uploads",
+            "latest",
+            "notadigest",
+            "..",
+            ".",
+            "",
+            "%2e%2e",
+            "%2E.",
+            "..%2f..",
+            "%252e%252e",
+            "..;",
+            "\\..\\..",
+            "\t..",
+            "%00",
+            "x#",
+            "#",
+            "?",
+            "a?b",
+            "zot",
+            "auth",
+            "logout",
+            "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+            "@evil.test",
+            "00000000-0000-4000-8000-000000000000",
+        ]);
+        let query =
+            prop::sample::select(vec!["", "?from=x", "?digest=a", "?tag=latest", "#/v2/team/scratch/manifests/x"]);
+        let start =
+            prop::sample::select(vec!["/v2/team/scratch/", "/v2/team/scratch/manifests/", "/v2/", "/", "//", ""]);
+        (start, prop::collection::vec(part, 0..8), query).prop_map(|(a, b, c)| format!("{a}{}{c}", b.join("/")))
+    }
+
+    /// Where a request really goes: as a URL parser, and a server that decodes, see its path.
+    fn seen(target: &str) -> Vec<String> {
+        let url = url::Url::parse(&format!("http://r.test{target}"));
+        let path = url.map_or_else(|_| target.to_owned(), |url| url.path().to_owned());
+        let again = url::Url::parse(&format!("http://r.test{}", decoded(&path)));
+        vec![again.map_or_else(|_| path.clone(), |url| url.path().to_owned()), path]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn nothing_but_reads_and_oracles_passes_outside_of_the_scratch_repository(
+            method in prop::sample::select(vec!["POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "post", "MKCOL"]),
+            target in anywhere(),
+            kind in prop::option::of(prop::sample::select(vec![ORACLE_TYPE, "application/json"])),
+            body in prop::sample::select(vec![&b""[..], b"{}", b"x", b"much more"]),
+            effect in prop::sample::select(vec![Effect::ReadOnly, Effect::Oracle, Effect::Writes]),
+        ) {
+            if permitted(effect, method, &target, kind, body) {
+                prop_assert!(effect > Effect::ReadOnly, "{effect} {method} {target}");
+                let inside = |path: &String| {
+                    path.starts_with("/v2/team/scratch/manifests/") || path.starts_with("/v2/team/scratch/blobs/")
+                };
+                let within = effect == Effect::Writes && seen(&target).iter().all(inside);
+                let impossible = kind == Some(ORACLE_TYPE) && method == "PUT" && body == b"{}";
+                let unknown = method == "DELETE" && !target.contains(['?', '#', '%'])
+                    && (target.ends_with("/blobs/notadigest") || target.contains("/manifests/sha256:0"));
+                let session = target.contains("/blobs/uploads/") && body.len() <= 1;
+                prop_assert!(within || impossible || unknown || session, "{effect} {method} {target}");
+            }
+        }
+
+        #[test]
+        fn a_check_that_reads_only_reads(target in anywhere(), range: bool) {
+            for method in ["GET", "HEAD", "OPTIONS"] {
+                let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false };
+                let intent = Intent { method, target: &target, content_type: None, content_range: None, range, body: b"" };
+                let blob = seen(&target).iter().any(|path| path.contains("/blobs/") && !path.contains("/uploads/"));
+                if guard.permit(&intent).is_ok() && (range || method == "HEAD") {
+                    prop_assert!(!blob, "{method} {target}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -2,8 +2,6 @@
 //!
 //! Knows how images travel, not what a promise is: each caller says what a failure means.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use serde::Deserialize;
 use url::Url;
@@ -17,6 +15,9 @@ use crate::wire::{Answer, Client, MANIFEST_LIMIT, Origin};
 /// What current clients say they accept.
 pub(crate) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// More parts than any manifest has; each costs more memory than its text.
+const MOST_PARTS: usize = 20_000;
 
 /// The most that one blob may have before a check gives up on reading it whole.
 pub(crate) const BLOB_LIMIT: u64 = 64 << 20;
@@ -47,7 +48,14 @@ pub(crate) struct Descriptor {
     pub(crate) digest: String,
     pub(crate) size: u64,
     #[serde(default)]
-    pub(crate) platform: Option<BTreeMap<String, serde_json::Value>>,
+    pub(crate) platform: Option<Platform>,
+}
+
+/// What an image is for (OCI image spec, section Image Index); all else that stands there is not kept.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Platform {
+    os: Option<String>,
+    architecture: Option<String>,
 }
 
 /// Uploads one blob: start, then all bytes with the digest.
@@ -198,6 +206,10 @@ fn whole_manifest(answer: &Answer, reference: &str, why: &Why<'_>) -> Result<Man
     {
         return Err(why.fail(promised, format_args!("bytes whose digest is {digest}"), answer.index));
     }
+    let parts = answer.body.windows(8).filter(|bytes| bytes == b"\"digest\"").count();
+    if parts > MOST_PARTS {
+        return Err(why.fail("a manifest of an image", format_args!("one with {parts} digests"), answer.index));
+    }
     let media_type = answer.media_type();
     let Ok(content) = serde_json::from_slice::<Content>(&answer.body) else {
         return Err(why.fail("a manifest", format_args!("{}, no manifest", answer.brief()), answer.index));
@@ -223,11 +235,12 @@ fn whole_manifest(answer: &Answer, reference: &str, why: &Why<'_>) -> Result<Man
 impl Manifest {
     /// The entry of an index that most clients would take: linux on amd64, else the first.
     pub(crate) fn preferred(&self) -> Option<&Descriptor> {
-        let is = |entry: &Descriptor, key: &str, value: &str| {
-            entry.platform.as_ref().and_then(|p| p.get(key)).and_then(|v| v.as_str()) == Some(value)
+        let usual = |entry: &&Descriptor| {
+            let platform = entry.platform.as_ref();
+            platform.is_some_and(|p| p.os.as_deref() == Some("linux") && p.architecture.as_deref() == Some("amd64"))
         };
         let manifests = &self.content.manifests;
-        manifests.iter().find(|m| is(m, "os", "linux") && is(m, "architecture", "amd64")).or(manifests.first())
+        manifests.iter().find(usual).or(manifests.first())
     }
 
     /// Config and layers.

@@ -112,7 +112,9 @@ async fn no_check_passes_on_both_of_two_registries_that_decide_nothing() {
 fn one_run_in_a_process_of_its_own() {
     let Some(scenario) = std::env::var_os("REGPROOF_HOSTILE_SCENARIO") else { return };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime starts");
-    let _ = runtime.block_on(run(scenario.as_ref(), false));
+    let (run, target) = runtime.block_on(run(scenario.as_ref(), false));
+    let wrong = trial::bad_reports(&run, &target, &[]);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells about this process");
     let peak = status.lines().find(|line| line.starts_with("VmHWM")).expect("Linux tells the peak");
     println!("{peak}");

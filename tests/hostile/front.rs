@@ -115,7 +115,6 @@ pub type Tell = fn(&Around<'_>) -> Say;
 /// A running server.
 pub struct Front {
     pub address: SocketAddr,
-    pub sink: SocketAddr,
     asked: Arc<Mutex<Vec<Ask>>>,
     sunk: Arc<Mutex<Vec<String>>>,
 }
@@ -125,7 +124,7 @@ impl Front {
     pub fn start(lab: SocketAddr, tell: Tell, resets: bool) -> Front {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let own = listener.local_addr().expect("a bound listener has an address");
-        let (sink, sunk) = self::sink();
+        let (sink, sunk) = listening_sink();
         let asked = Arc::new(Mutex::new(vec![]));
         let log = Arc::clone(&asked);
         let (count, memory) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(vec![])));
@@ -150,7 +149,7 @@ impl Front {
                 });
             }
         });
-        Front { address: own, sink, asked, sunk }
+        Front { address: own, asked, sunk }
     }
 
     pub fn asked(&self) -> Vec<Ask> {
@@ -164,7 +163,7 @@ impl Front {
 }
 
 /// A listener that keeps what it is sent and says that all is well.
-fn sink() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+fn listening_sink() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("a bound listener has an address");
     let sunk = Arc::new(Mutex::new(vec![]));

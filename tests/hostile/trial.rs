@@ -125,7 +125,8 @@ fn may_be_sent(ask: &Ask) -> bool {
     scratch || impossible || session || unknown
 }
 
-fn bad_reports(run: &Run, target: &Target, secrets: &[(&str, String)]) -> Vec<String> {
+/// What is wrong with the reports of a run.
+pub fn bad_reports(run: &Run, target: &Target, secrets: &[(&str, String)]) -> Vec<String> {
     let mut wrong = vec![];
     let clean = output::redacted(run, target.redactor());
     let junit = report::junit(&[&clean]).unwrap_or_else(|error| {

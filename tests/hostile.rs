@@ -5,18 +5,24 @@
 
 #[path = "hostile/front.rs"]
 mod front;
+#[path = "hostile/instead.rs"]
+mod instead;
 #[path = "hostile/lies.rs"]
 mod lies;
 #[path = "hostile/trial.rs"]
 mod trial;
+#[path = "hostile/within.rs"]
+mod within;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::StreamExt;
-use lies::{EVERY, INSTEAD, Lie, WITHIN};
+use instead::INSTEAD;
+use lies::{EVERY, Lie};
 use regproof::outcome::Verdict;
 use trial::{Stage, complaints, run};
+use within::WITHIN;
 
 /// Lies whose victim would be a client that does what registries say; the others leave skopeo out, for its time.
 const FOR_CLIENTS: [&str; 5] = [

@@ -153,6 +153,9 @@ pub(crate) async fn subject(cx: &Cx, askers: &[Asker], repository: &str) -> anyh
         if cached {
             return Ok(subject);
         }
+        // Other checks make and remove tags in the scratch repository while this one asks; `latest` stays there.
+        let scratch = scenario.repositories.scratch.as_deref() == Some(repository);
+        let tags: Vec<String> = tags.into_iter().filter(|tag| !scratch || tag == "latest").collect();
         for tag in tags.iter().find(|tag| *tag != "latest").into_iter().chain(tags.iter().find(|tag| *tag == "latest"))
         {
             let Ok(manifest) = transfer::manifest(&asker.client, repository, tag, &READ).await else { continue };

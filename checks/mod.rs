@@ -22,8 +22,15 @@ mod oidc {
 }
 mod publish {
     pub(crate) mod api_key_can_push;
+    pub(crate) mod buildah_can_push;
+    pub(crate) mod buildkit_sequence_can_push;
+    pub(crate) mod crane_can_push;
+    pub(crate) mod dagger_can_push;
+    pub(crate) mod docker_can_push;
     pub(crate) mod existing_tag_cannot_be_deleted;
     pub(crate) mod existing_tag_cannot_be_moved;
+    pub(crate) mod oras_can_push;
+    pub(crate) mod podman_can_push;
     pub(crate) mod skopeo_can_push;
 }
 mod registry {
@@ -53,8 +60,15 @@ pub static CHECKS: &[Check] = &[
     check!(oidc / login_returns_with_a_session),
     check!(oidc / provider_is_discoverable),
     check!(publish / api_key_can_push),
+    check!(publish / buildah_can_push),
+    check!(publish / buildkit_sequence_can_push),
+    check!(publish / crane_can_push),
+    check!(publish / dagger_can_push),
+    check!(publish / docker_can_push),
     check!(publish / existing_tag_cannot_be_deleted),
     check!(publish / existing_tag_cannot_be_moved),
+    check!(publish / oras_can_push),
+    check!(publish / podman_can_push),
     check!(publish / skopeo_can_push),
     check!(registry / answers_as_a_registry),
 ];

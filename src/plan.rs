@@ -97,11 +97,11 @@ impl Plan {
         let selected =
             |check: &&'static Check| only.is_empty() || only.iter().any(|prefix| check.id.starts_with(prefix.as_str()));
         let step = |check: &'static Check| {
-            let skip = if check.meta.effect > effects {
-                Some(format!("it needs `--effects {}`, this run is allowed `{effects}`", check.meta.effect))
-            } else {
-                check.meta.needs.iter().find_map(|need| missing(*need, scenario, machine))
-            };
+            let unmet = check.meta.needs.iter().find_map(|need| missing(*need, scenario, machine));
+            let skip = unmet.or_else(|| {
+                let more = check.meta.effect > effects;
+                more.then(|| format!("it needs `--effects {}`, this run is allowed `{effects}`", check.meta.effect))
+            });
             let waived = scenario.waive.iter().find(|waiver| waiver.check == check.id).cloned();
             Step { check, skip, waived }
         };

@@ -10,7 +10,10 @@ mod access {
     pub(crate) mod wrong_credentials_are_refused;
 }
 mod cache {
+    pub(crate) mod ci_cannot_push_into_the_cache;
+    pub(crate) mod cold_fetch_works;
     pub(crate) mod pull_through_serves_upstream;
+    pub(crate) mod warm_hit_is_served_from_the_registry;
 }
 mod metrics {
     pub(crate) mod anonymous_can_scrape;
@@ -54,7 +57,10 @@ pub static CHECKS: &[Check] = &[
     check!(access / anonymous_can_pull),
     check!(access / anonymous_cannot_push),
     check!(access / wrong_credentials_are_refused),
+    check!(cache / ci_cannot_push_into_the_cache),
+    check!(cache / cold_fetch_works),
     check!(cache / pull_through_serves_upstream),
+    check!(cache / warm_hit_is_served_from_the_registry),
     check!(metrics / anonymous_can_scrape),
     check!(oidc / login_redirects_to_the_provider),
     check!(oidc / login_returns_with_a_session),

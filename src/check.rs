@@ -160,6 +160,8 @@ pub enum Need {
     Login,
     /// A `[[cache]]`.
     CachedImage,
+    /// `[[cache]] cold`.
+    ColdImage,
     /// `[tags]`.
     TagPattern,
     /// `[registry] zot_config` or `[access]`, so that rights are promised at all.

@@ -184,6 +184,9 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         Need::Oidc => promised(scenario.oidc.is_none(), "there is no [oidc]"),
         Need::Login => promised(scenario.oidc.as_ref().is_none_or(|o| o.login.is_none()), "[oidc] has no login"),
         Need::CachedImage => promised(scenario.cache.is_empty(), "there is no [[cache]]"),
+        Need::ColdImage => {
+            promised(scenario.cache.iter().all(|cache| cache.cold.is_none()), "no [[cache]] has a `cold` image")
+        }
         Need::TagPattern => promised(scenario.tags.is_none(), "there is no [tags]"),
         Need::Browser => no_browser(scenario, machine),
         Need::Program(name) => no_program(name, scenario, machine),

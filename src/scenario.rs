@@ -198,6 +198,8 @@ pub struct Cache {
     pub image: String,
     /// The digest that the upstream promises for the tag, where it is known.
     pub digest: Option<String>,
+    /// Another image of the same upstream that was never pulled through the cache, for one cold fetch.
+    pub cold: Option<String>,
 }
 
 /// What is promised about tags.

@@ -7,6 +7,7 @@ use crate::check::Check;
 mod access {
     pub(crate) mod anonymous_can_pull;
     pub(crate) mod anonymous_cannot_push;
+    pub(crate) mod permission_matrix;
     pub(crate) mod wrong_credentials_are_refused;
 }
 mod cache {
@@ -56,6 +57,7 @@ macro_rules! check {
 pub static CHECKS: &[Check] = &[
     check!(access / anonymous_can_pull),
     check!(access / anonymous_cannot_push),
+    check!(access / permission_matrix),
     check!(access / wrong_credentials_are_refused),
     check!(cache / ci_cannot_push_into_the_cache),
     check!(cache / cold_fetch_works),

@@ -15,12 +15,13 @@ pub(crate) mod prelude {
     pub(crate) use crate::clients::{self, Pushed, Shop};
     pub(crate) use crate::context::Cx;
     pub(crate) use crate::image::{BLOB_TYPE, INDEX_TYPE, Image, Index, MANIFEST_TYPE, digest_of};
+    pub(crate) use crate::outcome::Verdict;
     pub(crate) use crate::scenario::Action;
     pub(crate) use crate::scenario::load::is_loopback;
     pub(crate) use crate::scenario::secrets::Secret;
     pub(crate) use crate::visit::{LoginPage, Visit};
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
-    pub(crate) use crate::{discovery, fingerprint, metrics, oci, oracle, transfer};
+    pub(crate) use crate::{discovery, fingerprint, matrix, metrics, oci, oracle, transfer};
 }
 
 /// How a check ends: proven, or not.

@@ -16,6 +16,7 @@ mod guard;
 mod image;
 pub mod lab;
 pub mod log;
+mod matrix;
 mod metrics;
 mod oci;
 mod oracle;

@@ -164,12 +164,12 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         Need::PrivateRepository => {
             promised(scenario.repositories.private.is_empty(), "[repositories] private is empty")
         }
-        Need::Policy => promised(scenario.access.is_none(), "there is no [access]"),
+        Need::Policy => promised(!scenario.has_policy(), "there is neither [access] nor registry.zot_config"),
         Need::AnonymousReads => {
             promised(!anonymous.contains(&Action::Read), "[access] does not let anonymous clients read")
         }
         Need::AnonymousCannotCreate => promised(
-            scenario.access.is_none() || anonymous.contains(&Action::Create),
+            !scenario.has_policy() || anonymous.contains(&Action::Create),
             "[access] does not keep anonymous clients from creating",
         ),
         Need::AnyIdentity => promised(scenario.identities.is_empty(), "there is no [identities.…]"),

@@ -11,7 +11,10 @@ mod access {
     pub(crate) mod wrong_credentials_are_refused;
 }
 mod cache {
+    pub(crate) mod ci_cannot_push_into_the_cache;
+    pub(crate) mod cold_fetch_works;
     pub(crate) mod pull_through_serves_upstream;
+    pub(crate) mod warm_hit_is_served_from_the_registry;
 }
 mod metrics {
     pub(crate) mod anonymous_can_scrape;
@@ -23,8 +26,15 @@ mod oidc {
 }
 mod publish {
     pub(crate) mod api_key_can_push;
+    pub(crate) mod buildah_can_push;
+    pub(crate) mod buildkit_sequence_can_push;
+    pub(crate) mod crane_can_push;
+    pub(crate) mod dagger_can_push;
+    pub(crate) mod docker_can_push;
     pub(crate) mod existing_tag_cannot_be_deleted;
     pub(crate) mod existing_tag_cannot_be_moved;
+    pub(crate) mod oras_can_push;
+    pub(crate) mod podman_can_push;
     pub(crate) mod skopeo_can_push;
 }
 mod registry {
@@ -49,14 +59,24 @@ pub static CHECKS: &[Check] = &[
     check!(access / anonymous_cannot_push),
     check!(access / permission_matrix),
     check!(access / wrong_credentials_are_refused),
+    check!(cache / ci_cannot_push_into_the_cache),
+    check!(cache / cold_fetch_works),
     check!(cache / pull_through_serves_upstream),
+    check!(cache / warm_hit_is_served_from_the_registry),
     check!(metrics / anonymous_can_scrape),
     check!(oidc / login_redirects_to_the_provider),
     check!(oidc / login_returns_with_a_session),
     check!(oidc / provider_is_discoverable),
     check!(publish / api_key_can_push),
+    check!(publish / buildah_can_push),
+    check!(publish / buildkit_sequence_can_push),
+    check!(publish / crane_can_push),
+    check!(publish / dagger_can_push),
+    check!(publish / docker_can_push),
     check!(publish / existing_tag_cannot_be_deleted),
     check!(publish / existing_tag_cannot_be_moved),
+    check!(publish / oras_can_push),
+    check!(publish / podman_can_push),
     check!(publish / skopeo_can_push),
     check!(registry / answers_as_a_registry),
 ];

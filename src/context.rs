@@ -12,7 +12,7 @@ use crate::check::{Check, Failure};
 use crate::guard::{Guard, Intent};
 use crate::outcome::{Case, Finding, Leftover, Measure, Screenshot, Table, Verdict};
 use crate::scenario::secrets::LoginSecrets;
-use crate::scenario::{Oidc, Scenario};
+use crate::scenario::{Action, Oidc, Scenario};
 use crate::target::Target;
 use crate::transcript::Recorder;
 use crate::wire::{Client, Credential, Origin};
@@ -115,6 +115,13 @@ impl Cx {
     /// The identity that may create and nothing more, as `Need::Creator` promises.
     pub(crate) fn creator(&self) -> anyhow::Result<Client> {
         self.identity(self.scenario().creator().context("no identity may create without update and delete")?)
+    }
+
+    /// Who reads where anyone may: nobody where anonymous clients may read, else the first identity.
+    pub(crate) fn reader(&self) -> anyhow::Result<Client> {
+        let scenario = self.scenario();
+        let identity = scenario.identities.keys().next().filter(|_| !scenario.promised(None).contains(&Action::Read));
+        identity.map_or_else(|| self.anonymous(), |name| self.identity(name))
     }
 
     /// The scratch repository, as `Need::Scratch` promises.

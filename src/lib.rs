@@ -7,6 +7,7 @@ pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;
 pub mod cli;
+mod clients;
 pub mod commands;
 mod context;
 mod discovery;

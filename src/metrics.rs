@@ -18,6 +18,14 @@ impl Sample {
     }
 }
 
+/// The sum of all samples of that name whose labels hold that value, if there is any.
+pub(crate) fn sum(samples: &[Sample], name: &str, label: Option<(&str, &str)>) -> Option<f64> {
+    let holds = |sample: &&Sample| label.is_none_or(|(key, value)| sample.label(key) == Some(value));
+    let found: Vec<f64> =
+        samples.iter().filter(|sample| sample.name == name).filter(holds).map(|sample| sample.value).collect();
+    (!found.is_empty()).then(|| found.iter().sum())
+}
+
 /// Why a text is not in the Prometheus format.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("line {line} is not in the Prometheus text format: {what}")]

@@ -29,6 +29,16 @@ pub(crate) enum Permission {
     Undecided(String),
 }
 
+/// May this client create a tag? Denied 401 or 403; allowed 415, since no registry can store this media type.
+pub(crate) async fn create_tag(client: &Client, repository: &str, unused: &str) -> anyhow::Result<Answer> {
+    client.put(format!("/v2/{repository}/manifests/{unused}")).body(ORACLE_TYPE, "{}").send().await
+}
+
+/// May this client upload? Denied 401 or 403; allowed 405, since `from` without `mount` is no upload.
+pub(crate) async fn start_upload(client: &Client, repository: &str) -> anyhow::Result<Answer> {
+    client.post(format!("/v2/{repository}/blobs/uploads/?from=x")).send().await
+}
+
 /// May this client move an existing tag? Denied 401 or 403; allowed 415, since no registry can store this media type.
 pub(crate) async fn update_tag(client: &Client, repository: &str, tag: &str) -> anyhow::Result<Answer> {
     client.put(format!("/v2/{repository}/manifests/{tag}")).body(ORACLE_TYPE, "{}").send().await

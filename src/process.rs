@@ -19,6 +19,10 @@ use crate::context::Cx;
 use crate::transcript::{Exchange, millis};
 use crate::wire::Client;
 
+/// Where a program finds the scenario's certificates.
+const CERTIFICATES: &str = "certificates";
+const AUTHORITY: &str = "certificates/ca.crt";
+
 /// As much of a program's output as evidence needs.
 const OUTPUT: usize = 64 << 10;
 /// What is read beyond it, so that a secret at the cut is seen whole.
@@ -75,11 +79,18 @@ impl Workshop {
     pub(crate) fn certificates(&self, cx: &Cx) -> anyhow::Result<Option<String>> {
         let loaded = &cx.target().loaded;
         let Some(file) = &loaded.scenario.registry.ca_file else { return Ok(None) };
-        let folder = self.path("certificates");
+        let folder = self.path(CERTIFICATES);
         std::fs::create_dir_all(&folder)?;
-        std::fs::copy(loaded.folder().join(file), folder.join("ca.crt"))
+        std::fs::copy(loaded.folder().join(file), self.path(AUTHORITY))
             .with_context(|| format!("cannot copy {}", file.display()))?;
         Ok(Some(folder.display().to_string()))
+    }
+
+    /// Lets the tools of containers/image take the image that we wrote ourselves (containers-policy.json(5)).
+    pub(crate) fn trust_images(&self) -> anyhow::Result<()> {
+        let folder = self.path(".config/containers");
+        std::fs::create_dir_all(&folder)?;
+        private_file(&folder.join("policy.json"), br#"{"default":[{"type":"insecureAcceptAnything"}]}"#)
     }
 
     /// Runs a program until it ends, or until the check's deadline.
@@ -122,9 +133,18 @@ impl Workshop {
     ) -> anyhow::Result<(std::process::ExitStatus, String, String)> {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let home = self.folder.path();
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command.env_clear();
+        // Programs without a flag for it read their authorities here.
+        let authority = self.path(AUTHORITY);
+        if authority.exists() {
+            command.env("SSL_CERT_FILE", authority);
+        }
+        if let Some(engine) = std::env::var_os("DOCKER_HOST") {
+            command.env("DOCKER_HOST", engine);
+        }
+        let mut child = command
             .args(arguments)
-            .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", home)
             .env("XDG_RUNTIME_DIR", home)
@@ -132,6 +152,8 @@ impl Workshop {
             .env("DOCKER_CONFIG", home)
             .env("TMPDIR", home)
             .env("LANG", "C.UTF-8")
+            // Nobody else needs to know which registry is looked at.
+            .env("DO_NOT_TRACK", "1")
             .current_dir(home)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -47,6 +47,12 @@ pub struct Scenario {
     pub cache: Vec<Cache>,
     /// What is promised about tags.
     pub tags: Option<Tags>,
+    /// What is promised about content.
+    #[serde(default)]
+    pub content: Content,
+    /// Probes that take long, send much or start much: only on request.
+    #[serde(default)]
+    pub probes: Probes,
     /// The browser for logins.
     #[serde(default)]
     pub browser: Browser,
@@ -212,6 +218,8 @@ pub struct Cache {
     pub image: String,
     /// The digest that the upstream promises for the tag, where it is known.
     pub digest: Option<String>,
+    /// Another image of the same upstream that was never pulled through the cache, for one cold fetch.
+    pub cold: Option<String>,
 }
 
 /// What is promised about tags.
@@ -220,6 +228,36 @@ pub struct Cache {
 pub struct Tags {
     /// A regular expression that each tag of a public repository matches.
     pub pattern: String,
+}
+
+/// What is promised about content.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Content {
+    /// Whether manifests in Docker's media type are taken, as zot does with `http.compat: ["docker2s2"]`.
+    pub docker_media_type: Option<Reception>,
+}
+
+/// What a registry does with something it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Reception {
+    /// It takes it.
+    Accepted,
+    /// It refuses it.
+    Refused,
+}
+
+/// Probes that run only on request.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Probes {
+    /// Pushes with the real dagger, which starts its engine on this machine's Docker daemon.
+    pub dagger: bool,
+    /// Uploads bodies just over the common limits of proxies into the scratch repository, 32 MiB the largest.
+    pub large_body: bool,
+    /// Trickles an upload for longer than a minute.
+    pub slow_upload: bool,
 }
 
 /// The browser for logins.

@@ -22,6 +22,9 @@ const MOST_PARTS: usize = 20_000;
 /// The most that one blob may have before a check gives up on reading it whole.
 pub(crate) const BLOB_LIMIT: u64 = 64 << 20;
 
+/// How deep indexes may be nested.
+const DEEPEST: usize = 3;
+
 /// A manifest whose digest, length and media type were checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Manifest {
@@ -247,6 +250,28 @@ impl Manifest {
     pub(crate) fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
         self.content.config.iter().chain(&self.content.layers)
     }
+}
+
+/// Reads an image or index by digest with everything below it, and hashes every byte.
+pub(crate) async fn whole(
+    cx: &Cx,
+    client: &Client,
+    repository: &str,
+    digest: &str,
+    why: &Why<'_>,
+) -> Result<(), Failure> {
+    let mut waiting = vec![(digest.to_owned(), 0)];
+    while let Some((digest, depth)) = waiting.pop() {
+        let manifest = manifest(client, repository, &digest, why).await?;
+        for blob in manifest.blobs() {
+            self::blob(cx, client, repository, blob, why).await?;
+        }
+        // An index of indexes of indexes is an attack, not an image.
+        if depth < DEEPEST {
+            waiting.extend(manifest.content.manifests.into_iter().map(|entry| (entry.digest, depth + 1)));
+        }
+    }
+    Ok(())
 }
 
 /// Reads a whole blob and hashes it; follows a redirect to a store without credentials.

@@ -48,8 +48,15 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
         "metrics",
         format!("{} {} {}", metrics.status, metrics.body.contains("zot_info"), metrics.body.contains("<html")),
     );
-    let cached = get(lab, "/v2/docker.io/library/alpine/manifests/3.20").await;
-    note("cache", format!("{} {:?} {}", cached.status, cached.header("docker-content-digest"), cached.body));
+    let cached = get(lab, "/v2/docker.io/library/alpine/manifests/3.20");
+    let cached = match tokio::time::timeout(std::time::Duration::from_secs(3), cached).await {
+        Ok(cached) => format!("{} {:?} {}", cached.status, cached.header("docker-content-digest"), cached.body),
+        Err(_) => "no answer".to_owned(),
+    };
+    note("cache", cached);
+    note("cache counted", get(lab, "/metrics").await.body.contains("_downloads_total{repo=\"docker.io/").to_string());
+    let oracle = [("Content-Type", "application/x-regproof")];
+    note("cache push", short(&ask(lab, "zot-ci", "PUT", "/v2/docker.io/a/manifests/t", &oracle, Some("{}")).await));
     for who in ["anonymous", "guest", "zot-ci"] {
         for (index, oracle) in ORACLES.iter().enumerate() {
             let reply = oracle.ask(lab, who).await;

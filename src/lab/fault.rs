@@ -5,10 +5,10 @@
 use super::answer::Answer;
 use super::auth::User;
 use super::digest::is_digest;
-use super::pages;
 use super::routes::{Route, route};
 use super::state::{Ask, Shared, held};
 use super::weakness::Weakness;
+use super::{pages, upstream};
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -32,6 +32,13 @@ pub(crate) fn instead(shared: &Shared, ask: &Ask) -> Option<Answer> {
     }
     if has(Weakness::MetricsLoginPage) && ask.path.starts_with("/metrics") {
         return Some(Answer::bytes(200, HTML, pages::proxy_login()));
+    }
+    if has(Weakness::CacheBypassed)
+        && let Some(path) = ask.path.strip_prefix("/v2/docker.io/")
+    {
+        let method = ask.method.clone();
+        let (query, headers, body) = (ask.query.clone(), ask.headers.clone(), ask.body.clone());
+        return Some(upstream::answer(shared, &Ask { method, path: format!("/v2/{path}"), query, headers, body }));
     }
     if has(Weakness::AnotherRegistry) && !ask.path.starts_with("/v2/") {
         return Some(Answer::not_found());

@@ -165,6 +165,12 @@ impl Lab {
         &self.shared.config.upstream
     }
 
+    /// The digest of the image that the cache serves.
+    pub(crate) fn cached_digest(&self) -> String {
+        let found = held(&self.shared.upstream).manifest("library/alpine", "3.20");
+        found.map(|manifest| manifest.digest).expect("the upstream is seeded with it")
+    }
+
     /// The API key of `zot-ci` (group artifact-workloads), `guest` (no group) or `erich` (group admins).
     ///
     /// # Panics

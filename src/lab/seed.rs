@@ -35,7 +35,7 @@ pub(crate) fn registry(store: &mut Store) {
     store_tag(store, PRIVATE, "v1.0.0-0123456", OCI_MANIFEST, &secret);
 }
 
-/// The upstream's content: byte for byte what the recordings of real zot pulled through.
+/// The upstream's content: 3.20 is byte for byte what the recordings of real zot pulled through.
 pub(crate) fn upstream(store: &mut Store) {
     let repo = "library/alpine";
     let config = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"config":{}}"#;
@@ -53,6 +53,8 @@ pub(crate) fn upstream(store: &mut Store) {
         store_blob(store, repo, &blob);
     }
     store_tag(store, repo, "3.20", OCI_MANIFEST, &Bytes::from(manifest));
+    let older = image(store, repo, "3.19", &[tar("etc/alpine-release", b"3.19\n")]);
+    store_tag(store, repo, "3.19", OCI_MANIFEST, &older);
 }
 
 fn store_blob(store: &mut Store, repo: &str, bytes: &Bytes) -> String {

@@ -17,7 +17,14 @@ const DISCOVERY: &str = "oidc::provider_is_discoverable";
 const REDIRECT: &str = "oidc::login_redirects_to_the_provider";
 const LOGIN: &str = "oidc::login_returns_with_a_session";
 const CACHE: &str = "cache::pull_through_serves_upstream";
+const WARM: &str = "cache::warm_hit_is_served_from_the_registry";
+const NO_CACHE_PUSH: &str = "cache::ci_cannot_push_into_the_cache";
 const SKOPEO: &str = "publish::skopeo_can_push";
+const BUILDAH: &str = "publish::buildah_can_push";
+const BUILDKIT: &str = "publish::buildkit_sequence_can_push";
+const CRANE: &str = "publish::crane_can_push";
+const ORAS: &str = "publish::oras_can_push";
+const PODMAN: &str = "publish::podman_can_push";
 
 macro_rules! weaknesses {
     ($($variant:ident = $name:literal, $summary:literal, [$($check:ident),*];)*) => {
@@ -58,30 +65,30 @@ weaknesses! {
     AnonymousCanCreate = "anonymous-can-create",
         "The anonymous policy grants create: anyone can push.", [NO_PUSH];
     AnonymousCannotRead = "anonymous-cannot-read",
-        "There is no anonymous policy: pulls need credentials.", [PULL, CACHE];
+        "There is no anonymous policy: pulls need credentials.", [PULL, CACHE, WARM];
     AccessControlRemoved = "access-control-removed",
         "The configuration lost its access control: every authenticated user may do everything.",
-        [PULL, NO_MOVE, NO_DELETE, METRICS, CACHE];
+        [PULL, NO_MOVE, NO_DELETE, METRICS, CACHE, WARM, NO_CACHE_PUSH];
     CiCanUpdate = "ci-can-update",
         "The group of CI may update: tags can be moved.", [NO_MOVE];
     CiCanDelete = "ci-can-delete",
         "The group of CI may delete.", [NO_DELETE];
     CiCannotCreate = "ci-cannot-create",
-        "The group of CI lost create: publishing is broken.", [NO_PUSH, PUSH, SKOPEO];
+        "The group of CI lost create: publishing is broken.", [NO_PUSH, PUSH, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, NO_CACHE_PUSH];
     DefaultCanCreate = "default-can-create",
-        "Every authenticated user may push, whatever the groups.", [];
+        "Every authenticated user may push, whatever the groups.", [NO_CACHE_PUSH];
     AdminsCannotDelete = "admins-cannot-delete",
         "The group of administrators lost delete.", [];
     MetricsClosed = "metrics-closed",
-        "The metrics are closed to anonymous scrapers.", [METRICS];
+        "The metrics are closed to anonymous scrapers.", [METRICS, WARM];
     MetricsPre2118Form = "metrics-pre-2.1.18-form",
-        "The metrics are opened by an empty user name, which zot ignores from v2.1.18.", [METRICS];
+        "The metrics are opened by an empty user name, which zot ignores from v2.1.18.", [METRICS, WARM];
     MetricsExtensionOff = "metrics-extension-off",
-        "The metrics extension is off.", [METRICS];
+        "The metrics extension is off.", [METRICS, WARM];
     MetricsOnlyGo = "metrics-only-go",
-        "The metrics come from a Go process that is not a registry: no zot series.", [METRICS];
+        "The metrics come from a Go process that is not a registry: no zot series.", [METRICS, WARM];
     MetricsLoginPage = "metrics-login-page",
-        "A proxy answers the metrics with its login page, status 200.", [METRICS];
+        "A proxy answers the metrics with its login page, status 200.", [METRICS, WARM];
     OpenidRemoved = "openid-removed",
         "The configuration lost its OpenID provider.", [REDIRECT, LOGIN];
     ClientSecretWrong = "client-secret-wrong",
@@ -111,13 +118,20 @@ weaknesses! {
     ProviderDown = "provider-down",
         "Nothing listens at the issuer's address.", [DISCOVERY, LOGIN];
     SyncOff = "sync-off",
-        "The pull-through cache is not configured.", [CACHE];
+        "The pull-through cache is not configured.", [CACHE, WARM];
     UpstreamDown = "upstream-down",
-        "The upstream of the cache cannot be reached.", [CACHE];
+        "The upstream of the cache cannot be reached.", [CACHE, WARM];
     UpstreamServesOtherBytes = "upstream-serves-other-bytes",
-        "The upstream serves blobs that do not have their digest.", [CACHE];
+        "The upstream serves blobs that do not have their digest.", [CACHE, WARM];
     CacheServesWrongDigest = "cache-serves-wrong-digest",
-        "The cache serves another manifest than the digest that it names.", [CACHE];
+        "The cache serves another manifest than the digest that it names.", [CACHE, WARM];
+    CacheBypassed = "cache-bypassed",
+        "A proxy answers for the cache from the upstream itself, unseen by the registry.", [WARM, NO_CACHE_PUSH];
+    CacheNamespaceOpen = "cache-namespace-open",
+        "The cache has no pattern of its own: who may push may push there too.", [NO_CACHE_PUSH];
+    TagsHang = "tags-hang",
+        "The upstream accepts connections and never answers: cached tags hang, cached digests do not.",
+        [CACHE, WARM];
     ApikeyOff = "apikey-off",
         "API keys are switched off beside OpenID, which has no effect.", [];
     DockerCompatOn = "docker-compat-on",
@@ -133,7 +147,7 @@ weaknesses! {
     OverwriteAnswers403ButMoves = "overwrite-answers-403-but-moves",
         "An overwrite is answered with 403 and done nevertheless.", [NO_MOVE];
     PushAcceptedButLost = "push-accepted-but-lost",
-        "A push is answered with 201 and nothing is stored.", [PUSH, SKOPEO];
+        "A push is answered with 201 and nothing is stored.", [PUSH, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN];
     ManifestPutOpen = "manifest-put-open",
         "Anonymous may put manifests, and nothing else.", [NO_PUSH];
     MonolithicUploadOpen = "monolithic-upload-open",
@@ -145,7 +159,8 @@ weaknesses! {
     BlobDeleteOpen = "blob-delete-open",
         "Anyone may delete blobs.", [NO_DELETE];
     BlobBytesCorrupted = "blob-bytes-corrupted",
-        "Blobs are served with other bytes than their digest says.", [PULL];
+        "Blobs are served with other bytes than their digest says.",
+        [PULL, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN];
     WrongKeyFallsBackToAnonymous = "wrong-key-falls-back-to-anonymous",
         "Wrong credentials are ignored: the request goes on as anonymous.", [CREDENTIALS];
     ForeignKeyAccepted = "foreign-key-accepted",
@@ -154,25 +169,25 @@ weaknesses! {
         "An empty password logs in as the named user.", [CREDENTIALS];
     LoginPageWith200 = "login-page-with-200",
         "A proxy answers every path with its login page, status 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH];
     DenialsFromAProxy = "denials-from-a-proxy",
         "A proxy refuses in the registry's place, with 403 and a page of its own.",
-        [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE];
+        [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE, BUILDKIT, ORAS, NO_CACHE_PUSH];
     RefusesEverything401 = "refuses-everything-401",
         "Every request is refused with 401, also with the right credentials.",
-        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH];
     Answers200ToEverything = "answers-200-to-everything",
         "Every request is answered with an empty 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH];
     RateLimited = "rate-limited",
         "Every request is answered with 429.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH];
     ServerErrors = "server-errors",
         "Every request is answered with 500.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH];
     AnotherRegistry = "another-registry",
         "Another registry answers at this address: neither metrics nor login, and none of zot's words.",
-        [METRICS, REDIRECT, LOGIN];
+        [METRICS, REDIRECT, LOGIN, SKOPEO, BUILDAH, PODMAN, WARM];
 }
 
 impl Weakness {
@@ -209,8 +224,6 @@ impl FromStr for Weakness {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
@@ -224,8 +237,9 @@ mod tests {
     }
 
     #[test]
-    fn each_of_the_thirteen_checks_has_a_weakness_that_breaks_it() {
-        let broken: BTreeSet<&str> = Weakness::all().flat_map(Weakness::breaks).copied().collect();
-        assert_eq!(broken.len(), 13);
+    fn what_a_weakness_breaks_are_checks() {
+        for id in Weakness::all().flat_map(Weakness::breaks) {
+            assert!(crate::checks::find(id).is_some(), "{id}");
+        }
     }
 }

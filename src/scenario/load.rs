@@ -229,10 +229,17 @@ impl Loaded {
         }
         for (index, cache) in self.scenario.cache.iter().enumerate() {
             let at = index.to_string();
-            let parts = cache.image.rsplit_once(':').filter(|(name, tag)| is_repository_name(name) && !tag.is_empty());
-            if parts.is_none() {
-                let message = "a cached image is a repository and a tag, as docker.io/library/alpine:3.20";
-                return Err(self.error(&["cache", &at, "image"], message));
+            let images = [("image", Some(&cache.image)), ("cold", cache.cold.as_ref())];
+            for (key, image) in images.into_iter().filter_map(|(key, image)| Some((key, image?))) {
+                let parts = image.rsplit_once(':').filter(|(name, tag)| is_repository_name(name) && !tag.is_empty());
+                if parts.is_none() {
+                    let message = "a cached image is a repository and a tag, as docker.io/library/alpine:3.20";
+                    return Err(self.error(&["cache", &at, key], message));
+                }
+            }
+            if cache.cold.as_ref() == Some(&cache.image) {
+                let message = "the image for the cold fetch must not be one that other checks have cached";
+                return Err(self.error(&["cache", &at, "cold"], message));
             }
         }
         Ok(())

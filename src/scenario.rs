@@ -348,11 +348,16 @@ impl Scenario {
         };
         let by_group = identity.groups.iter().filter_map(|group| access.groups.get(group));
         if by_group.flatten().any(|right| *right == action) {
-            return Some(true);
+            // A cache is to be filled by its upstream; who else may write there is not said in short.
+            return if action != Action::Read && self.is_cached(repository) { None } else { Some(true) };
         }
         // A private repository is closed to anonymous clients; who else may enter is not said in short.
         let by_login = access.authenticated.contains(&action);
         if private && by_login { None } else { Some(by_login) }
+    }
+
+    fn is_cached(&self, repository: &str) -> bool {
+        self.cache.iter().any(|cache| cache.image.rsplit_once(':').is_some_and(|(name, _)| name == repository))
     }
 
     /// Whether anything is promised about who may do what.

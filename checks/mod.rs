@@ -16,6 +16,9 @@ mod cache {
     pub(crate) mod pull_through_serves_upstream;
     pub(crate) mod warm_hit_is_served_from_the_registry;
 }
+mod content {
+    pub(crate) mod sampled_images_are_whole;
+}
 mod metrics {
     pub(crate) mod anonymous_can_scrape;
 }
@@ -39,6 +42,11 @@ mod publish {
 }
 mod registry {
     pub(crate) mod answers_as_a_registry;
+    pub(crate) mod certificate_is_valid_for_days;
+    pub(crate) mod clock_is_right;
+}
+mod tags {
+    pub(crate) mod match_the_pattern;
 }
 
 macro_rules! check {
@@ -63,6 +71,7 @@ pub static CHECKS: &[Check] = &[
     check!(cache / cold_fetch_works),
     check!(cache / pull_through_serves_upstream),
     check!(cache / warm_hit_is_served_from_the_registry),
+    check!(content / sampled_images_are_whole),
     check!(metrics / anonymous_can_scrape),
     check!(oidc / login_redirects_to_the_provider),
     check!(oidc / login_returns_with_a_session),
@@ -79,6 +88,9 @@ pub static CHECKS: &[Check] = &[
     check!(publish / podman_can_push),
     check!(publish / skopeo_can_push),
     check!(registry / answers_as_a_registry),
+    check!(registry / certificate_is_valid_for_days),
+    check!(registry / clock_is_right),
+    check!(tags / match_the_pattern),
 ];
 
 /// The check of that id.

@@ -21,7 +21,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::scenario::secrets::Secret;
     pub(crate) use crate::visit::{LoginPage, Visit};
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
-    pub(crate) use crate::{discovery, fingerprint, matrix, metrics, oci, oracle, transfer};
+    pub(crate) use crate::{discovery, fingerprint, listing, matrix, metrics, oci, oracle, transfer};
 }
 
 /// How a check ends: proven, or not.
@@ -159,6 +159,8 @@ pub enum Need {
     Oidc,
     /// `[oidc] login`.
     Login,
+    /// An https address in `[registry]`.
+    Https,
     /// A `[[cache]]`.
     CachedImage,
     /// `[[cache]] cold`.

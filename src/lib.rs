@@ -15,6 +15,7 @@ mod fingerprint;
 mod guard;
 mod image;
 pub mod lab;
+mod listing;
 pub mod log;
 mod matrix;
 mod metrics;

@@ -183,6 +183,10 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         }
         Need::Oidc => promised(scenario.oidc.is_none(), "there is no [oidc]"),
         Need::Login => promised(scenario.oidc.as_ref().is_none_or(|o| o.login.is_none()), "[oidc] has no login"),
+        Need::Https => {
+            let mut urls = std::iter::once(&scenario.registry.url).chain(&scenario.registry.backend);
+            promised(urls.all(|url| url.scheme() != "https"), "no address of the registry is https")
+        }
         Need::CachedImage => promised(scenario.cache.is_empty(), "there is no [[cache]]"),
         Need::ColdImage => {
             promised(scenario.cache.iter().all(|cache| cache.cold.is_none()), "no [[cache]] has a `cold` image")

@@ -2,6 +2,7 @@
 //!
 //! Only `scenario::load` reads TOML; only `scenario::secrets` reads secrets.
 
+mod content;
 mod derive;
 pub mod load;
 pub mod secrets;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+pub use content::{Content, Probes, Reception};
 pub use values::{Day, Period, SecretSource};
 
 use crate::zot::config::Config;
@@ -78,11 +80,18 @@ pub struct Registry {
     pub zot_config: Option<PathBuf>,
     /// A second vantage point, behind the proxy.
     pub backend: Option<Url>,
+    /// For how many days to come its certificates must be valid.
+    #[serde(default = "horizon")]
+    pub certificate_days: u32,
     /// Certificates to trust besides the system's, as PEM.
     pub ca_file: Option<PathBuf>,
     /// `host:port` to connect to instead of what DNS says, as curl's `--connect-to`.
     #[serde(default)]
     pub resolve: BTreeMap<String, String>,
+}
+
+fn horizon() -> u32 {
+    14
 }
 
 /// Repositories by role.
@@ -228,36 +237,6 @@ pub struct Cache {
 pub struct Tags {
     /// A regular expression that each tag of a public repository matches.
     pub pattern: String,
-}
-
-/// What is promised about content.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Content {
-    /// Whether manifests in Docker's media type are taken, as zot does with `http.compat: ["docker2s2"]`.
-    pub docker_media_type: Option<Reception>,
-}
-
-/// What a registry does with something it is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Reception {
-    /// It takes it.
-    Accepted,
-    /// It refuses it.
-    Refused,
-}
-
-/// Probes that run only on request.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Probes {
-    /// Pushes with the real dagger, which starts its engine on this machine's Docker daemon.
-    pub dagger: bool,
-    /// Uploads bodies just over the common limits of proxies into the scratch repository, 32 MiB the largest.
-    pub large_body: bool,
-    /// Trickles an upload for longer than a minute.
-    pub slow_upload: bool,
 }
 
 /// The browser for logins.

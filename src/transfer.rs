@@ -110,7 +110,7 @@ pub(crate) async fn some_tag(client: &Client, repository: &str, why: &Why<'_>) -
 }
 
 /// The grammar of a tag (OCI distribution spec, section Pulling manifests).
-fn is_tag(text: &str) -> bool {
+pub(crate) fn is_tag(text: &str) -> bool {
     let of_tag = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     (1..=128).contains(&text.len()) && text.chars().all(of_tag) && !text.starts_with(['.', '-'])
 }
@@ -123,8 +123,8 @@ fn is_digest(text: &str) -> bool {
 
 /// The tags of a repository (OCI distribution spec, section Listing Tags); some registries write null for none.
 #[derive(Deserialize)]
-struct TagList {
-    tags: Option<Vec<String>>,
+pub(crate) struct TagList {
+    pub(crate) tags: Option<Vec<String>>,
 }
 
 /// Puts a manifest under a tag or digest, whatever the answer.

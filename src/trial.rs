@@ -2,6 +2,8 @@
 //!
 //! Only for tests. Goes through scenario, plan and `execute_one` like a real run, so that no test proves a shortcut.
 
+pub(crate) mod tls;
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -80,6 +80,7 @@ struct Received {
     body: Bytes,
     size: u64,
     sha256: Option<String>,
+    certificate: Option<Bytes>,
 }
 
 impl Client {
@@ -101,7 +102,7 @@ impl Client {
             .user_agent(concat!("regproof/", env!("CARGO_PKG_VERSION")));
         // Reading the system's certificates takes longer than the rest of a client, and plain http has no use for them.
         builder = if origin.url().scheme() == "https" {
-            builder.tls_certs_merge(route.ca.iter().cloned())
+            builder.tls_certs_merge(route.ca.iter().cloned()).tls_info(true)
         } else {
             builder.tls_certs_only(std::iter::empty())
         };
@@ -239,8 +240,9 @@ impl Request<'_> {
             exchange.error = Some(format!("{error:#}"));
         }
         let index = client.recorder.add(exchange);
-        let Received { status, headers, body, size, sha256 } = result?;
-        Ok(Answer { method: self.method.to_string(), url, status, headers, body, size, sha256, index })
+        let Received { status, headers, body, size, sha256, certificate } = result?;
+        let method = self.method.to_string();
+        Ok(Answer { method, url, status, headers, body, size, sha256, certificate, index })
     }
 
     async fn exchange(
@@ -260,6 +262,8 @@ impl Request<'_> {
         exchange.first_byte_ms = millis(began.elapsed());
         exchange.status = Some(response.status().as_u16());
         let headers = response.headers().clone();
+        let tls = response.extensions().get::<reqwest::tls::TlsInfo>();
+        let certificate = tls.and_then(|tls| tls.peer_certificate()).map(Bytes::copy_from_slice);
         let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         anyhow::ensure!(
             size <= HEADER_LIMIT,
@@ -296,7 +300,7 @@ impl Request<'_> {
         exchange.response_body = self.client.recorder.shown_of(&body, size);
         end?;
         let sha256 = self.hashed.then(|| format!("sha256:{:x}", hash.finalize()));
-        Ok(Received { status, headers, body: body.freeze(), size, sha256 })
+        Ok(Received { status, headers, body: body.freeze(), size, sha256, certificate })
     }
 }
 

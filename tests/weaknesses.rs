@@ -48,6 +48,12 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
         "metrics",
         format!("{} {} {}", metrics.status, metrics.body.contains("zot_info"), metrics.body.contains("<html")),
     );
+    let tags = get(lab, &format!("{PUBLIC}/tags/list")).await;
+    let date = tags.header("date").unwrap_or_default();
+    let minute = time::macros::format_description!("[hour]:[minute]");
+    let now = time::OffsetDateTime::now_utc() + time::Duration::minutes(10);
+    note("clock", date.contains(&now.format(minute).unwrap()).to_string());
+    note("tags", format!("{} {} {:?}", tags.status, tags.body, tags.header("link")));
     let cached = get(lab, "/v2/docker.io/library/alpine/manifests/3.20");
     let cached = match tokio::time::timeout(std::time::Duration::from_secs(3), cached).await {
         Ok(cached) => format!("{} {:?} {}", cached.status, cached.header("docker-content-digest"), cached.body),

@@ -10,6 +10,10 @@ use super::state::{Ask, Shared, held};
 use super::weakness::Weakness;
 use super::{pages, upstream};
 
+/// RFC 9110, section 5.6.7.
+const HTTP_DATE: &[time::format_description::BorrowedFormatItem<'static>] = time::macros::format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
 const HTML: &str = "text/html; charset=utf-8";
 
 /// The answer of something that answers in the registry's place.
@@ -74,6 +78,14 @@ pub(crate) fn after(shared: &Shared, ask: &Ask, answer: Answer) -> Answer {
     }
     if has(Weakness::AnotherRegistry) {
         return as_distribution(answer);
+    }
+    if has(Weakness::ClockAhead) {
+        let ahead = time::OffsetDateTime::now_utc() + time::Duration::minutes(10);
+        // A year of more than four digits is the only thing that this format cannot say.
+        return answer.header("date", ahead.format(HTTP_DATE).unwrap_or_default());
+    }
+    if has(Weakness::TagsListLoops) && answer.status == 200 && ask.path.ends_with("/tags/list") {
+        return answer.header("link", format!("<{}?n=1>; rel=\"next\"", ask.path));
     }
     if ask.method == "GET" && (answer.status == 200 || answer.status == 206) {
         let found = route(&ask.path);

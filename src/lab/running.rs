@@ -98,6 +98,9 @@ impl Lab {
         let (mut store, mut upstream_store) = (Store::default(), Store::default());
         if !options.empty {
             seed::registry(&mut store);
+            if has(Weakness::TagOutsideThePattern) {
+                seed::tagged_by_hand(&mut store);
+            }
         }
         seed::upstream(&mut upstream_store);
         let shared = Arc::new(Shared {

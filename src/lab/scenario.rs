@@ -47,7 +47,7 @@ pub(crate) fn scenario(lab: &Lab, secrets: &Path) -> String {
          [oidc]\nprovider = \"oidc\"\nissuer = {issuer}\nclient_id = \"zot\"\n\
          login = {{ username = {{ file = {user} }}, password = {{ file = {password} }}, groups = [\"{CI_GROUP}\"] }}\n\n\
          [[cache]]\nimage = \"docker.io/library/alpine:3.20\"\ndigest = \"{digest}\"\n\n\
-         [tags]\npattern = '^v\\d+\\.\\d+\\.\\d+-[0-9a-f]{{7}}(-nix)?$'\n\n\
+         [tags]\npattern = '^(latest|v\\d+\\.\\d+\\.\\d+-[0-9a-f]{{7}}(-nix)?)$'\n\n\
          [content]\ndocker_media_type = \"refused\"\n\n\
          [limits]\ndeadline = \"60s\"\nrequest_timeout = \"10s\"\nconcurrency = 8\n",
         issuer = quoted(lab.issuer()),

@@ -35,6 +35,12 @@ pub(crate) fn registry(store: &mut Store) {
     store_tag(store, PRIVATE, "v1.0.0-0123456", OCI_MANIFEST, &secret);
 }
 
+/// One more tag, which fits no release.
+pub(crate) fn tagged_by_hand(store: &mut Store) {
+    let latest = store.manifest(PUBLIC, "latest").expect("the registry is seeded with it");
+    store_tag(store, PUBLIC, "test", OCI_MANIFEST, &latest.bytes);
+}
+
 /// The upstream's content: 3.20 is byte for byte what the recordings of real zot pulled through.
 pub(crate) fn upstream(store: &mut Store) {
     let repo = "library/alpine";

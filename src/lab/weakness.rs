@@ -19,6 +19,9 @@ const LOGIN: &str = "oidc::login_returns_with_a_session";
 const CACHE: &str = "cache::pull_through_serves_upstream";
 const WARM: &str = "cache::warm_hit_is_served_from_the_registry";
 const NO_CACHE_PUSH: &str = "cache::ci_cannot_push_into_the_cache";
+const TAGS: &str = "tags::match_the_pattern";
+const CONTENT: &str = "content::sampled_images_are_whole";
+const CLOCK: &str = "registry::clock_is_right";
 const SKOPEO: &str = "publish::skopeo_can_push";
 const BUILDAH: &str = "publish::buildah_can_push";
 const BUILDKIT: &str = "publish::buildkit_sequence_can_push";
@@ -65,10 +68,10 @@ weaknesses! {
     AnonymousCanCreate = "anonymous-can-create",
         "The anonymous policy grants create: anyone can push.", [NO_PUSH];
     AnonymousCannotRead = "anonymous-cannot-read",
-        "There is no anonymous policy: pulls need credentials.", [PULL, CACHE, WARM];
+        "There is no anonymous policy: pulls need credentials.", [PULL, PUSH, CACHE, WARM, CONTENT, TAGS];
     AccessControlRemoved = "access-control-removed",
         "The configuration lost its access control: every authenticated user may do everything.",
-        [PULL, NO_MOVE, NO_DELETE, METRICS, CACHE, WARM, NO_CACHE_PUSH];
+        [PULL, PUSH, NO_MOVE, NO_DELETE, METRICS, CACHE, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
     CiCanUpdate = "ci-can-update",
         "The group of CI may update: tags can be moved.", [NO_MOVE];
     CiCanDelete = "ci-can-delete",
@@ -132,6 +135,12 @@ weaknesses! {
     TagsHang = "tags-hang",
         "The upstream accepts connections and never answers: cached tags hang, cached digests do not.",
         [CACHE, WARM];
+    TagOutsideThePattern = "tag-outside-the-pattern",
+        "Somebody pushed a tag by hand that fits no release.", [TAGS];
+    TagsListLoops = "tags-list-loops",
+        "The list of tags has a next page that is the same again, without end.", [TAGS, CONTENT];
+    ClockAhead = "clock-ahead",
+        "The registry's clock is ten minutes ahead.", [CLOCK];
     ApikeyOff = "apikey-off",
         "API keys are switched off beside OpenID, which has no effect.", [];
     DockerCompatOn = "docker-compat-on",
@@ -160,7 +169,7 @@ weaknesses! {
         "Anyone may delete blobs.", [NO_DELETE];
     BlobBytesCorrupted = "blob-bytes-corrupted",
         "Blobs are served with other bytes than their digest says.",
-        [PULL, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN];
+        [PULL, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, CONTENT];
     WrongKeyFallsBackToAnonymous = "wrong-key-falls-back-to-anonymous",
         "Wrong credentials are ignored: the request goes on as anonymous.", [CREDENTIALS];
     ForeignKeyAccepted = "foreign-key-accepted",
@@ -169,22 +178,22 @@ weaknesses! {
         "An empty password logs in as the named user.", [CREDENTIALS];
     LoginPageWith200 = "login-page-with-200",
         "A proxy answers every path with its login page, status 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
     DenialsFromAProxy = "denials-from-a-proxy",
         "A proxy refuses in the registry's place, with 403 and a page of its own.",
         [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE, BUILDKIT, ORAS, NO_CACHE_PUSH];
     RefusesEverything401 = "refuses-everything-401",
         "Every request is refused with 401, also with the right credentials.",
-        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH];
+        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
     Answers200ToEverything = "answers-200-to-everything",
         "Every request is answered with an empty 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
     RateLimited = "rate-limited",
         "Every request is answered with 429.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
     ServerErrors = "server-errors",
         "Every request is answered with 500.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
     AnotherRegistry = "another-registry",
         "Another registry answers at this address: neither metrics nor login, and none of zot's words.",
         [METRICS, REDIRECT, LOGIN, SKOPEO, BUILDAH, PODMAN, WARM];

@@ -25,6 +25,8 @@ pub(crate) struct Answer {
     pub(crate) size: u64,
     /// The digest of the whole body, where the request asked for it.
     pub(crate) sha256: Option<String>,
+    /// The certificate of the server, in DER, where the connection was encrypted.
+    pub(crate) certificate: Option<Bytes>,
     /// Its place in the transcript.
     pub(crate) index: usize,
 }

@@ -19,6 +19,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::scenario::load::is_loopback;
     pub(crate) use crate::scenario::secrets::Secret;
     pub(crate) use crate::visit::{LoginPage, Visit};
+    pub(crate) use crate::probe::{self, Bad, Expect, Impact, Principal, Probe, Severity, Shape};
     pub(crate) use crate::wire::{Client, Credential, MANIFEST_LIMIT, Origin};
     pub(crate) use crate::{discovery, fingerprint, metrics, oci, oracle, transfer};
 }

@@ -197,6 +197,20 @@ impl Cx {
         }
     }
 
+    /// Books a blob of the scratch repository for removal.
+    pub(crate) fn leaves_blob(&self, repository: &str, digest: &str) {
+        let made = (repository.to_owned(), format!("blobs/{digest}"));
+        let mut found = self.found();
+        if !found.made.contains(&made) {
+            found.made.push(made);
+        }
+    }
+
+    /// The most that this check may send.
+    pub(crate) fn effect(&self) -> crate::check::Effect {
+        self.guard.effect
+    }
+
     /// Takes an upload off the books: it ended as it should.
     pub(crate) fn upload_ended(&self, location: &str) {
         let path = location.split('?').next().unwrap_or(location);
@@ -206,7 +220,7 @@ impl Cx {
     /// Asks the choke point for a request that something else than `wire` is about to send.
     pub(crate) fn permit(&self, method: &str, target: &str) -> anyhow::Result<()> {
         let guard = Guard { ends_sessions: true, ..(*self.guard).clone() };
-        let intent = Intent { method, target, content_type: None, content_range: None, range: false, body: b"" };
+        let intent = Intent { method, target, content_type: None, content_range: None, range: false, override_method: None, body: b"" };
         Ok(guard.permit(&intent)?)
     }
 

@@ -21,6 +21,7 @@ mod oracle;
 pub mod outcome;
 pub mod output;
 pub mod plan;
+pub mod probe;
 pub mod process;
 pub mod redact;
 pub mod report;

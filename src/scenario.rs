@@ -42,6 +42,10 @@ pub struct Scenario {
     pub cache: Vec<Cache>,
     /// What is promised about tags.
     pub tags: Option<Tags>,
+    /// Which probes may do more than ask.
+    pub probes: Option<Probes>,
+    /// What is promised to particular clients.
+    pub clients: Option<Clients>,
     /// The browser for logins.
     #[serde(default)]
     pub browser: Browser,
@@ -200,6 +204,25 @@ pub struct Cache {
 pub struct Tags {
     /// A regular expression that each tag of a public repository matches.
     pub pattern: String,
+}
+
+/// Which probes may do more than ask.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Probes {
+    /// Whether probes may leave something outside of the scratch repository on a registry that is open, as an empty
+    /// repository.
+    pub litter: bool,
+    /// Whether probes may load the registry.
+    pub strain: bool,
+}
+
+/// What is promised to particular clients.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Clients {
+    /// Whether `docker pull` works without a login, also with docker's classic image store.
+    pub anonymous_docker: bool,
 }
 
 /// The browser for logins.

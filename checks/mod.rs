@@ -3,11 +3,27 @@
 //! Adding one touches its own file, its `mod` line and its line in `CHECKS`; `tests/tidy.rs` compares both with the folder.
 
 use crate::check::Check;
+use crate::probe::Probe;
 
 mod access {
     pub(crate) mod anonymous_can_pull;
     pub(crate) mod anonymous_cannot_push;
     pub(crate) mod wrong_credentials_are_refused;
+}
+mod bypass {
+    pub(crate) mod encoded_paths_do_not_open_doors;
+    pub(crate) mod foreign_origins_get_no_credentials;
+    pub(crate) mod identity_headers_are_ignored;
+    pub(crate) mod internal_pages_are_closed;
+    pub(crate) mod listings_hide_private_repositories;
+    pub(crate) mod login_cannot_be_led_astray;
+    pub(crate) mod malformed_authorization_is_refused;
+    pub(crate) mod method_override_is_ignored;
+    pub(crate) mod metrics_name_no_private_repository;
+    pub(crate) mod path_tricks_do_not_open_doors;
+    pub(crate) mod private_blobs_stay_private;
+    pub(crate) mod raw_requests_are_judged_alike;
+    pub(crate) mod upload_sessions_are_closed;
 }
 mod cache {
     pub(crate) mod pull_through_serves_upstream;
@@ -47,6 +63,19 @@ pub static CHECKS: &[Check] = &[
     check!(access / anonymous_can_pull),
     check!(access / anonymous_cannot_push),
     check!(access / wrong_credentials_are_refused),
+    check!(bypass / encoded_paths_do_not_open_doors),
+    check!(bypass / foreign_origins_get_no_credentials),
+    check!(bypass / identity_headers_are_ignored),
+    check!(bypass / internal_pages_are_closed),
+    check!(bypass / listings_hide_private_repositories),
+    check!(bypass / login_cannot_be_led_astray),
+    check!(bypass / malformed_authorization_is_refused),
+    check!(bypass / method_override_is_ignored),
+    check!(bypass / metrics_name_no_private_repository),
+    check!(bypass / path_tricks_do_not_open_doors),
+    check!(bypass / private_blobs_stay_private),
+    check!(bypass / raw_requests_are_judged_alike),
+    check!(bypass / upload_sessions_are_closed),
     check!(cache / pull_through_serves_upstream),
     check!(metrics / anonymous_can_scrape),
     check!(oidc / login_redirects_to_the_provider),
@@ -57,6 +86,23 @@ pub static CHECKS: &[Check] = &[
     check!(publish / existing_tag_cannot_be_moved),
     check!(publish / skopeo_can_push),
     check!(registry / answers_as_a_registry),
+];
+
+/// Every probe, by the check that asks it.
+pub static PROBES: &[(&str, &[Probe])] = &[
+    ("bypass::encoded_paths_do_not_open_doors", bypass::encoded_paths_do_not_open_doors::PROBES),
+    ("bypass::foreign_origins_get_no_credentials", bypass::foreign_origins_get_no_credentials::PROBES),
+    ("bypass::identity_headers_are_ignored", bypass::identity_headers_are_ignored::PROBES),
+    ("bypass::internal_pages_are_closed", bypass::internal_pages_are_closed::PROBES),
+    ("bypass::listings_hide_private_repositories", bypass::listings_hide_private_repositories::PROBES),
+    ("bypass::login_cannot_be_led_astray", bypass::login_cannot_be_led_astray::PROBES),
+    ("bypass::malformed_authorization_is_refused", bypass::malformed_authorization_is_refused::PROBES),
+    ("bypass::method_override_is_ignored", bypass::method_override_is_ignored::PROBES),
+    ("bypass::metrics_name_no_private_repository", bypass::metrics_name_no_private_repository::PROBES),
+    ("bypass::path_tricks_do_not_open_doors", bypass::path_tricks_do_not_open_doors::PROBES),
+    ("bypass::private_blobs_stay_private", bypass::private_blobs_stay_private::PROBES),
+    ("bypass::raw_requests_are_judged_alike", bypass::raw_requests_are_judged_alike::PROBES),
+    ("bypass::upload_sessions_are_closed", bypass::upload_sessions_are_closed::PROBES),
 ];
 
 /// The check of that id.

@@ -14,12 +14,12 @@ pub(crate) mod prelude {
     pub(crate) use super::{Effect, Failure, Meta, Need, Proof, Why};
     pub(crate) use crate::context::Cx;
     pub(crate) use crate::image::{BLOB_TYPE, Image, digest_of};
+    pub(crate) use crate::probe::{self, Bad, Expect, Impact, Principal, Probe, Severity, Shape};
     pub(crate) use crate::process::{Ended, Workshop};
     pub(crate) use crate::scenario::Action;
     pub(crate) use crate::scenario::load::is_loopback;
     pub(crate) use crate::scenario::secrets::Secret;
     pub(crate) use crate::visit::{LoginPage, Visit};
-    pub(crate) use crate::probe::{self, Bad, Expect, Impact, Principal, Probe, Severity, Shape};
     pub(crate) use crate::wire::{Client, Credential, MANIFEST_LIMIT, Origin};
     pub(crate) use crate::{discovery, fingerprint, metrics, oci, oracle, transfer};
 }

@@ -220,7 +220,15 @@ impl Cx {
     /// Asks the choke point for a request that something else than `wire` is about to send.
     pub(crate) fn permit(&self, method: &str, target: &str) -> anyhow::Result<()> {
         let guard = Guard { ends_sessions: true, ..(*self.guard).clone() };
-        let intent = Intent { method, target, content_type: None, content_range: None, range: false, override_method: None, body: b"" };
+        let intent = Intent {
+            method,
+            target,
+            content_type: None,
+            content_range: None,
+            range: false,
+            override_method: None,
+            body: b"",
+        };
         Ok(guard.permit(&intent)?)
     }
 

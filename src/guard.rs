@@ -148,7 +148,8 @@ mod tests {
 
     fn permitted(effect: Effect, method: &str, target: &str, content_type: Option<&str>, body: &[u8]) -> bool {
         let guard = Guard { effect, scratch: Some("team/scratch".to_owned()), ends_sessions: false };
-        let intent = Intent { method, target, content_type, content_range: None, range: false, override_method: None, body };
+        let intent =
+            Intent { method, target, content_type, content_range: None, range: false, override_method: None, body };
         guard.permit(&intent).is_ok()
     }
 

@@ -7,6 +7,9 @@ mod facts;
 mod judge;
 mod run;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 pub(crate) use facts::Facts;

@@ -98,7 +98,16 @@ impl Client {
             }
         }
         let http = builder.build().context("cannot prepare the HTTP client")?;
-        Ok(Client { http, origin, who: who.to_owned(), credential, guard, recorder, timeout: route.timeout, route: route.clone() })
+        Ok(Client {
+            http,
+            origin,
+            who: who.to_owned(),
+            credential,
+            guard,
+            recorder,
+            timeout: route.timeout,
+            route: route.clone(),
+        })
     }
 
     /// The user name that this client sends, if it sends one.

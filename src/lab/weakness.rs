@@ -18,6 +18,19 @@ const REDIRECT: &str = "oidc::login_redirects_to_the_provider";
 const LOGIN: &str = "oidc::login_returns_with_a_session";
 const CACHE: &str = "cache::pull_through_serves_upstream";
 const SKOPEO: &str = "publish::skopeo_can_push";
+const METHODS: &str = "bypass::method_override_is_ignored";
+const PATHS: &str = "bypass::path_tricks_do_not_open_doors";
+const ENCODED: &str = "bypass::encoded_paths_do_not_open_doors";
+const RAW: &str = "bypass::raw_requests_are_judged_alike";
+const MALFORMED: &str = "bypass::malformed_authorization_is_refused";
+const IDENTITY: &str = "bypass::identity_headers_are_ignored";
+const ASTRAY: &str = "bypass::login_cannot_be_led_astray";
+const ORIGINS: &str = "bypass::foreign_origins_get_no_credentials";
+const UPLOADS: &str = "bypass::upload_sessions_are_closed";
+const BLOBS: &str = "bypass::private_blobs_stay_private";
+const PAGES: &str = "bypass::internal_pages_are_closed";
+const LISTINGS: &str = "bypass::listings_hide_private_repositories";
+const NAMED: &str = "bypass::metrics_name_no_private_repository";
 
 macro_rules! weaknesses {
     ($($variant:ident = $name:literal, $summary:literal, [$($check:ident),*];)*) => {
@@ -170,6 +183,34 @@ weaknesses! {
     ServerErrors = "server-errors",
         "Every request is answered with 500.",
         [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+    MethodOverrideHonoured = "method-override-honoured",
+        "A framework in front of the registry takes the method from a header, after the rights were decided.", [METHODS];
+    UncleanPathsServed = "unclean-paths-served",
+        "A proxy mends unclean paths after it decided who may have them.", [PATHS];
+    EncodedPathsDecoded = "encoded-paths-decoded",
+        "A proxy decodes paths after it decided who may have them.", [ENCODED];
+    OldProtocolUnchecked = "old-protocol-unchecked",
+        "Requests of HTTP/1.0 pass without a look at their rights.", [RAW];
+    AnySchemeAccepted = "any-scheme-accepted",
+        "An Authorization header of any scheme counts as a login.", [MALFORMED];
+    IdentityHeadersTrusted = "identity-headers-trusted",
+        "A header that names a user is believed, also from clients.", [IDENTITY];
+    RedirectUriFromHost = "redirect-uri-from-host",
+        "The return address of the login is made of X-Forwarded-Host.", [ASTRAY];
+    CorsReflectsOrigin = "cors-reflects-origin",
+        "Every origin is allowed by name and with credentials.", [ORIGINS];
+    UploadSessionsOpen = "upload-sessions-open",
+        "Rights are asked for at the start of an upload alone.", [UPLOADS];
+    RangedGetUnchecked = "ranged-get-unchecked",
+        "A range of a blob is served without asking who may read it, as in zot v2.1.17 to v2.1.20.", [BLOBS];
+    ProfilingOpen = "profiling-open",
+        "The profiles are open to everyone.", [PAGES];
+    CatalogListsEverything = "catalog-lists-everything",
+        "The catalog names repositories that the caller may not read.", [LISTINGS];
+    MetricsNamePrivateRepositories = "metrics-name-private-repositories",
+        "The open metrics name private repositories, as zot's do.", [NAMED];
+    ContainerdRefused = "containerd-refused",
+        "A proxy refuses clients that call themselves containerd.", [];
     AnotherRegistry = "another-registry",
         "Another registry answers at this address: neither metrics nor login, and none of zot's words.",
         [METRICS, REDIRECT, LOGIN];

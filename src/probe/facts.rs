@@ -105,8 +105,15 @@ impl Facts {
 
     /// The private canary, read by an identity that may: without that, a refusal of others proves nothing.
     async fn private(&mut self, cx: &Cx) -> Result<(), Failure> {
-        const NAMES: [&str; 7] =
-            ["private", "private_tag", "private_digest", "private_blob", "private_encoded", "private_slash", "private_part"];
+        const NAMES: [&str; 7] = [
+            "private",
+            "private_tag",
+            "private_digest",
+            "private_blob",
+            "private_encoded",
+            "private_slash",
+            "private_part",
+        ];
         let scenario = cx.scenario();
         let Some(repository) = scenario.repositories.private.first() else {
             self.lack(&NAMES, "no private repository is declared");

@@ -67,7 +67,9 @@ fn closed(answer: &Answer, against: &Against<'_>) -> Result<(), String> {
             Some(Err(_)) | None => Ok(()),
             Some(Ok(url)) => Err(format!("{}, which leads to {url}", answer.brief())),
         },
-        400..=499 if answer.is_html() && scripted(answer) => Err(format!("{}, which repeats the request", answer.brief())),
+        400..=499 if answer.is_html() && scripted(answer) => {
+            Err(format!("{}, which repeats the request", answer.brief()))
+        }
         400..=499 => Ok(()),
         _ => Err(answer.brief()),
     }

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use futures::StreamExt as _;
+use futures::future::BoxFuture;
 
 use super::judge::{Against, judge};
-use super::{Expect, Facts, Impact, Probe, Principal};
+use super::{Expect, Facts, Impact, Principal, Probe};
 use crate::check::{Effect, Failure, Proof, Why};
 use crate::context::Cx;
 use crate::guard::ORACLE_TYPE;
@@ -44,16 +45,17 @@ pub(crate) async fn prove(cx: &Cx, probes: &[Probe], why: &Why<'_>) -> Proof {
     }
     if asked.is_empty() {
         let reasons: Vec<&str> = left_out.keys().map(String::as_str).collect();
-        return Err(anyhow::anyhow!("none of the {} probes could be asked: {}", probes.len(), reasons.join("; ")).into());
+        return Err(
+            anyhow::anyhow!("none of the {} probes could be asked: {}", probes.len(), reasons.join("; ")).into()
+        );
     }
-    let mut proofs: Vec<(&Probe, Proof)> = futures::stream::iter(asked)
-        .map(|(probe, client, filled)| {
-            let facts = &facts;
-            async move { (probe, ask(cx, facts, probe, &client, &filled, why).await) }
-        })
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
+    // Boxed one by one: a stream of closures that borrow would not be `Send` for every lifetime.
+    let mut waiting: Vec<BoxFuture<'_, (&Probe, Proof)>> = Vec::new();
+    for (probe, client, filled) in asked {
+        let facts = &facts;
+        waiting.push(Box::pin(async move { (probe, ask(cx, facts, probe, &client, &filled, why).await) }));
+    }
+    let mut proofs: Vec<(&Probe, Proof)> = futures::stream::iter(waiting).buffered(AT_ONCE).collect().await;
     for (probe, proof) in &proofs {
         cx.case(format!("{} ({})", probe.id, probe.severity), proof);
     }
@@ -65,7 +67,8 @@ pub(crate) async fn prove(cx: &Cx, probes: &[Probe], why: &Why<'_>) -> Proof {
 /// The first control of every family: a registry answers, so that refusals can be its own.
 async fn alive(cx: &Cx, why: &Why<'_>) -> Proof {
     let answer = cx.anonymous()?.get("/v2/").send().await?;
-    let speaks = answer.header("docker-distribution-api-version").is_some() || answer.header("www-authenticate").is_some();
+    let speaks =
+        answer.header("docker-distribution-api-version").is_some() || answer.header("www-authenticate").is_some();
     if matches!(answer.status, 200 | 401) && speaks && !answer.is_html() {
         return Ok(());
     }
@@ -83,7 +86,8 @@ struct Controls {
 impl Controls {
     async fn of(cx: &Cx, facts: &Facts, probes: &[Probe]) -> Result<Controls, Failure> {
         let mut controls = Controls::default();
-        let uses = |methods: &[&str]| probes.iter().any(|p| p.expect == Expect::Denied && methods.contains(&p.shape.method));
+        let uses =
+            |methods: &[&str]| probes.iter().any(|p| p.expect == Expect::Denied && methods.contains(&p.shape.method));
         let Ok(repository) = facts.fill("{public}") else { return Ok(controls) };
         if uses(&["PUT", "POST", "PATCH"]) {
             controls.creates = Some(match cx.scenario().writer() {

@@ -33,7 +33,10 @@ pub(crate) struct Raw {
 impl Raw {
     fn text(&self) -> anyhow::Result<String> {
         let clean = |part: &str| part.chars().all(|c| !c.is_control());
-        ensure!(clean(&self.method) && clean(&self.target) && !self.target.contains(' '), "the request line has a break");
+        ensure!(
+            clean(&self.method) && clean(&self.target) && !self.target.contains(' '),
+            "the request line has a break"
+        );
         let mut text = format!("{} {} HTTP/{}\r\n", self.method, self.target, self.version);
         for (name, value) in &self.headers {
             ensure!(clean(name) && clean(value), "the header {name} has a break");
@@ -166,6 +169,9 @@ fn parse(received: &[u8], method: &str, ended: bool) -> anyhow::Result<Option<(u
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok());
     let status: u16 = status.context("the answer is not HTTP")?;
+    if (100..200).contains(&status) && status != 101 {
+        return parse(&received[at + 4..], method, ended);
+    }
     let mut headers = HeaderMap::new();
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.trim()), HeaderValue::try_from(value.trim())) {
@@ -229,6 +235,8 @@ mod tests {
         assert_eq!(body(chunked, false).as_deref(), Some(&b"abcde"[..]));
         assert_eq!(body("HTTP/1.0 404 No\r\n\r\nx", false), None);
         assert_eq!(body("HTTP/1.0 404 No\r\n\r\nx", true).as_deref(), Some(&b"x"[..]));
+        let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(parse(interim.as_bytes(), "PUT", false).unwrap().map(|(status, ..)| status), Some(401));
         assert!(parse(b"SSH-2.0-x\r\n\r\n", "GET", true).is_err());
     }
 }

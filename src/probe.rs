@@ -67,7 +67,7 @@ impl fmt::Display for Impact {
 }
 
 /// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Principal {
     /// Nobody; credentials, where there are any, are part of the probe's headers.
     Anonymous,

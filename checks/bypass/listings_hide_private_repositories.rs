@@ -142,12 +142,12 @@ pub(crate) const PROBES: &[Probe] = &[
         ..BASE
     },
     Probe {
-        id: "private-tags-by-an-outsider",
+        id: "private-referrers-by-an-outsider",
         severity: Severity::Critical,
         who: Principal::Outsider,
-        shape: Shape::get("/v2/{private}/tags/list"),
+        shape: Shape::get("/v2/{private}/referrers/{private_digest}"),
         expect: Expect::Denied,
-        bad: Probe::ANONYMOUS.bad,
+        bad: Bad::body("{\"manifests\":[]}"),
         reason: "A login alone is no right to read what is private",
         ..BASE
     },

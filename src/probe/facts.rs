@@ -3,6 +3,7 @@
 //! Decides no verdict. A fact that is not there carries its reason.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,6 +26,7 @@ const WHY: Why<'static> = Why {
 pub(crate) struct Facts {
     known: BTreeMap<&'static str, Result<String, String>>,
     outsider: Option<String>,
+    clients: Mutex<BTreeMap<Principal, Client>>,
 }
 
 impl Facts {
@@ -172,6 +174,16 @@ impl Facts {
 
     /// The client that asks, or why there is none.
     pub(crate) fn client(&self, cx: &Cx, who: Principal) -> Result<Client, String> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&who) {
+            return Ok(client.clone());
+        }
+        let client = self.connect(cx, who)?;
+        clients.insert(who, client.clone());
+        Ok(client)
+    }
+
+    fn connect(&self, cx: &Cx, who: Principal) -> Result<Client, String> {
         let scenario = cx.scenario();
         let name = match who {
             Principal::Anonymous => return cx.anonymous().map_err(|error| format!("{error:#}")),

@@ -39,6 +39,8 @@ pub(crate) fn judge(probe: &Probe, answer: &Answer, against: &Against<'_>) -> Re
         Expect::NotMounted => closed(answer, against).or_else(broken),
         Expect::Ignored => match against.plain {
             Some(plain) if plain.status == answer.status && plain.body == answer.body => Ok(()),
+            // What the handler of the other method says, such as 415 to a push, is no refusal.
+            _ if answer.status == probe.bad.status => broken(answer.brief()),
             _ => closed(answer, against).or_else(broken),
         },
         Expect::Unnamed => unnamed(answer, against).or_else(broken),

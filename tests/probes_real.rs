@@ -15,12 +15,13 @@ use regproof::outcome::{Outcome, Run, Verdict};
 use regproof::plan::{Machine, Plan};
 use regproof::runner::{self, Board};
 use regproof::target::Target;
+use support::provider::ADMIN;
 use support::world::{PRIVATE, SCRATCH, Setup, World};
 use support::zot::{Release, Zot};
 
 fn run(file: &Path) -> Run {
     let target = Arc::new(Target::open(file, None).expect("the world's scenario is sound"));
-    let only = ["bypass::".to_owned(), "clients::".to_owned()];
+    let only = ["bypass::".to_owned()];
     let plan = Plan::new(CHECKS, target.scenario(), &Machine::here(true), Effect::Writes, &only);
     let board = Board::new(target, plan.expect("the checks exist"));
     support::http::block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await })
@@ -31,6 +32,13 @@ fn on(world: &World) -> Run {
     let file = world.scenario(folder.path());
     let mut text = std::fs::read_to_string(&file).expect("the scenario is there");
     text.push_str("\n[probes]\nlitter = true\nstrain = true\n");
+    if !text.contains("[access]") {
+        // What holds for the public and the scratch repository; nothing here is asked of others but reads of the private one.
+        text.push_str(
+            "[access]\nanonymous = [\"read\"]\nauthenticated = [\"read\"]\n[access.groups]\n\
+             artifact-workloads = [\"read\", \"create\"]\nadmins = [\"read\", \"create\", \"update\", \"delete\"]\n",
+        );
+    }
     std::fs::write(&file, text).expect("the scenario can be written");
     run(&file)
 }
@@ -54,7 +62,8 @@ fn red(outcomes: &[Outcome]) -> BTreeMap<&str, BTreeSet<&str>> {
 fn only_red(run: &Run, expected: &[(&str, &[&str])]) {
     let expected: BTreeMap<&str, BTreeSet<&str>> =
         expected.iter().map(|(id, cases)| (*id, cases.iter().copied().collect())).collect();
-    let details: Vec<_> = run.outcomes.iter().flat_map(|outcome| &outcome.cases).filter(|c| c.finding.is_some()).collect();
+    let details: Vec<_> =
+        run.outcomes.iter().flat_map(|outcome| &outcome.cases).filter(|c| c.finding.is_some()).collect();
     assert_eq!(red(&run.outcomes), expected, "{details:#?}");
 }
 
@@ -83,11 +92,17 @@ fn v2_1_20_serves_ranges_of_private_blobs_and_names_private_repositories_in_its_
     let run = on(&world);
     only_red(&run, &[NAMES, ("bypass::private_blobs_stay_private", &RANGES)]);
     let all: usize = PROBES.iter().map(|(_, probes)| probes.len()).sum();
-    assert!(asked(&run).len() * 10 >= all * 9, "{} of {all} were asked", asked(&run).len());
+    let notes: Vec<_> = run.outcomes.iter().map(|o| (&o.id, o.verdict, o.cases.len(), &o.notes)).collect();
+    assert!(asked(&run).len() == all, "{} of {all} were asked: {notes:#?}", asked(&run).len());
     let left: Vec<_> = run.outcomes.iter().flat_map(|outcome| &outcome.leftovers).collect();
     assert!(left.is_empty(), "{left:?}");
+    let manifest = format!("/v2/{PRIVATE}/manifests/v1");
+    let manifest = world.request("GET", &manifest).credentials(world.credentials(&ADMIN)).send().must_be(200).json();
+    let blob = format!("/v2/{PRIVATE}/blobs/{}", manifest["layers"][0]["digest"].as_str().expect("a layer"));
+    world.request("GET", &blob).credentials(world.credentials(&ADMIN)).send().must_be(200);
     let catalog = world.request("GET", "/v2/_catalog").send().must_be(200).json();
-    let names: Vec<&str> = catalog["repositories"].as_array().expect("a list").iter().filter_map(|n| n.as_str()).collect();
+    let names: Vec<&str> =
+        catalog["repositories"].as_array().expect("a list").iter().filter_map(|n| n.as_str()).collect();
     assert!(!names.contains(&PRIVATE), "{names:?}");
     assert!(names.iter().all(|name| [support::world::PUBLIC, SCRATCH].contains(name)), "{names:?}");
 }
@@ -96,5 +111,13 @@ fn v2_1_20_serves_ranges_of_private_blobs_and_names_private_repositories_in_its_
 fn v2_1_15_has_no_ranges_but_credentials_for_every_origin() {
     let test = "v2_1_15_has_no_ranges_but_credentials_for_every_origin";
     let Some(world) = world(test, Release(2, 1, 15), true) else { return };
-    only_red(&on(&world), &[NAMES]);
+    let cors = [
+        "cors-any-origin-with-credentials",
+        "cors-catalog",
+        "cors-foreign-origin",
+        "cors-null-origin",
+        "cors-preflight-catalog",
+        "cors-preflight-keys",
+    ];
+    only_red(&on(&world), &[NAMES, ("bypass::foreign_origins_get_no_credentials", &cors)]);
 }

@@ -61,25 +61,6 @@ pub(crate) const PROBES: &[Probe] = &[
         ..BASE
     },
     Probe {
-        id: "foreign-blob-range",
-        shape: Shape::get("/v2/{scratch}/blobs/{private_blob}").with(&[("Range", "bytes=0-0")]),
-        reason: "zot v2.1.17 to v2.1.20 serves a range without asking who may read the blob",
-        ..BASE
-    },
-    Probe {
-        id: "foreign-blob-open-range",
-        shape: Shape::get("/v2/{scratch}/blobs/{private_blob}").with(&[("Range", "bytes=0-")]),
-        reason: "zot v2.1.17 to v2.1.20 serves a range without asking who may read the blob",
-        ..BASE
-    },
-    Probe {
-        id: "foreign-blob-range-by-an-outsider",
-        who: Principal::Outsider,
-        shape: Shape::get("/v2/{scratch}/blobs/{private_blob}").with(&[("Range", "bytes=0-0")]),
-        reason: "A login alone is no right to read what is private",
-        ..BASE
-    },
-    Probe {
         id: "foreign-manifest",
         shape: Shape::get("/v2/{scratch}/manifests/{private_digest}"),
         bad: Bad::body("{\"digest\":\"{private_digest}\"}"),
@@ -110,6 +91,25 @@ pub(crate) const PROBES: &[Probe] = &[
         expect: Expect::NotMounted,
         bad: Bad::status(201),
         reason: "Without a source the registry searches everywhere",
+        ..BASE
+    },
+    Probe {
+        id: "foreign-blob-range",
+        shape: Shape::get("/v2/{scratch}/blobs/{private_blob}").with(&[("Range", "bytes=0-0")]),
+        reason: "zot v2.1.17 to v2.1.20 serves a range without asking who may read the blob",
+        ..BASE
+    },
+    Probe {
+        id: "foreign-blob-open-range",
+        shape: Shape::get("/v2/{scratch}/blobs/{private_blob}").with(&[("Range", "bytes=0-")]),
+        reason: "zot v2.1.17 to v2.1.20 serves a range without asking who may read the blob",
+        ..BASE
+    },
+    Probe {
+        id: "foreign-blob-range-by-an-outsider",
+        who: Principal::Outsider,
+        shape: Shape::get("/v2/{scratch}/blobs/{private_blob}").with(&[("Range", "bytes=0-0")]),
+        reason: "A login alone is no right to read what is private",
         ..BASE
     },
 ];

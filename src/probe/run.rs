@@ -55,7 +55,10 @@ pub(crate) async fn prove(cx: &Cx, probes: &[Probe], why: &Why<'_>) -> Proof {
         let facts = &facts;
         waiting.push(Box::pin(async move { (probe, ask(cx, facts, probe, &client, &filled, why).await) }));
     }
-    let mut proofs: Vec<(&Probe, Proof)> = futures::stream::iter(waiting).buffered(AT_ONCE).collect().await;
+    // What one writing probe left could answer for the next.
+    let alone = probes.iter().any(|probe| probe.impact == Impact::Scratch);
+    let at_once = if alone { 1 } else { AT_ONCE };
+    let mut proofs: Vec<(&Probe, Proof)> = futures::stream::iter(waiting).buffered(at_once).collect().await;
     for (probe, proof) in &proofs {
         cx.case(format!("{} ({})", probe.id, probe.severity), proof);
     }
@@ -203,7 +206,10 @@ async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Fi
             client.send_raw(&Raw { method, target, version, headers, body: filled.body.to_owned() }).await?
         }
     };
-    book(cx, facts, probe, &answer);
+    if book(cx, facts, probe, &answer) {
+        // At once, not at the end: what is linked here answers every probe that follows.
+        cx.clean_up().await;
+    }
     let origin = cx.target().origin();
     let secret_names = facts.secret_names(cx);
     judge(probe, &answer, &Against { why: &why, origin: &origin, plain: plain.as_ref(), secret_names })
@@ -230,11 +236,11 @@ async fn without_trick(facts: &Facts, probe: &Probe, client: &Client, why: &Why<
     Err(why.undecided("the plain answer", actual, answer.index))
 }
 
-/// What a broken registry linked or started is removed again.
-fn book(cx: &Cx, facts: &Facts, probe: &Probe, answer: &Answer) {
-    let (Ok(scratch), true) = (facts.fill("{scratch}"), matches!(answer.status, 200..=299)) else { return };
+/// Whether a broken registry linked or started something, which is then booked for removal.
+fn book(cx: &Cx, facts: &Facts, probe: &Probe, answer: &Answer) -> bool {
+    let (Ok(scratch), true) = (facts.fill("{scratch}"), matches!(answer.status, 200..=299)) else { return false };
     if !matches!(probe.impact, Impact::Scratch | Impact::Litters) {
-        return;
+        return false;
     }
     if answer.status == 202
         && let Some(location) = answer.header("location")
@@ -243,4 +249,5 @@ fn book(cx: &Cx, facts: &Facts, probe: &Probe, answer: &Answer) {
     } else if let Ok(blob) = facts.fill("{private_blob}") {
         cx.leaves_blob(&scratch, &blob);
     }
+    true
 }

@@ -28,6 +28,10 @@ mod bypass {
 mod cache {
     pub(crate) mod pull_through_serves_upstream;
 }
+mod clients {
+    pub(crate) mod anonymous_pull_works_for_every_client;
+    pub(crate) mod authenticated_pull_works_for_every_client;
+}
 mod metrics {
     pub(crate) mod anonymous_can_scrape;
 }
@@ -77,6 +81,8 @@ pub static CHECKS: &[Check] = &[
     check!(bypass / raw_requests_are_judged_alike),
     check!(bypass / upload_sessions_are_closed),
     check!(cache / pull_through_serves_upstream),
+    check!(clients / anonymous_pull_works_for_every_client),
+    check!(clients / authenticated_pull_works_for_every_client),
     check!(metrics / anonymous_can_scrape),
     check!(oidc / login_redirects_to_the_provider),
     check!(oidc / login_returns_with_a_session),

@@ -14,6 +14,7 @@ pub(crate) mod prelude {
     pub(crate) use super::{Effect, Failure, Meta, Need, Proof, Why};
     pub(crate) use crate::context::Cx;
     pub(crate) use crate::image::{BLOB_TYPE, Image, digest_of};
+    pub(crate) use crate::persona::{PERSONAS, Pull};
     pub(crate) use crate::probe::{self, Bad, Expect, Impact, Principal, Probe, Severity, Shape};
     pub(crate) use crate::process::{Ended, Workshop};
     pub(crate) use crate::scenario::Action;

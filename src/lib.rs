@@ -20,6 +20,7 @@ mod oci;
 mod oracle;
 pub mod outcome;
 pub mod output;
+mod persona;
 pub mod plan;
 pub mod probe;
 pub mod process;

@@ -48,6 +48,7 @@ mod publish {
 }
 mod registry {
     pub(crate) mod answers_as_a_registry;
+    pub(crate) mod both_vantage_points_agree;
 }
 
 macro_rules! check {
@@ -92,6 +93,7 @@ pub static CHECKS: &[Check] = &[
     check!(publish / existing_tag_cannot_be_moved),
     check!(publish / skopeo_can_push),
     check!(registry / answers_as_a_registry),
+    check!(registry / both_vantage_points_agree),
 ];
 
 /// Every probe, by the check that asks it.

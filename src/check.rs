@@ -21,7 +21,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::scenario::load::is_loopback;
     pub(crate) use crate::scenario::secrets::Secret;
     pub(crate) use crate::visit::{LoginPage, Visit};
-    pub(crate) use crate::wire::{Client, Credential, MANIFEST_LIMIT, Origin};
+    pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
     pub(crate) use crate::{discovery, fingerprint, metrics, oci, oracle, transfer};
 }
 
@@ -154,6 +154,8 @@ pub enum Need {
     Writer,
     /// An identity that may create, but neither update nor delete.
     Creator,
+    /// `[registry] backend`.
+    Backend,
     /// `[metrics] anonymous = true`.
     OpenMetrics,
     /// `[oidc]`.

@@ -98,6 +98,22 @@ impl Cx {
         self.client(self.target.origin(), name, Some(credential))
     }
 
+    /// Whether the second vantage point is in plain text, and not on this machine: no credential may go there.
+    pub(crate) fn backend_in_plain_text(&self) -> anyhow::Result<bool> {
+        let url = self.scenario().registry.backend.as_ref().context("no [registry] backend")?;
+        Ok(url.scheme() == "http" && !crate::scenario::load::is_loopback(url))
+    }
+
+    /// A client of an identity, or of nobody, for the second vantage point, as `Need::Backend` promises.
+    pub(crate) fn at_backend(&self, name: Option<&str>) -> anyhow::Result<Client> {
+        let url = self.scenario().registry.backend.as_ref().context("no [registry] backend")?;
+        let origin = Origin::of(url);
+        let Some(name) = name else { return self.client(origin, "anonymous, behind the proxy", None) };
+        anyhow::ensure!(!self.backend_in_plain_text()?, "no credential is sent in plain text to another host");
+        let credential = self.identity(name)?.credential().cloned();
+        self.client(origin, &format!("{name}, behind the proxy"), credential)
+    }
+
     /// A client with credentials of the check's own making, for the registry alone.
     pub(crate) fn pretender(&self, who: &str, credential: Credential) -> anyhow::Result<Client> {
         self.client(self.target.origin(), who, Some(credential))

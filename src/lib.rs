@@ -13,6 +13,7 @@ mod discovery;
 mod fingerprint;
 mod guard;
 mod image;
+pub mod init;
 pub mod lab;
 pub mod log;
 mod metrics;

@@ -8,6 +8,7 @@ use crate::probe::Probe;
 mod access {
     pub(crate) mod anonymous_can_pull;
     pub(crate) mod anonymous_cannot_push;
+    pub(crate) mod permission_matrix;
     pub(crate) mod wrong_credentials_are_refused;
 }
 mod bypass {
@@ -67,6 +68,7 @@ macro_rules! check {
 pub static CHECKS: &[Check] = &[
     check!(access / anonymous_can_pull),
     check!(access / anonymous_cannot_push),
+    check!(access / permission_matrix),
     check!(access / wrong_credentials_are_refused),
     check!(bypass / encoded_paths_do_not_open_doors),
     check!(bypass / foreign_origins_get_no_credentials),
@@ -112,6 +114,13 @@ pub static PROBES: &[(&str, &[Probe])] = &[
     ("bypass::raw_requests_are_judged_alike", bypass::raw_requests_are_judged_alike::PROBES),
     ("bypass::upload_sessions_are_closed", bypass::upload_sessions_are_closed::PROBES),
 ];
+
+/// The probe of that id, and the check that asks it.
+#[must_use]
+pub fn probe(id: &str) -> Option<(&'static str, &'static Probe)> {
+    let mut all = PROBES.iter().flat_map(|(check, probes)| probes.iter().map(move |probe| (*check, probe)));
+    all.find(|(_, probe)| probe.id == id)
+}
 
 /// The check of that id.
 #[must_use]

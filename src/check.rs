@@ -14,6 +14,7 @@ pub(crate) mod prelude {
     pub(crate) use super::{Effect, Failure, Meta, Need, Proof, Why};
     pub(crate) use crate::context::Cx;
     pub(crate) use crate::image::{BLOB_TYPE, Image, digest_of};
+    pub(crate) use crate::outcome::Verdict;
     pub(crate) use crate::persona::{PERSONAS, Pull};
     pub(crate) use crate::probe::{self, Bad, Expect, Impact, Principal, Probe, Severity, Shape};
     pub(crate) use crate::process::{Ended, Workshop};
@@ -22,7 +23,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::scenario::secrets::Secret;
     pub(crate) use crate::visit::{LoginPage, Visit};
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
-    pub(crate) use crate::{discovery, fingerprint, metrics, oci, oracle, transfer};
+    pub(crate) use crate::{discovery, fingerprint, matrix, metrics, oci, oracle, transfer};
 }
 
 /// How a check ends: proven, or not.

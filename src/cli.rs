@@ -98,9 +98,6 @@ pub struct Run {
     /// Count a skipped check as not proven: exit status 2
     #[arg(long)]
     pub no_skips: bool,
-    /// Which files to write.
-    #[command(flatten)]
-    pub files: Files,
     /// What the console shows
     #[arg(long, value_enum, default_value = "pretty")]
     pub format: ConsoleFormat,
@@ -110,6 +107,9 @@ pub struct Run {
     /// How the console looks.
     #[command(flatten)]
     pub look: Look,
+    /// Which files to write.
+    #[command(flatten)]
+    pub files: Files,
 }
 
 /// Reports as files.
@@ -158,7 +158,7 @@ pub struct List {
 /// `explain`.
 #[derive(Clone, Debug, Args)]
 pub struct Explain {
-    /// The id of a check, as `regproof list` names it
+    /// A check, as `regproof list` names it; also a lint, an advisory or a weakness of the lab
     pub id: String,
 }
 

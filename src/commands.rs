@@ -3,6 +3,7 @@
 
 mod clean;
 mod demo;
+mod explain;
 mod lab;
 mod list;
 mod plan;
@@ -79,7 +80,7 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
         Command::Run(args) => run::run(args, terminal),
         Command::Plan(args) => plan::plan(args, terminal),
         Command::List(args) => show(terminal, &list::list(args.format)),
-        Command::Explain(args) => list::explain(&args.id).and_then(|text| show(terminal, &text)),
+        Command::Explain(args) => explain::explain(&args.id).and_then(|text| show(terminal, &text)),
         Command::Schema => show(terminal, &format!("{:#}\n", Scenario::json_schema())),
         Command::Lab(args) => lab::lab(args, terminal),
         Command::Clean(args) => clean::clean(args, terminal),

@@ -64,11 +64,13 @@ impl Guard {
     }
 
     fn reads(&self, intent: &Intent<'_>) -> Result<(), &'static str> {
-        let path = intent.target.split('?').next().unwrap_or_default();
+        // A server decodes the path before it looks at it.
+        let decoded = decoded(intent.target.split('?').next().unwrap_or_default());
+        let path = decoded.as_str();
         if path.ends_with("/pprof/profile") || path.ends_with("/pprof/trace") {
             return Err("profiling loads the registry");
         }
-        let blob = path.contains("/blobs/") && !path.contains("/blobs/uploads/");
+        let blob = path.contains("/blobs/") && (!path.contains("/blobs/uploads/") || path.contains(".."));
         if blob && (intent.method == "HEAD" || intent.range) && !self.in_scratch(intent.target) {
             return Err("a HEAD or ranged GET of a blob can write (zot up to v2.1.20 links the blob)");
         }
@@ -76,6 +78,9 @@ impl Guard {
     }
 
     fn writes(&self, method: &str, intent: &Intent<'_>) -> Result<(), &'static str> {
+        if !is_plain(intent.target) {
+            return Err("its path is not plain, so a server may read another one");
+        }
         if self.effect >= Effect::Writes && self.in_scratch(intent.target) {
             return Ok(());
         }
@@ -94,27 +99,62 @@ impl Guard {
         let Some(rest) = target.strip_prefix("/v2/").and_then(|rest| rest.strip_prefix(scratch.as_str())) else {
             return false;
         };
-        let canonical = !target.contains("/../") && !target.contains("/./") && !target.contains("//");
-        canonical && (rest.starts_with("/manifests/") || rest.starts_with("/blobs/"))
+        is_plain(target) && (rest.starts_with("/manifests/") || rest.starts_with("/blobs/"))
     }
+}
+
+/// Whether every URL parser and every server reads this path as it is written: nothing encoded, no dots, no gaps.
+fn is_plain(target: &str) -> bool {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let Some(path) = path.strip_prefix('/') else { return false };
+    let of_path = |b: u8| b.is_ascii_alphanumeric() || b"/_.-:~+=@,".contains(&b);
+    let segments: Vec<&str> = path.split('/').collect();
+    let gap = segments.iter().rev().skip(1).any(|segment| segment.is_empty());
+    let dots = segments.iter().any(|segment| matches!(*segment, "." | ".."));
+    path.bytes().all(of_path) && !gap && !dots && query.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
+}
+
+/// A path without its percent-encoding, however often it was encoded.
+fn decoded(path: &str) -> String {
+    let mut path = path.replace('\\', "/");
+    loop {
+        let next = percent_decoded(&path);
+        if next == path {
+            return path;
+        }
+        path = next;
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let (bytes, mut out, mut at) = (text.as_bytes(), Vec::with_capacity(text.len()), 0);
+    while at < bytes.len() {
+        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        let byte = hex.filter(|_| bytes[at] == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        out.push(byte.unwrap_or(bytes[at]));
+        at += if byte.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Requests that are valid for authorization and invalid for the handler, so that nothing is stored (zot, by
 /// reading `pkg/api/routes.go` and by trying v2.1.14 to v2.1.20).
 fn is_oracle(method: &str, intent: &Intent<'_>) -> bool {
     let (path, query) = intent.target.split_once('?').unwrap_or((intent.target, ""));
-    if path.contains("/../") || path.contains("//") || !path.starts_with("/v2/") {
+    if !is_plain(intent.target) || !path.starts_with("/v2/") {
         return false;
     }
-    if let Some((_, reference)) = path.split_once("/manifests/") {
-        let unknown = reference.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64);
+    // From the right: a repository may have a part named `manifests`, a reference has no slash.
+    if let Some((_, reference)) = path.rsplit_once("/manifests/").filter(|(_, reference)| !reference.contains('/')) {
+        let hex = |hex: &str| hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let unknown = reference.strip_prefix("sha256:").is_some_and(hex);
         return match method {
             "PUT" => intent.content_type == Some(ORACLE_TYPE) && intent.body == b"{}",
             "DELETE" => unknown && query.is_empty(),
             _ => false,
         };
     }
-    if let Some((_, session)) = path.split_once("/blobs/uploads/") {
+    if let Some((_, session)) = path.rsplit_once("/blobs/uploads/") {
         return match method {
             "POST" => session.is_empty() && query == "from=x" && intent.body.is_empty(),
             "PATCH" => is_uuid(session) && intent.content_range == Some("5-1") && intent.body.len() <= 1,
@@ -123,7 +163,7 @@ fn is_oracle(method: &str, intent: &Intent<'_>) -> bool {
             _ => false,
         };
     }
-    method == "DELETE" && query.is_empty() && path.ends_with("/blobs/notadigest")
+    method == "DELETE" && query.is_empty() && path.ends_with("/blobs/notadigest") && !path.contains(':')
 }
 
 /// A list of names: no method can change anything there (OCI distribution spec, section Endpoints).
@@ -135,7 +175,8 @@ fn is_listing(target: &str) -> bool {
 /// A POST without a body to a manifest or a list: no registry has such an endpoint (OCI distribution spec, section Endpoints).
 fn is_unroutable_post(intent: &Intent<'_>) -> bool {
     let path = intent.target.split('?').next().unwrap_or_default();
-    intent.body.is_empty() && (is_listing(intent.target) || (path.starts_with("/v2/") && path.contains("/manifests/")))
+    let empty = intent.body.is_empty() && is_plain(intent.target);
+    empty && (is_listing(intent.target) || (path.starts_with("/v2/") && path.contains("/manifests/")))
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -145,12 +186,101 @@ fn is_uuid(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn permitted(effect: Effect, method: &str, target: &str, content_type: Option<&str>, body: &[u8]) -> bool {
         let guard = Guard { effect, scratch: Some("team/scratch".to_owned()), ends_sessions: false };
         let intent =
             Intent { method, target, content_type, content_range: None, range: false, override_method: None, body };
         guard.permit(&intent).is_ok()
+    }
+
+    /// What is outside of the scratch repository, by every trick with a path that parsers disagree on.
+    fn anywhere() -> impl Strategy<Value = String> {
+        let part = prop::sample::select(vec![
+            "v2",
+            "team",
+            "scratch",
+            "scratch2",
+            "production",
+            "manifests",
+            "blobs",
+            "uploads",
+            "latest",
+            "notadigest",
+            "..",
+            ".",
+            "",
+            "%2e%2e",
+            "%2E.",
+            "..%2f..",
+            "%252e%252e",
+            "..;",
+            "\\..\\..",
+            "\t..",
+            "%00",
+            "x#",
+            "#",
+            "?",
+            "a?b",
+            "zot",
+            "auth",
+            "logout",
+            "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+            "@evil.test",
+            "00000000-0000-4000-8000-000000000000",
+        ]);
+        let query =
+            prop::sample::select(vec!["", "?from=x", "?digest=a", "?tag=latest", "#/v2/team/scratch/manifests/x"]);
+        let start =
+            prop::sample::select(vec!["/v2/team/scratch/", "/v2/team/scratch/manifests/", "/v2/", "/", "//", ""]);
+        (start, prop::collection::vec(part, 0..8), query).prop_map(|(a, b, c)| format!("{a}{}{c}", b.join("/")))
+    }
+
+    /// Where a request really goes: as a URL parser, and a server that decodes, see its path.
+    fn seen(target: &str) -> Vec<String> {
+        let url = url::Url::parse(&format!("http://r.test{target}"));
+        let path = url.map_or_else(|_| target.to_owned(), |url| url.path().to_owned());
+        let again = url::Url::parse(&format!("http://r.test{}", decoded(&path)));
+        vec![again.map_or_else(|_| path.clone(), |url| url.path().to_owned()), path]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn nothing_but_reads_and_oracles_passes_outside_of_the_scratch_repository(
+            method in prop::sample::select(vec!["POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "post", "MKCOL"]),
+            target in anywhere(),
+            kind in prop::option::of(prop::sample::select(vec![ORACLE_TYPE, "application/json"])),
+            body in prop::sample::select(vec![&b""[..], b"{}", b"x", b"much more"]),
+            effect in prop::sample::select(vec![Effect::ReadOnly, Effect::Oracle, Effect::Writes]),
+        ) {
+            if permitted(effect, method, &target, kind, body) {
+                prop_assert!(effect > Effect::ReadOnly, "{effect} {method} {target}");
+                let inside = |path: &String| {
+                    path.starts_with("/v2/team/scratch/manifests/") || path.starts_with("/v2/team/scratch/blobs/")
+                };
+                let within = effect == Effect::Writes && seen(&target).iter().all(inside);
+                let impossible = kind == Some(ORACLE_TYPE) && method == "PUT" && body == b"{}";
+                let unknown = method == "DELETE" && !target.contains(['?', '#', '%'])
+                    && (target.ends_with("/blobs/notadigest") || target.contains("/manifests/sha256:0"));
+                let session = target.contains("/blobs/uploads/") && body.len() <= 1;
+                prop_assert!(within || impossible || unknown || session, "{effect} {method} {target}");
+            }
+        }
+
+        #[test]
+        fn a_check_that_reads_only_reads(target in anywhere(), range: bool) {
+            for method in ["GET", "HEAD", "OPTIONS"] {
+                let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false };
+                let intent = Intent { method, target: &target, content_type: None, content_range: None, range, override_method: None, body: b"" };
+                let blob = seen(&target).iter().any(|path| path.contains("/blobs/") && !path.contains("/uploads/"));
+                if guard.permit(&intent).is_ok() && (range || method == "HEAD") {
+                    prop_assert!(!blob, "{method} {target}");
+                }
+            }
+        }
     }
 
     #[test]

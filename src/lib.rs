@@ -16,6 +16,7 @@ mod image;
 pub mod init;
 pub mod lab;
 pub mod log;
+mod matrix;
 mod metrics;
 mod oci;
 mod oracle;

@@ -26,6 +26,9 @@ pub(crate) struct NotMetrics {
     pub(crate) what: &'static str,
 }
 
+/// More samples than any registry has series; each costs many times the bytes of its line.
+const MOST: usize = 100_000;
+
 /// All samples of a text; one wrong line makes the whole text wrong.
 pub(crate) fn parse(text: &str) -> Result<Vec<Sample>, NotMetrics> {
     let mut samples = Vec::new();
@@ -41,6 +44,9 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Sample>, NotMetrics> {
                 }
             }
             continue;
+        }
+        if samples.len() == MOST {
+            return Err(wrong("more samples than a registry has"));
         }
         samples.push(sample(line).map_err(wrong)?);
     }

@@ -13,11 +13,11 @@ use crate::wire::{Answer, Client, MANIFEST_LIMIT, Request};
 pub(crate) enum Auth {
     /// Pings `/v2/`, and sends credentials only if that was 401; without credentials it gives up there (moby
     /// `distribution/registry.go`, with the classic image store).
-    AfterRefusedPing,
+    RefusedPing,
     /// Pings `/v2/`, and believes any `WWW-Authenticate` there, also beside 200 (containers/image `docker/docker_client.go`).
-    AfterPing,
+    AnyPing,
     /// Does not ping, and answers the challenge of the first refused request (containerd `core/remotes/docker`).
-    AfterChallenge,
+    Challenge,
 }
 
 /// One client.
@@ -47,32 +47,32 @@ pub(crate) const PERSONAS: [Persona; 7] = [
         name: "docker, classic image store",
         agent: "docker/28.3.2 go/go1.24.5 git-commit/e77ff99 kernel/6.1.0 os/linux arch/amd64 \
                 UpstreamClient(Docker-Client/28.3.2 \\(linux\\))",
-        auth: Auth::AfterRefusedPing,
+        auth: Auth::RefusedPing,
         accept: DOCKER_ACCEPT,
     },
     Persona {
         name: "docker, containerd image store",
         agent: "docker/29.4.0 go/go1.25.5 git-commit/deadbee kernel/6.1.0 os/linux arch/amd64 \
                 containerd-client/2.2.0+unknown storage-driver/overlayfs UpstreamClient(Docker-Client/29.4.0 \\(linux\\))",
-        auth: Auth::AfterChallenge,
+        auth: Auth::Challenge,
         accept: CONTAINERD_ACCEPT,
     },
     Persona {
         name: "docker compose",
         agent: "docker/28.3.2 go/go1.24.5 git-commit/e77ff99 kernel/6.1.0 os/linux arch/amd64 \
                 UpstreamClient(compose/v2.38.2)",
-        auth: Auth::AfterRefusedPing,
+        auth: Auth::RefusedPing,
         accept: DOCKER_ACCEPT,
     },
-    Persona { name: "containerd", agent: "containerd/2.1.3", auth: Auth::AfterChallenge, accept: CONTAINERD_ACCEPT },
+    Persona { name: "containerd", agent: "containerd/2.1.3", auth: Auth::Challenge, accept: CONTAINERD_ACCEPT },
     Persona {
         name: "podman",
         agent: "containers/5.34.2 (github.com/containers/image)",
-        auth: Auth::AfterPing,
+        auth: Auth::AnyPing,
         accept: CONTAINERS_ACCEPT,
     },
-    Persona { name: "skopeo", agent: "skopeo/1.18.0", auth: Auth::AfterPing, accept: CONTAINERS_ACCEPT },
-    Persona { name: "buildkit", agent: "buildkit/v0.23", auth: Auth::AfterChallenge, accept: CONTAINERD_ACCEPT },
+    Persona { name: "skopeo", agent: "skopeo/1.18.0", auth: Auth::AnyPing, accept: CONTAINERS_ACCEPT },
+    Persona { name: "buildkit", agent: "buildkit/v0.23", auth: Auth::Challenge, accept: CONTAINERD_ACCEPT },
 ];
 
 /// How a pull ended.
@@ -81,7 +81,7 @@ pub(crate) enum Pull {
     /// Manifest and config came, with their digests.
     Done,
     /// The client gave up at the ping, where others go on.
-    StoppedAtPing(Answer),
+    StoppedAtPing(Box<Answer>),
 }
 
 impl Persona {
@@ -97,18 +97,18 @@ impl Persona {
     ) -> Result<Pull, Failure> {
         let has = client.credential().is_some();
         let mut sends = false;
-        if self.auth != Auth::AfterChallenge {
+        if self.auth != Auth::Challenge {
             let ping = self.dressed(client.get("/v2/"), false).send().await?;
             ping.expect_status(&[200, 401], why)?;
             let challenged = ping.header("www-authenticate").is_some();
-            if self.auth == Auth::AfterRefusedPing && ping.status == 401 && !has {
-                return Ok(Pull::StoppedAtPing(ping));
+            if self.auth == Auth::RefusedPing && ping.status == 401 && !has {
+                return Ok(Pull::StoppedAtPing(Box::new(ping)));
             }
-            sends = has && challenged && (ping.status == 401 || self.auth == Auth::AfterPing);
+            sends = has && challenged && (ping.status == 401 || self.auth == Auth::AnyPing);
         }
         let target = format!("/v2/{repository}/manifests/{tag}");
         let mut head = self.accepting(client.head(&target), sends).send().await?;
-        if head.status == 401 && has && !sends && self.auth == Auth::AfterChallenge {
+        if head.status == 401 && has && !sends && self.auth == Auth::Challenge {
             sends = true;
             head = self.accepting(client.head(&target), sends).send().await?;
         }

@@ -78,11 +78,11 @@ impl Plan {
         let selected =
             |check: &&'static Check| only.is_empty() || only.iter().any(|prefix| check.id.starts_with(prefix.as_str()));
         let step = |check: &'static Check| {
-            let skip = if check.meta.effect > effects {
-                Some(format!("it needs `--effects {}`, this run is allowed `{effects}`", check.meta.effect))
-            } else {
-                check.meta.needs.iter().find_map(|need| missing(*need, scenario, machine))
-            };
+            let unmet = check.meta.needs.iter().find_map(|need| missing(*need, scenario, machine));
+            let skip = unmet.or_else(|| {
+                let more = check.meta.effect > effects;
+                more.then(|| format!("it needs `--effects {}`, this run is allowed `{effects}`", check.meta.effect))
+            });
             let waived = scenario.waive.iter().find(|waiver| waiver.check == check.id).cloned();
             Step { check, skip, waived }
         };
@@ -145,12 +145,12 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         Need::PrivateRepository => {
             promised(scenario.repositories.private.is_empty(), "[repositories] private is empty")
         }
-        Need::Policy => promised(scenario.access.is_none(), "there is no [access]"),
+        Need::Policy => promised(!scenario.has_policy(), "there is neither [access] nor registry.zot_config"),
         Need::AnonymousReads => {
             promised(!anonymous.contains(&Action::Read), "[access] does not let anonymous clients read")
         }
         Need::AnonymousCannotCreate => promised(
-            scenario.access.is_none() || anonymous.contains(&Action::Create),
+            !scenario.has_policy() || anonymous.contains(&Action::Create),
             "[access] does not keep anonymous clients from creating",
         ),
         Need::AnyIdentity => promised(scenario.identities.is_empty(), "there is no [identities.…]"),

@@ -127,8 +127,13 @@ pub async fn execute(board: &Board, stop: Stop, event: impl Fn(Event<'_>) + Sync
     order.sort_by_key(|index| std::cmp::Reverse(board.plan.steps[*index].check.meta.usual));
     let fingerprint = async {
         if board.plan.runs() > 0 {
-            let found = fingerprint::of_target(&board.target).await;
-            board.slots.lock().unwrap_or_else(PoisonError::into_inner).1 = found;
+            let mut stop = stop.clone();
+            tokio::select! {
+                found = fingerprint::of_target(&board.target) => {
+                    board.slots.lock().unwrap_or_else(PoisonError::into_inner).1 = found;
+                }
+                _ = stopped(&mut stop) => {}
+            }
         }
     };
     let checks = futures::stream::iter(order)

@@ -2,18 +2,23 @@
 //!
 //! Only `scenario::load` reads TOML; only `scenario::secrets` reads secrets.
 
+mod derive;
 pub mod load;
 pub mod secrets;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
 pub use values::{Day, Period, SecretSource};
+
+use crate::zot::config::Config;
+use crate::zot::policy::{self, Decision, Who};
 
 /// One scenario file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -55,6 +60,10 @@ pub struct Scenario {
     /// Findings that are accepted for now.
     #[serde(default)]
     pub waive: Vec<Waive>,
+    /// The deployed configuration, once `registry.zot_config` was read.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(crate) config: Option<Arc<Config>>,
 }
 
 /// Where the registry is.
@@ -100,6 +109,17 @@ pub enum Action {
     Update,
     /// Delete.
     Delete,
+}
+
+impl From<Action> for policy::Action {
+    fn from(action: Action) -> policy::Action {
+        match action {
+            Action::Read => policy::Action::Read,
+            Action::Create => policy::Action::Create,
+            Action::Update => policy::Action::Update,
+            Action::Delete => policy::Action::Delete,
+        }
+    }
 }
 
 /// Who may do what, in short.
@@ -270,21 +290,68 @@ pub struct Waive {
 }
 
 impl Scenario {
-    /// What the operator promises that a client may do: nobody's rights for `None`, an identity's otherwise.
+    /// What the operator promises that a client may do where checks write, or read: nobody's rights for `None`, an
+    /// identity's otherwise.
     #[must_use]
     pub fn promised(&self, identity: Option<&str>) -> BTreeSet<Action> {
-        let Some(access) = &self.access else { return BTreeSet::new() };
-        let Some(identity) = identity.and_then(|name| self.identities.get(name)) else {
-            return access.anonymous.clone();
+        let anywhere = self.repositories.scratch.as_ref().or(self.repositories.public.first());
+        let repository = anywhere.map_or("regproof", String::as_str);
+        let all = [Action::Read, Action::Create, Action::Update, Action::Delete];
+        all.into_iter().filter(|action| self.promise(identity, repository, *action) == Some(true)).collect()
+    }
+
+    /// Whether the operator promises that a client may do this there; nothing where it is not said, or depends on what
+    /// cannot be known beforehand.
+    #[must_use]
+    pub fn promise(&self, identity: Option<&str>, repository: &str, action: Action) -> Option<bool> {
+        let identity = identity.and_then(|name| self.identities.get(name));
+        if let Some(access) = &self.access {
+            return self.promise_in_short(access, identity, repository, action);
+        }
+        let config = self.config.as_ref()?;
+        let who = identity.map_or_else(Who::anonymous, |identity| Who {
+            name: identity.username.clone(),
+            groups: identity.groups.iter().cloned().collect(),
+        });
+        match policy::decide(config, &who, repository, action.into()) {
+            Decision::Allowed(_) => Some(true),
+            Decision::Denied(_) => Some(false),
+            Decision::Condition(_) | Decision::Random(_) => None,
+        }
+    }
+
+    fn promise_in_short(
+        &self,
+        access: &Access,
+        identity: Option<&Identity>,
+        repository: &str,
+        action: Action,
+    ) -> Option<bool> {
+        let private = self.repositories.private.iter().any(|name| name == repository);
+        let Some(identity) = identity else {
+            return Some(access.anonymous.contains(&action) && !private);
         };
-        let groups = identity.groups.iter().filter_map(|group| access.groups.get(group));
-        groups.flatten().chain(&access.authenticated).copied().collect()
+        let by_group = identity.groups.iter().filter_map(|group| access.groups.get(group));
+        if by_group.flatten().any(|right| *right == action) {
+            return Some(true);
+        }
+        // A private repository is closed to anonymous clients; who else may enter is not said in short.
+        let by_login = access.authenticated.contains(&action);
+        if private && by_login { None } else { Some(by_login) }
+    }
+
+    /// Whether anything is promised about who may do what.
+    #[must_use]
+    pub fn has_policy(&self) -> bool {
+        self.access.is_some() || self.config.is_some()
     }
 
     /// The first identity whose promised rights satisfy `wanted`; deterministic, by name.
     #[must_use]
     pub fn identity_with(&self, wanted: impl Fn(&BTreeSet<Action>) -> bool) -> Option<&str> {
-        self.access.as_ref()?;
+        if !self.has_policy() {
+            return None;
+        }
         self.identities.keys().map(String::as_str).find(|name| wanted(&self.promised(Some(name))))
     }
 

@@ -54,39 +54,56 @@ async fn answers(target: &Arc<Target>, limit: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::lab::{Lab, Options};
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
 
-    async fn target(lab: &Lab) -> Arc<Target> {
-        let folder = tempfile::tempdir().unwrap();
-        Arc::new(Target::open(&lab.write_scenario(folder.path()).unwrap(), None).unwrap())
+    use super::*;
+    use crate::runner;
+    use crate::scenario::load;
+
+    fn target(listener: &TcpListener) -> Arc<Target> {
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let text = format!("schema = 1\nname = \"n\"\n[registry]\nurl = \"{url}\"\n");
+        let today = time::macros::date!(2026 - 01 - 01);
+        let loaded = load::parse("r.toml".as_ref(), text, |_| true, today).unwrap();
+        Arc::new(Target::ready(loaded, None).unwrap())
     }
 
     #[tokio::test]
-    async fn it_returns_as_soon_as_the_registry_answers() {
-        let lab = Lab::healthy().await.unwrap();
-        let target = target(&lab).await;
-        let listen = lab.url().trim_start_matches("http://").parse().unwrap();
-        lab.stop().await;
-        let began = Instant::now();
-        let waiting = tokio::spawn({
-            let target = Arc::clone(&target);
-            async move { ready(&target, Duration::from_secs(60), crate::runner::no_stop()).await }
+    async fn it_asks_again_until_the_answer_is_below_500() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = target(&listener);
+        let registry = std::thread::spawn(move || {
+            for status in ["503 Service Unavailable", "502 Bad Gateway", "401 Unauthorized"] {
+                let (mut stream, _) = listener.accept().unwrap();
+                assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
         });
-        tokio::time::sleep(Duration::from_millis(600)).await;
-        assert!(!waiting.is_finished());
-        let _lab = Lab::start(Options { listen: Some(listen), ..Options::default() }).await.unwrap();
-        waiting.await.unwrap();
-        assert!(began.elapsed() < Duration::from_secs(30));
+        let began = Instant::now();
+        ready(&target, Duration::from_secs(60), runner::no_stop()).await;
+        registry.join().unwrap();
+        assert!(began.elapsed() >= 2 * PAUSE);
     }
 
     #[tokio::test]
     async fn it_gives_up_at_its_limit() {
-        let lab = Lab::healthy().await.unwrap();
-        let target = target(&lab).await;
-        lab.stop().await;
+        // Takes connections and never answers.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let began = Instant::now();
-        ready(&target, Duration::from_millis(400), crate::runner::no_stop()).await;
+        ready(&target(&listener), Duration::from_millis(400), runner::no_stop()).await;
         assert!(began.elapsed() >= Duration::from_millis(400));
+        assert!(began.elapsed() < Duration::from_secs(8), "the last try is bounded too");
+    }
+
+    #[tokio::test]
+    async fn a_stopped_run_waits_no_longer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (sender, stop) = tokio::sync::watch::channel(Some("interrupted".to_owned()));
+        tokio::time::timeout(Duration::from_secs(30), ready(&target(&listener), Duration::from_secs(3600), stop))
+            .await
+            .unwrap();
+        drop(sender);
     }
 }

@@ -17,7 +17,7 @@ use crate::outcome::{ExitStatus, Run};
 use crate::process;
 use crate::redact::Redactor;
 use crate::report::Format;
-use crate::runner::{self, Board};
+use crate::runner::{self, Board, Stop};
 use crate::watchdog::Watchdog;
 
 /// What a run may take beyond what all deadlines allow it, before it counts as hanging.
@@ -107,6 +107,20 @@ fn status(runs: &[Run], no_skips: bool) -> ExitStatus {
     [Broken, NotProven, Proven].into_iter().find(|status| all.contains(status)).unwrap_or(Nothing)
 }
 
+/// Ends the run from outside, with its children and with its reports, once it took longer than anything may.
+fn watch(closing: &Arc<Closing>, limit: Duration, stop: Stop, end_children: fn()) -> std::io::Result<Watchdog> {
+    let closing = Arc::clone(closing);
+    Watchdog::start(limit, move || {
+        end_children();
+        let interrupted = stop.borrow().clone();
+        let reason =
+            interrupted.unwrap_or_else(|| format!("the run hung: {limit:?} passed, and every deadline with it"));
+        if let Some((_, status)) = closing.close(Some(&reason)) {
+            (closing.terminal.end)(status)
+        }
+    })
+}
+
 /// Runs the boards to their end, whatever end that is.
 pub(crate) fn conduct(
     closing: &Arc<Closing>,
@@ -116,19 +130,8 @@ pub(crate) fn conduct(
     let runtime = runtime()?;
     let longest = closing.boards.iter().map(|board| board.budget()).max().unwrap_or_default();
     let limit = longest.saturating_add(wait).saturating_add(GRACE);
-    let watchdog = Watchdog::start(limit, {
-        let closing = Arc::clone(closing);
-        let interrupted = signals.stop();
-        move || {
-            process::kill_all();
-            let hung = format!("the run hung: it did not end although every deadline is over ({limit:?})");
-            let reason = interrupted.borrow().clone().unwrap_or(hung);
-            if let Some((_, status)) = closing.close(Some(&reason)) {
-                (closing.terminal.end)(status)
-            }
-        }
-    })
-    .map_err(|error| Trouble::failed(format_args!("cannot start the watchdog: {error}")))?;
+    let watchdog = watch(closing, limit, signals.stop(), process::kill_all)
+        .map_err(|error| Trouble::failed(format_args!("cannot start the watchdog: {error}")))?;
     signals.hold(watchdog.leash());
     let total = closing.boards.iter().map(|board| board.plan().steps.len()).sum();
     let live = closing.terminal.live && !closing.quiet;
@@ -154,8 +157,70 @@ pub(crate) fn conduct(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::time::Instant;
+
     use super::*;
+    use crate::check::{Check, Effect, Meta};
     use crate::outcome::Verdict;
+    use crate::plan::{Plan, Step};
+    use crate::scenario::load;
+    use crate::target::Target;
+
+    /// Does what no check may do, and what no timer of its runtime can end.
+    static BLOCKS: Check = Check::new(
+        "test::blocks",
+        "none",
+        "//! It blocks.",
+        Meta { needs: &[], effect: Effect::ReadOnly, usual: Duration::ZERO },
+        |_| {
+            Box::pin(async {
+                std::thread::sleep(Duration::from_secs(600));
+                Ok(())
+            })
+        },
+    );
+
+    static ENDED: Mutex<Option<ExitStatus>> = Mutex::new(None);
+
+    fn silent(_: &str) {}
+
+    fn end(status: ExitStatus) -> ! {
+        *ENDED.lock().unwrap() = Some(status);
+        loop {
+            std::thread::park();
+        }
+    }
+
+    #[test]
+    fn a_run_that_hangs_ends_with_2_and_a_whole_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "schema = 1\nname = \"n\"\n[registry]\nurl = \"http://127.0.0.1:1\"\n".to_owned();
+        let today = time::macros::date!(2026 - 01 - 01);
+        let loaded = load::parse(&folder.path().join("r.toml"), text, |_| true, today).unwrap();
+        let target = Arc::new(Target::ready(loaded, None).unwrap());
+        let steps = vec![Step { check: &BLOCKS, skip: None, waived: None }];
+        let board = Arc::new(Board::new(target, Plan { steps }));
+        let terminal = Terminal { print: |_| Ok(()), tell: silent, end, colour: false, live: false };
+        let junit = folder.path().join("report.xml");
+        let files = Files { junit: Some(junit.clone()), ..Files::default() };
+        let closing = Arc::new(Closing { files, ..Closing::new(vec![Arc::clone(&board)], &terminal) });
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(runner::execute(&board, runner::no_stop(), |_| {}))
+        });
+        // The children of this process are those of other tests.
+        let _watchdog = watch(&closing, Duration::from_millis(300), runner::no_stop(), || {}).unwrap();
+        let patience = Instant::now() + Duration::from_secs(30);
+        while ENDED.lock().unwrap().is_none() {
+            assert!(Instant::now() < patience, "the watchdog did not end the run");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(*ENDED.lock().unwrap(), Some(ExitStatus::NotProven));
+        let report = std::fs::read_to_string(junit).unwrap();
+        assert!(report.contains("errors=\"1\"") && report.contains("the run hung"), "{report}");
+        assert!(closing.close(None).is_none(), "reports are written once");
+    }
 
     fn run(verdicts: &[Verdict]) -> Run {
         let mut run = crate::report::sample::small();

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first ends the run with a report, the second ends the process at once.
+//! Ctrl-C, SIGTERM and a closed terminal: the first ends the run with a report, the second ends the process at once.
 //!
 //! Listens on a thread of its own, so that a blocked runtime cannot keep anyone from ending the program.
 
@@ -32,9 +32,10 @@ impl Signals {
         let leash: Arc<Mutex<Option<Leash>>> = Arc::default();
         let held = Arc::clone(&leash);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        let (mut interrupt, mut terminate) = {
+        let (mut interrupt, mut terminate, mut hangup) = {
             let _inside = runtime.enter();
-            (signal(SignalKind::interrupt()).map_err(failed)?, signal(SignalKind::terminate()).map_err(failed)?)
+            let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup()).map_err(failed)?) };
+            (signal(SignalKind::interrupt()).map_err(failed)?, signal(SignalKind::terminate()).map_err(failed)?, hangup)
         };
         let end = terminal.end;
         let listening = async move {
@@ -42,14 +43,15 @@ impl Signals {
                 tokio::select! {
                     _ = interrupt.recv() => "SIGINT",
                     _ = terminate.recv() => "SIGTERM",
+                    Some(_) = async { hangup.as_mut()?.recv().await } => "SIGHUP",
                 }
             };
             let name = next().await;
+            // Nobody may be waiting for it yet; whoever looks later sees it.
+            sender.send_replace(Some(format!("interrupted by {name}")));
             if let Some(leash) = &*held.lock().unwrap_or_else(PoisonError::into_inner) {
                 leash.within(PATIENCE);
             }
-            // Nobody may be waiting for it yet; whoever looks later sees it.
-            sender.send_replace(Some(format!("interrupted by {name}")));
             next().await;
             process::kill_all();
             end(ExitStatus::NotProven)
@@ -71,6 +73,17 @@ impl Signals {
 
     /// Which watchdog becomes impatient at the first signal.
     pub(crate) fn hold(&self, leash: Leash) {
-        *self.leash.lock().unwrap_or_else(PoisonError::into_inner) = Some(leash);
+        *self.leash.lock().unwrap_or_else(PoisonError::into_inner) = Some(leash.clone());
+        // The signal may have come before there was a watchdog to tell.
+        if self.reason().is_some() {
+            leash.within(PATIENCE);
+        }
     }
+}
+
+/// Whether this process was started to survive its terminal, as `nohup` does; taking the signal would undo that.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 != 0)
 }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Principal;
+use super::{Expect, Principal, Probe};
 use crate::check::{Failure, Why};
 use crate::context::Cx;
 use crate::scenario::Action;
@@ -30,13 +30,23 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Looks at the registry.
-    pub(crate) async fn of(cx: &Cx) -> Result<Facts, Failure> {
+    /// Looks at the registry, for what these probes name.
+    pub(crate) async fn of(cx: &Cx, probes: &[Probe]) -> Result<Facts, Failure> {
+        let texts = |probe: &Probe| {
+            let headers = probe.shape.headers.iter().map(|(_, value)| *value);
+            headers.chain([probe.shape.target]).collect::<String>()
+        };
+        let named = |names: &[&str]| probes.iter().any(|probe| names.iter().any(|name| texts(probe).contains(name)));
+        let outsider = probes.iter().any(|probe| probe.who == Principal::Outsider || probe.expect == Expect::Unnamed);
         let mut facts = Facts::default();
         facts.fixed(cx);
         facts.identity(cx);
-        facts.public(cx).await?;
-        facts.private(cx).await?;
+        if named(&["{public}", "{tag}", "{digest}"]) {
+            facts.public(cx).await?;
+        }
+        if outsider || named(&["{private"]) {
+            facts.private(cx).await?;
+        }
         Ok(facts)
     }
 

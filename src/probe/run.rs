@@ -30,7 +30,7 @@ struct Filled {
 /// Proves that every door of a family is closed.
 pub(crate) async fn prove(cx: &Cx, probes: &[Probe], why: &Why<'_>) -> Proof {
     alive(cx, why).await?;
-    let facts = Facts::of(cx).await?;
+    let facts = Facts::of(cx, probes).await?;
     let controls = Controls::of(cx, &facts, probes).await?;
     let mut left_out: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut asked = Vec::new();

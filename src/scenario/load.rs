@@ -71,8 +71,9 @@ pub fn parse(
         place: error.span().map(|span| place(&text, span.start)),
         message: error.message().to_owned(),
     })?;
-    let loaded = Loaded { scenario, file: file.to_owned(), text };
+    let mut loaded = Loaded { scenario, file: file.to_owned(), text };
     loaded.validate(known, today)?;
+    super::derive::derive(&mut loaded)?;
     Ok(loaded)
 }
 

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{ClientConfig, crypto};
 
 use super::{Answer, BODY_LIMIT, Client, HEADER_LIMIT, Route};
 use crate::guard::Intent;
-use crate::transcript::{Exchange, millis, shown};
+use crate::transcript::{Exchange, millis};
 
 /// A request as it goes on the wire. Nothing is added but `Connection: close` and the length of a body.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl Client {
             method: raw.method.clone(),
             url: format!("{}{}", self.origin, raw.target),
             request_headers: raw.headers.clone(),
-            request_body: shown(raw.body.as_bytes()),
+            request_body: self.recorder.shown(raw.body.as_bytes()),
             at_ms: self.recorder.now_ms(),
             ..Exchange::default()
         };
@@ -90,13 +90,14 @@ impl Client {
                 exchange.status = Some(*status);
                 let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
                 exchange.response_headers = headers.iter().map(|(n, value)| (n.to_string(), text(value))).collect();
-                exchange.response_body = shown(body);
+                exchange.response_body = self.recorder.shown(body);
             }
             Err(error) => exchange.error = Some(format!("{error:#}")),
         }
         let index = self.recorder.add(exchange);
         let (status, headers, body) = result?;
-        Ok(Answer { method: raw.method.clone(), url: self.origin.url().clone(), status, headers, body, index })
+        let (url, size) = (self.origin.url().clone(), body.len() as u64);
+        Ok(Answer { method: raw.method.clone(), url, status, headers, body, size, sha256: None, index })
     }
 
     async fn trade(&self, text: &str, method: &str) -> anyhow::Result<(u16, HeaderMap, Bytes)> {

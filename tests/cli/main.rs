@@ -7,6 +7,7 @@
 mod bad_input;
 mod commands;
 mod interrupts;
+mod live;
 
 use std::path::{Path, PathBuf};
 

@@ -16,6 +16,8 @@ pub(crate) mod prelude {
     pub(crate) use crate::context::Cx;
     pub(crate) use crate::image::{BLOB_TYPE, INDEX_TYPE, Image, Index, MANIFEST_TYPE, digest_of};
     pub(crate) use crate::outcome::Verdict;
+    pub(crate) use crate::persona::{PERSONAS, Pull};
+    pub(crate) use crate::probe::{self, Bad, Expect, Impact, Principal, Probe, Severity, Shape};
     pub(crate) use crate::scenario::Action;
     pub(crate) use crate::scenario::load::is_loopback;
     pub(crate) use crate::scenario::secrets::Secret;
@@ -153,6 +155,8 @@ pub enum Need {
     Writer,
     /// An identity that may create, but neither update nor delete.
     Creator,
+    /// `[registry] backend`.
+    Backend,
     /// `[metrics] anonymous = true`.
     OpenMetrics,
     /// `[oidc]`.

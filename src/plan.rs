@@ -178,6 +178,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             "no identity may create, and without one no refusal can be told from a broken registry",
         ),
         Need::Creator => promised(scenario.creator().is_none(), "no identity may create without update and delete"),
+        Need::Backend => promised(scenario.registry.backend.is_none(), "[registry] backend is not set"),
         Need::OpenMetrics => {
             promised(scenario.metrics.as_ref().is_none_or(|m| !m.anonymous), "[metrics] anonymous = true is not set")
         }

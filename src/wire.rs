@@ -5,6 +5,7 @@
 
 mod answer;
 mod origin;
+mod raw;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,9 +16,11 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use sha2::{Digest, Sha256};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 pub(crate) use answer::{Answer, is_registry_error};
 pub(crate) use origin::Origin;
+pub(crate) use raw::Raw;
 
 use crate::guard::{Guard, Intent};
 use crate::scenario::secrets::Secret;
@@ -35,6 +38,8 @@ const HEADER_LIMIT: usize = 64 << 10;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Route {
     pub(crate) ca: Vec<reqwest::Certificate>,
+    /// The same certificates for the sender of raw requests.
+    pub(crate) ca_der: Vec<CertificateDer<'static>>,
     /// Host and port, and the address to connect to instead.
     pub(crate) resolve: Vec<(String, u16, std::net::SocketAddr)>,
     pub(crate) timeout: Duration,
@@ -50,6 +55,7 @@ pub(crate) struct Client {
     guard: Arc<Guard>,
     recorder: Recorder,
     timeout: Duration,
+    route: Route,
 }
 
 /// A user name and a secret, for one origin.
@@ -112,7 +118,16 @@ impl Client {
             }
         }
         let http = builder.build().context("cannot prepare the HTTP client")?;
-        Ok(Client { http, origin, who: who.to_owned(), credential, guard, recorder, timeout: route.timeout })
+        Ok(Client {
+            http,
+            origin,
+            who: who.to_owned(),
+            credential,
+            guard,
+            recorder,
+            timeout: route.timeout,
+            route: route.clone(),
+        })
     }
 
     /// The user name that this client sends, if it sends one.
@@ -174,6 +189,12 @@ impl Request<'_> {
         self.header("Content-Type", content_type)
     }
 
+    /// A body whose type is among the headers, or none.
+    pub(crate) fn content(mut self, body: &'static str) -> Self {
+        self.body = Bytes::from_static(body.as_bytes());
+        self
+    }
+
     /// The most that the answer's body may have.
     pub(crate) fn limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
@@ -205,6 +226,7 @@ impl Request<'_> {
             content_type: find("content-type").map(|(_, value)| value.as_str()),
             content_range: find("content-range").map(|(_, value)| value.as_str()),
             range: find("range").is_some(),
+            override_method: override_method(&self.headers, &self.target),
             body: &self.body,
         })?;
         let mut headers = HeaderMap::new();
@@ -308,6 +330,15 @@ impl Client {
     fn who_without(&self) -> String {
         if self.credential.is_some() { format!("{} without credentials", self.who) } else { self.who.clone() }
     }
+}
+
+/// The method that a request asks to be taken for, by one of the ways that frameworks and proxies know.
+fn override_method<'a>(headers: &'a [(String, String)], target: &'a str) -> Option<&'a str> {
+    const NAMES: [&str; 3] = ["x-http-method-override", "x-method-override", "x-http-method"];
+    let named = |name: &str| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let query = target.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    let asked = query.split('&').find_map(|pair| pair.strip_prefix("_method="));
+    headers.iter().find(|(name, _)| named(name)).map(|(_, value)| value.as_str()).or(asked)
 }
 
 /// A network error in the words of an operator.

@@ -84,8 +84,40 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
     ] {
         note(what, short(&send(lab.url(), "GET", "/v2/", &[basic(user, password)], None).await));
     }
+    for (what, method, target, headers) in BENT {
+        let headers: Vec<(String, String)> = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let reply = send(lab.url(), method, target, &headers, None).await;
+        let origin = reply.header("access-control-allow-origin").unwrap_or_default();
+        let astray = reply.header("location").is_some_and(|location| location.contains("regproof.invalid"));
+        let named = reply.body.contains("private/ledger");
+        note(what, format!("{} {origin} {astray} {named}", reply.status));
+    }
+    let private = ask(lab, "zot-ci", "GET", "/v2/private/ledger/manifests/v1.0.0-0123456", &[], None).await;
+    let private: serde_json::Value = serde_json::from_str(&private.body).unwrap_or_default();
+    let blob = format!("{PUBLIC}/blobs/{}", private["layers"][0]["digest"].as_str().unwrap_or(DIGEST));
+    note("range", short(&ask(lab, "anonymous", "GET", &blob, &[("Range", "bytes=0-0")], None).await));
     shown
 }
+
+/// What it shows, method, target and headers.
+type Bent = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+/// Requests in a disguise, or at doors of their own.
+const BENT: &[Bent] = &[
+    ("override", "GET", "/v2/blumeops/navidrome/tags/list", &[("X-HTTP-Method-Override", "DELETE")]),
+    ("unclean", "GET", "/v2//private/ledger/tags/list", &[]),
+    ("encoded", "GET", "/v2/%70rivate/ledger/tags/list", &[]),
+    // What the sender adds to the target becomes the value of a header.
+    ("http 1.0", "GET", "/v2/private/ledger/tags/list HTTP/1.0\r\nX-Rest:", &[]),
+    ("scheme", "GET", "/v2/blumeops/navidrome/tags/list", &[("Authorization", "Bearer x")]),
+    ("identity", "GET", "/v2/private/ledger/tags/list", &[("X-Forwarded-User", "erich")]),
+    ("return", "GET", "/zot/auth/login?provider=oidc", &[("X-Forwarded-Host", "regproof.invalid")]),
+    ("origin", "GET", "/v2/", &[("Origin", "https://regproof.invalid")]),
+    ("session", "PATCH", "/v2/blumeops/navidrome/blobs/uploads/x", &[("Content-Range", "5-1")]),
+    ("profiles", "GET", "/v2/_zot/pprof/", &[]),
+    ("catalog", "GET", "/v2/_catalog", &[]),
+    ("names", "GET", "/metrics", &[]),
+    ("agent", "GET", "/v2/", &[("User-Agent", "containerd/2.1.3")]),
+];
 
 async fn login_symptoms(lab: &Lab) -> String {
     let address = lab.issuer().trim_start_matches("http://").to_owned();

@@ -40,9 +40,7 @@ pub(crate) fn instead(shared: &Shared, ask: &Ask) -> Option<Answer> {
     if has(Weakness::CacheBypassed)
         && let Some(path) = ask.path.strip_prefix("/v2/docker.io/")
     {
-        let method = ask.method.clone();
-        let (query, headers, body) = (ask.query.clone(), ask.headers.clone(), ask.body.clone());
-        return Some(upstream::answer(shared, &Ask { method, path: format!("/v2/{path}"), query, headers, body }));
+        return Some(upstream::answer(shared, &Ask { path: format!("/v2/{path}"), ..ask.clone() }));
     }
     if has(Weakness::AnotherRegistry) && !ask.path.starts_with("/v2/") {
         return Some(Answer::not_found());

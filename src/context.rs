@@ -184,6 +184,11 @@ impl Cx {
         self.found().made.push((repository.to_owned(), format!("manifests/{reference}")));
     }
 
+    /// Books a blob for removal that no manifest will name.
+    pub(crate) fn leaves_blob(&self, repository: &str, digest: &str) {
+        self.found().made.push((repository.to_owned(), format!("blobs/{digest}")));
+    }
+
     /// Writes down what stays on purpose, and why.
     pub(crate) fn keeps(&self, repository: &str, reference: &str, reason: &str) {
         self.found().leftovers.push(Leftover {

@@ -70,6 +70,8 @@ pub(crate) struct Request<'a> {
     limit: usize,
     hashed: bool,
     anonymous: bool,
+    trickle: Duration,
+    patience: Duration,
 }
 
 /// A body as it was received.
@@ -135,6 +137,8 @@ impl Client {
             limit: BODY_LIMIT,
             hashed: false,
             anonymous: false,
+            trickle: Duration::ZERO,
+            patience: Duration::ZERO,
         }
     }
 
@@ -183,6 +187,18 @@ impl Request<'_> {
     /// Hashes the answer's body while it comes in and keeps its start alone, so that its size costs no memory.
     pub(crate) fn hashed(mut self) -> Self {
         self.hashed = true;
+        self
+    }
+
+    /// Sends the body byte by byte, evenly over this time.
+    pub(crate) fn trickle(mut self, over: Duration) -> Self {
+        self.trickle = over;
+        self.patience(over)
+    }
+
+    /// How much longer than other requests this one may take.
+    pub(crate) fn patience(mut self, more: Duration) -> Self {
+        self.patience += more;
         self
     }
 
@@ -253,8 +269,9 @@ impl Request<'_> {
         began: Instant,
     ) -> anyhow::Result<Received> {
         let what = format!("{} {url}", self.method);
-        let request = self.client.http.request(self.method.clone(), url).headers(headers).body(self.body.clone());
-        let limit = self.client.timeout;
+        let limit = self.client.timeout + self.patience;
+        let body = if self.trickle.is_zero() { self.body.clone().into() } else { trickled(&self.body, self.trickle) };
+        let request = self.client.http.request(self.method.clone(), url).headers(headers).body(body).timeout(limit);
         let response = tokio::time::timeout(limit, request.send())
             .await
             .map_err(|_| anyhow::anyhow!("{what}: no answer within {limit:?}"))?
@@ -308,6 +325,19 @@ impl Client {
     fn who_without(&self) -> String {
         if self.credential.is_some() { format!("{} without credentials", self.who) } else { self.who.clone() }
     }
+}
+
+/// A body that comes byte by byte.
+fn trickled(bytes: &Bytes, over: Duration) -> reqwest::Body {
+    let pause = over / u32::try_from(bytes.len()).unwrap_or(u32::MAX).max(1);
+    let pieces = futures::stream::unfold(bytes.clone(), move |mut rest| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(pause).await;
+        Some((Ok::<Bytes, std::io::Error>(rest.split_to(1)), rest))
+    });
+    reqwest::Body::wrap_stream(pieces)
 }
 
 /// A network error in the words of an operator.

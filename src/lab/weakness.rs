@@ -22,6 +22,8 @@ const NO_CACHE_PUSH: &str = "cache::ci_cannot_push_into_the_cache";
 const TAGS: &str = "tags::match_the_pattern";
 const CONTENT: &str = "content::sampled_images_are_whole";
 const CLOCK: &str = "registry::clock_is_right";
+const UPLOADS: &str = "publish::uploads_survive";
+const DOCKER_TYPE: &str = "publish::docker_media_type_is_as_promised";
 const SKOPEO: &str = "publish::skopeo_can_push";
 const BUILDAH: &str = "publish::buildah_can_push";
 const BUILDKIT: &str = "publish::buildkit_sequence_can_push";
@@ -77,7 +79,7 @@ weaknesses! {
     CiCanDelete = "ci-can-delete",
         "The group of CI may delete.", [NO_DELETE];
     CiCannotCreate = "ci-cannot-create",
-        "The group of CI lost create: publishing is broken.", [NO_PUSH, PUSH, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, NO_CACHE_PUSH];
+        "The group of CI lost create: publishing is broken.", [NO_PUSH, PUSH, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, NO_CACHE_PUSH, UPLOADS, DOCKER_TYPE];
     DefaultCanCreate = "default-can-create",
         "Every authenticated user may push, whatever the groups.", [NO_CACHE_PUSH];
     AdminsCannotDelete = "admins-cannot-delete",
@@ -141,10 +143,18 @@ weaknesses! {
         "The list of tags has a next page that is the same again, without end.", [TAGS, CONTENT];
     ClockAhead = "clock-ahead",
         "The registry's clock is ten minutes ahead.", [CLOCK];
+    ChunksLost = "chunks-lost",
+        "A balancer spreads an upload over two registries: its second chunk finds no session.", [UPLOADS];
+    UploadLocationElsewhere = "upload-location-elsewhere",
+        "The next step of an upload is named by an inner host.", [UPLOADS, NO_PUSH, PUSH, NO_MOVE, NO_DELETE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, DOCKER_TYPE];
+    ProxyBodyLimit = "proxy-body-limit",
+        "A proxy refuses bodies over 1 MiB.", [];
+    SlowBodiesCut = "slow-bodies-cut",
+        "A proxy gives up on bodies that take longer than a second.", [];
     ApikeyOff = "apikey-off",
         "API keys are switched off beside OpenID, which has no effect.", [];
     DockerCompatOn = "docker-compat-on",
-        "Docker media types are accepted.", [];
+        "Docker media types are accepted.", [DOCKER_TYPE];
     CorsAnyOrigin = "cors-any-origin",
         "Every origin is allowed by name, which is also the default.", [];
     PrivatePatternMistyped = "private-pattern-mistyped",
@@ -169,7 +179,7 @@ weaknesses! {
         "Anyone may delete blobs.", [NO_DELETE];
     BlobBytesCorrupted = "blob-bytes-corrupted",
         "Blobs are served with other bytes than their digest says.",
-        [PULL, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, CONTENT];
+        [PULL, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, CONTENT, UPLOADS];
     WrongKeyFallsBackToAnonymous = "wrong-key-falls-back-to-anonymous",
         "Wrong credentials are ignored: the request goes on as anonymous.", [CREDENTIALS];
     ForeignKeyAccepted = "foreign-key-accepted",
@@ -178,22 +188,22 @@ weaknesses! {
         "An empty password logs in as the named user.", [CREDENTIALS];
     LoginPageWith200 = "login-page-with-200",
         "A proxy answers every path with its login page, status 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, UPLOADS, DOCKER_TYPE];
     DenialsFromAProxy = "denials-from-a-proxy",
         "A proxy refuses in the registry's place, with 403 and a page of its own.",
         [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE, BUILDKIT, ORAS, NO_CACHE_PUSH];
     RefusesEverything401 = "refuses-everything-401",
         "Every request is refused with 401, also with the right credentials.",
-        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
+        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, UPLOADS, DOCKER_TYPE];
     Answers200ToEverything = "answers-200-to-everything",
         "Every request is answered with an empty 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, UPLOADS, DOCKER_TYPE];
     RateLimited = "rate-limited",
         "Every request is answered with 429.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, UPLOADS, DOCKER_TYPE];
     ServerErrors = "server-errors",
         "Every request is answered with 500.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, UPLOADS, DOCKER_TYPE];
     AnotherRegistry = "another-registry",
         "Another registry answers at this address: neither metrics nor login, and none of zot's words.",
         [METRICS, REDIRECT, LOGIN, SKOPEO, BUILDAH, PODMAN, WARM];

@@ -200,6 +200,11 @@ impl Cx {
         self.found().made.push((repository.to_owned(), format!("manifests/{reference}")));
     }
 
+    /// Books a blob for removal that no manifest will name.
+    pub(crate) fn leaves_blob(&self, repository: &str, digest: &str) {
+        self.found().made.push((repository.to_owned(), format!("blobs/{digest}")));
+    }
+
     /// Writes down what stays on purpose, and why.
     pub(crate) fn keeps(&self, repository: &str, reference: &str, reason: &str) {
         self.found().leftovers.push(Leftover {
@@ -217,15 +222,6 @@ impl Cx {
         {
             let session = session.split('?').next().unwrap_or(session);
             self.found().made.push((repository.to_owned(), format!("blobs/uploads/{session}")));
-        }
-    }
-
-    /// Books a blob of the scratch repository for removal.
-    pub(crate) fn leaves_blob(&self, repository: &str, digest: &str) {
-        let made = (repository.to_owned(), format!("blobs/{digest}"));
-        let mut found = self.found();
-        if !found.made.contains(&made) {
-            found.made.push(made);
         }
     }
 

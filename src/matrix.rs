@@ -103,7 +103,9 @@ pub(crate) async fn repositories(cx: &Cx, askers: &[Asker]) -> anyhow::Result<Ve
     let declared = &scenario.repositories;
     let mut names: Vec<String> =
         declared.scratch.iter().chain(&declared.public).chain(&declared.private).cloned().collect();
-    let caches = scenario.cache.iter().filter_map(|cache| cache.image.rsplit_once(':'));
+    // [access] in short speaks of the operator's own repositories; cache::ci_cannot_push_into_the_cache proves the rest.
+    let caches = scenario.cache.iter().filter(|_| scenario.config.is_some());
+    let caches = caches.filter_map(|cache| cache.image.rsplit_once(':'));
     names.extend(caches.map(|(name, _)| name.to_owned()));
     if let Some(access) = scenario.config.as_ref().and_then(|config| config.access.as_ref()) {
         let catalog = catalog(askers).await?;

@@ -62,6 +62,16 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
     note("cache", cached);
     note("cache counted", get(lab, "/metrics").await.body.contains("_downloads_total{repo=\"docker.io/").to_string());
     let oracle = [("Content-Type", "application/x-regproof")];
+    let started = ask(lab, "zot-ci", "POST", "/v2/blumeops/regproof/blobs/uploads/", &[], None).await;
+    let location = started.header("location").unwrap_or_default();
+    let session = location.rsplit('/').next().unwrap_or_default();
+    note("upload", location.replace(session, ""));
+    let session = format!("/v2/blumeops/regproof/blobs/uploads/{session}");
+    for what in ["first chunk", "second chunk"] {
+        note(what, short(&ask(lab, "zot-ci", "PATCH", &session, &[], Some("x")).await));
+    }
+    let large = "x".repeat((1 << 20) + 1);
+    note("large body", short(&ask(lab, "zot-ci", "PATCH", &session, &[], Some(&large)).await));
     note("cache push", short(&ask(lab, "zot-ci", "PUT", "/v2/docker.io/a/manifests/t", &oracle, Some("{}")).await));
     for who in ["anonymous", "guest", "zot-ci"] {
         for (index, oracle) in ORACLES.iter().enumerate() {
@@ -165,6 +175,8 @@ const SILENT: &[Weakness] = &[
     Weakness::ApikeyOff,
     Weakness::CorsAnyOrigin,
     Weakness::ScopeOpenidMissing,
+    // Shows only in a body that takes longer than a second.
+    Weakness::SlowBodiesCut,
     // Shows only in where a login with an absolute callback_ui returns to, which the recordings hold.
     Weakness::ExternalUrlMissing,
 ];

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+const DOCKER_TYPE: &str = "publish::docker_media_type_is_as_promised";
 const WARM: &str = "cache::warm_hit_is_served_from_the_registry";
 const NO_CACHE_PUSH: &str = "cache::ci_cannot_push_into_the_cache";
 const TAGS: &str = "tags::match_the_pattern";
@@ -98,7 +99,7 @@ weaknesses! {
         [NO_DELETE, UPLOADS, MATRIX];
     CiCannotCreate = "ci-cannot-create",
         "The group of CI lost create: publishing is broken.",
-        [NO_PUSH, PUSH, SKOPEO, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, NO_CACHE_PUSH];
+        [NO_PUSH, PUSH, SKOPEO, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, NO_CACHE_PUSH, DOCKER_TYPE];
     DefaultCanCreate = "default-can-create",
         "Every authenticated user may push, whatever the groups.",
         [UPLOADS, MATRIX, NO_CACHE_PUSH];
@@ -179,7 +180,7 @@ weaknesses! {
         [];
     DockerCompatOn = "docker-compat-on",
         "Docker media types are accepted.",
-        [];
+        [DOCKER_TYPE];
     CorsAnyOrigin = "cors-any-origin",
         "Every origin is allowed by name, which is also the default.",
         [];
@@ -215,7 +216,7 @@ weaknesses! {
         [NO_DELETE, MATRIX];
     BlobBytesCorrupted = "blob-bytes-corrupted",
         "Blobs are served with other bytes than their digest says.",
-        [PULL, PULLS, LOGINS, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, CONTENT];
+        [PULL, PULLS, LOGINS, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, CONTENT, UPLOADS];
     WrongKeyFallsBackToAnonymous = "wrong-key-falls-back-to-anonymous",
         "Wrong credentials are ignored: the request goes on as anonymous.",
         [CREDENTIALS, MALFORMED];
@@ -227,22 +228,22 @@ weaknesses! {
         [CREDENTIALS];
     LoginPageWith200 = "login-page-with-200",
         "A proxy answers every path with its login page, status 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE];
     DenialsFromAProxy = "denials-from-a-proxy",
         "A proxy refuses in the registry's place, with 403 and a page of its own.",
         [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE, IDENTITY, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDKIT, ORAS, NO_CACHE_PUSH];
     RefusesEverything401 = "refuses-everything-401",
         "Every request is refused with 401, also with the right credentials.",
-        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, IDENTITY, LISTINGS, ASTRAY, MALFORMED, METHODS, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
+        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, IDENTITY, LISTINGS, ASTRAY, MALFORMED, METHODS, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE];
     Answers200ToEverything = "answers-200-to-everything",
         "Every request is answered with an empty 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE];
     RateLimited = "rate-limited",
         "Every request is answered with 429.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE];
     ServerErrors = "server-errors",
         "Every request is answered with 500.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE];
     MethodOverrideHonoured = "method-override-honoured",
         "A framework in front of the registry takes the method from a header, after the rights were decided.",
         [METHODS];
@@ -306,6 +307,18 @@ weaknesses! {
     ClockAhead = "clock-ahead",
         "The registry's clock is ten minutes ahead.",
         [CLOCK];
+    ChunksLost = "chunks-lost",
+        "A balancer spreads an upload over two registries: its second chunk finds no session.",
+        [UPLOADS];
+    UploadLocationElsewhere = "upload-location-elsewhere",
+        "The next step of an upload is named by an inner host.",
+        [UPLOADS, NO_PUSH, PUSH, NO_MOVE, NO_DELETE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, DOCKER_TYPE];
+    ProxyBodyLimit = "proxy-body-limit",
+        "A proxy refuses bodies over 1 MiB.",
+        [];
+    SlowBodiesCut = "slow-bodies-cut",
+        "A proxy gives up on bodies that take longer than a second.",
+        [];
 }
 
 impl Weakness {

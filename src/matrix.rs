@@ -215,13 +215,17 @@ async fn one(
     };
     let ignored = oracle == Oracle::MoveTagByQuery && release.is_some_and(|release| release < QUERY_TAGS);
     let scenario = cx.scenario();
+    let upstream = scenario.is_cached(repository) && matches!(oracle, Oracle::ReadManifest | Oracle::ReadBlob);
     let mut cell = Cell {
         who: asker.name.clone(),
         repository: repository.to_owned(),
         oracle,
         promised: scenario.promise(asker.identity.as_deref(), repository, action),
         seen: vec![],
-        unasked: ignored.then_some("this release ignores `?tag=`, so the answer tells nothing"),
+        // zot asks the upstream for a manifest that it does not hold, by digest too.
+        unasked: upstream
+            .then_some("a cache is not asked for what it may not hold")
+            .or(ignored.then_some("this release ignores `?tag=`, so the answer tells nothing")),
         note: oracle.note(release),
         exchange: None,
     };
@@ -230,7 +234,7 @@ async fn one(
         matches!(oracle, Oracle::CreateTag | Oracle::UpdateTag | Oracle::UpdateLatest | Oracle::DeleteManifest);
     let declared = scenario.repositories.scratch.as_deref() == Some(repository)
         || scenario.repositories.public.first().is_some_and(|name| name == repository);
-    let times = match (ignored, weak && critical && declared) {
+    let times = match (ignored || upstream, weak && critical && declared) {
         (true, _) => 0,
         (false, true) => CRITICAL,
         (false, false) => 1,

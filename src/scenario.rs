@@ -345,7 +345,7 @@ impl Scenario {
         if private && by_login { None } else { Some(by_login) }
     }
 
-    fn is_cached(&self, repository: &str) -> bool {
+    pub(crate) fn is_cached(&self, repository: &str) -> bool {
         self.cache.iter().any(|cache| cache.image.rsplit_once(':').is_some_and(|(name, _)| name == repository))
     }
 

@@ -32,13 +32,6 @@ fn on(world: &World) -> Run {
     let file = world.scenario(folder.path());
     let mut text = std::fs::read_to_string(&file).expect("the scenario is there");
     text.push_str("\n[probes]\nlitter = true\nstrain = true\n");
-    if !text.contains("[access]") {
-        // What holds for the public and the scratch repository; nothing here is asked of others but reads of the private one.
-        text.push_str(
-            "[access]\nanonymous = [\"read\"]\nauthenticated = [\"read\"]\n[access.groups]\n\
-             artifact-workloads = [\"read\", \"create\"]\nadmins = [\"read\", \"create\", \"update\", \"delete\"]\n",
-        );
-    }
     std::fs::write(&file, text).expect("the scenario can be written");
     run(&file)
 }

@@ -111,7 +111,10 @@ pub(crate) fn permission(oracle: Oracle, answer: &Answer, anonymous: bool) -> Pe
         Oracle::DeleteBlob | Oracle::DeleteUpload => &[404],
         Oracle::MountBlob => &[],
     };
-    if allowed.contains(&answer.status) && !answer.is_html() {
+    // A read of what is not there is the registry's own 404; anybody's would do for a proxy's.
+    let read = matches!(oracle, Oracle::ReadManifest | Oracle::ReadBlob | Oracle::ListTags);
+    let own = !(read && answer.status == 404) || is_registry_error(answer);
+    if allowed.contains(&answer.status) && !answer.is_html() && own {
         return Permission::Allowed;
     }
     let denied = if anonymous { 401 } else { 403 };

@@ -98,6 +98,22 @@ impl Cx {
         self.client(self.target.origin(), name, Some(credential))
     }
 
+    /// Whether the second vantage point is in plain text, and not on this machine: no credential may go there.
+    pub(crate) fn backend_in_plain_text(&self) -> anyhow::Result<bool> {
+        let url = self.scenario().registry.backend.as_ref().context("no [registry] backend")?;
+        Ok(url.scheme() == "http" && !crate::scenario::load::is_loopback(url))
+    }
+
+    /// A client of an identity, or of nobody, for the second vantage point, as `Need::Backend` promises.
+    pub(crate) fn at_backend(&self, name: Option<&str>) -> anyhow::Result<Client> {
+        let url = self.scenario().registry.backend.as_ref().context("no [registry] backend")?;
+        let origin = Origin::of(url);
+        let Some(name) = name else { return self.client(origin, "anonymous, behind the proxy", None) };
+        anyhow::ensure!(!self.backend_in_plain_text()?, "no credential is sent in plain text to another host");
+        let credential = self.identity(name)?.credential().cloned();
+        self.client(origin, &format!("{name}, behind the proxy"), credential)
+    }
+
     /// A client with credentials of the check's own making, for the registry alone.
     pub(crate) fn pretender(&self, who: &str, credential: Credential) -> anyhow::Result<Client> {
         self.client(self.target.origin(), who, Some(credential))
@@ -184,6 +200,11 @@ impl Cx {
         self.found().made.push((repository.to_owned(), format!("manifests/{reference}")));
     }
 
+    /// Books a blob for removal that no manifest will name.
+    pub(crate) fn leaves_blob(&self, repository: &str, digest: &str) {
+        self.found().made.push((repository.to_owned(), format!("blobs/{digest}")));
+    }
+
     /// Writes down what stays on purpose, and why.
     pub(crate) fn keeps(&self, repository: &str, reference: &str, reason: &str) {
         self.found().leftovers.push(Leftover {
@@ -204,6 +225,11 @@ impl Cx {
         }
     }
 
+    /// The most that this check may send.
+    pub(crate) fn effect(&self) -> crate::check::Effect {
+        self.guard.effect
+    }
+
     /// Takes an upload off the books: it ended as it should.
     pub(crate) fn upload_ended(&self, location: &str) {
         let path = location.split('?').next().unwrap_or(location);
@@ -213,7 +239,15 @@ impl Cx {
     /// Asks the choke point for a request that something else than `wire` is about to send.
     pub(crate) fn permit(&self, method: &str, target: &str) -> anyhow::Result<()> {
         let guard = Guard { ends_sessions: true, ..(*self.guard).clone() };
-        let intent = Intent { method, target, content_type: None, content_range: None, range: false, body: b"" };
+        let intent = Intent {
+            method,
+            target,
+            content_type: None,
+            content_range: None,
+            range: false,
+            override_method: None,
+            body: b"",
+        };
         Ok(guard.permit(&intent)?)
     }
 

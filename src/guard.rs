@@ -27,6 +27,8 @@ pub(crate) struct Intent<'a> {
     pub(crate) content_type: Option<&'a str>,
     pub(crate) content_range: Option<&'a str>,
     pub(crate) range: bool,
+    /// The method that the request asks to be taken for.
+    pub(crate) override_method: Option<&'a str>,
     pub(crate) body: &'a [u8],
 }
 
@@ -42,18 +44,26 @@ pub(crate) struct Refused {
 
 impl Guard {
     pub(crate) fn permit(&self, intent: &Intent<'_>) -> Result<(), Refused> {
-        let rule = match intent.method {
-            "GET" | "HEAD" | "OPTIONS" => self.reads(intent),
-            "POST" if self.ends_sessions && intent.target == "/zot/auth/logout" => Ok(()),
-            "POST" | "PUT" | "PATCH" | "DELETE" => self.writes(intent),
-            _ => Err("an unknown method"),
-        };
+        let rule = self.allows(intent.method, intent).and_then(|()| match intent.override_method {
+            Some(method) if !is_listing(intent.target) => self.allows(method, intent),
+            _ => Ok(()),
+        });
         rule.map_err(|rule| Refused {
             method: intent.method.to_owned(),
             target: intent.target.to_owned(),
             effect: self.effect,
             rule,
         })
+    }
+
+    fn allows(&self, method: &str, intent: &Intent<'_>) -> Result<(), &'static str> {
+        match method {
+            "GET" | "HEAD" | "OPTIONS" => self.reads(intent),
+            "POST" if self.ends_sessions && intent.target == "/zot/auth/logout" => Ok(()),
+            "POST" if is_unroutable_post(intent) && self.effect >= Effect::Oracle => Ok(()),
+            "POST" | "PUT" | "PATCH" | "DELETE" => self.writes(method, intent),
+            _ => Err("an unknown method"),
+        }
     }
 
     fn reads(&self, intent: &Intent<'_>) -> Result<(), &'static str> {
@@ -70,14 +80,14 @@ impl Guard {
         Ok(())
     }
 
-    fn writes(&self, intent: &Intent<'_>) -> Result<(), &'static str> {
+    fn writes(&self, method: &str, intent: &Intent<'_>) -> Result<(), &'static str> {
         if !is_plain(intent.target) {
             return Err("its path is not plain, so a server may read another one");
         }
         if self.effect >= Effect::Writes && self.in_scratch(intent.target) {
             return Ok(());
         }
-        if self.effect >= Effect::Oracle && is_oracle(intent) {
+        if self.effect >= Effect::Oracle && is_oracle(method, intent) {
             return Ok(());
         }
         Err(match self.effect {
@@ -132,7 +142,7 @@ fn percent_decoded(text: &str) -> String {
 
 /// Requests that are valid for authorization and invalid for the handler, so that nothing is stored (zot, by
 /// reading `pkg/api/routes.go` and by trying v2.1.14 to v2.1.20).
-fn is_oracle(intent: &Intent<'_>) -> bool {
+fn is_oracle(method: &str, intent: &Intent<'_>) -> bool {
     let (path, query) = intent.target.split_once('?').unwrap_or((intent.target, ""));
     if !is_plain(intent.target) || !path.starts_with("/v2/") {
         return false;
@@ -141,14 +151,14 @@ fn is_oracle(intent: &Intent<'_>) -> bool {
     if let Some((_, reference)) = path.rsplit_once("/manifests/").filter(|(_, reference)| !reference.contains('/')) {
         let hex = |hex: &str| hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         let unknown = reference.strip_prefix("sha256:").is_some_and(hex);
-        return match intent.method {
+        return match method {
             "PUT" => intent.content_type == Some(ORACLE_TYPE) && intent.body == b"{}",
             "DELETE" => unknown && query.is_empty(),
             _ => false,
         };
     }
     if let Some((_, session)) = path.rsplit_once("/blobs/uploads/") {
-        return match intent.method {
+        return match method {
             "POST" => session.is_empty() && matches!(query, "from=x" | MOUNT_ORACLE) && intent.body.is_empty(),
             "PATCH" => is_uuid(session) && intent.content_range == Some("5-1") && intent.body.len() <= 1,
             "PUT" => is_uuid(session) && query.is_empty() && intent.body.is_empty(),
@@ -156,7 +166,20 @@ fn is_oracle(intent: &Intent<'_>) -> bool {
             _ => false,
         };
     }
-    intent.method == "DELETE" && query.is_empty() && path.ends_with("/blobs/notadigest") && !path.contains(':')
+    method == "DELETE" && query.is_empty() && path.ends_with("/blobs/notadigest") && !path.contains(':')
+}
+
+/// A list of names: no method can change anything there (OCI distribution spec, section Endpoints).
+fn is_listing(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or_default();
+    path == "/v2/_catalog" || (path.starts_with("/v2/") && path.ends_with("/tags/list"))
+}
+
+/// A POST without a body to a manifest or a list: no registry has such an endpoint (OCI distribution spec, section Endpoints).
+fn is_unroutable_post(intent: &Intent<'_>) -> bool {
+    let path = intent.target.split('?').next().unwrap_or_default();
+    let empty = intent.body.is_empty() && is_plain(intent.target);
+    empty && (is_listing(intent.target) || (path.starts_with("/v2/") && path.contains("/manifests/")))
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -170,7 +193,8 @@ mod tests {
 
     fn permitted(effect: Effect, method: &str, target: &str, content_type: Option<&str>, body: &[u8]) -> bool {
         let guard = Guard { effect, scratch: Some("team/scratch".to_owned()), ends_sessions: false };
-        let intent = Intent { method, target, content_type, content_range: None, range: false, body };
+        let intent =
+            Intent { method, target, content_type, content_range: None, range: false, override_method: None, body };
         guard.permit(&intent).is_ok()
     }
 
@@ -253,12 +277,39 @@ mod tests {
         fn a_check_that_reads_only_reads(target in anywhere(), range: bool) {
             for method in ["GET", "HEAD", "OPTIONS"] {
                 let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false };
-                let intent = Intent { method, target: &target, content_type: None, content_range: None, range, body: b"" };
+                let intent = Intent { method, target: &target, content_type: None, content_range: None, range, override_method: None, body: b"" };
                 let blob = seen(&target).iter().any(|path| path.contains("/blobs/") && !path.contains("/uploads/"));
                 if guard.permit(&intent).is_ok() && (range || method == "HEAD") {
                     prop_assert!(!blob, "{method} {target}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_request_that_asks_to_be_another_must_be_harmless_as_both() {
+        let guard = Guard { effect: Effect::Writes, scratch: Some("team/scratch".to_owned()), ends_sessions: false };
+        let digest = format!("/v2/a/manifests/sha256:{}", "0".repeat(64));
+        for (method, target, other, content_type, body, expected) in [
+            ("GET", "/v2/a/manifests/v1", "DELETE", None, "", false),
+            ("GET", "/v2/a/manifests/v1?_method=DELETE", "DELETE", None, "", false),
+            ("GET", "/v2/a/manifests/v1", "PUT", None, "", false),
+            ("GET", "/v2/a/manifests/v1", "PUT", Some(ORACLE_TYPE), "{}", true),
+            ("GET", "/v2/a/tags/list", "DELETE", None, "", true),
+            ("GET", &digest, "DELETE", None, "", true),
+            ("POST", "/v2/a/manifests/v1", "GET", None, "", true),
+            ("POST", "/v2/a/manifests/v1", "PUT", None, "", false),
+        ] {
+            let intent = Intent {
+                method,
+                target,
+                content_type,
+                content_range: None,
+                range: false,
+                override_method: Some(other),
+                body: body.as_bytes(),
+            };
+            assert_eq!(guard.permit(&intent).is_ok(), expected, "{method} {target} as {other}");
         }
     }
 

@@ -117,6 +117,11 @@ pub(crate) async fn update_tag(client: &Client, repository: &str, tag: &str) -> 
     client.put(format!("/v2/{repository}/manifests/{tag}")).body(ORACLE_TYPE, "{}").send().await
 }
 
+/// A manifest that no registry can store, for any target below `/manifests/`.
+pub(crate) async fn put_unstorable(client: &Client, target: &str) -> anyhow::Result<Answer> {
+    client.put(target).body(ORACLE_TYPE, "{}").send().await
+}
+
 /// May this client delete blobs? Denied 401 or 403; allowed 404, since no blob has this name.
 pub(crate) async fn delete_blob(client: &Client, repository: &str) -> anyhow::Result<Answer> {
     client.delete(format!("/v2/{repository}/blobs/notadigest")).send().await

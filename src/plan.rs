@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::check::{Check, Effect, Need};
 use crate::scenario::{Action, Reception, Scenario, Waive};
@@ -154,6 +155,9 @@ impl std::str::FromStr for Part {
     }
 }
 
+/// What a check with a slow upload needs besides.
+const SLACK: Duration = Duration::from_secs(15);
+
 /// Why a need is not met, in words that say what to add.
 fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String> {
     let promised = |missing: bool, text: &str| missing.then(|| format!("not promised: {text}"));
@@ -188,6 +192,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             "no identity may create, and without one no refusal can be told from a broken registry",
         ),
         Need::Creator => promised(scenario.creator().is_none(), "no identity may create without update and delete"),
+        Need::Backend => promised(scenario.registry.backend.is_none(), "[registry] backend is not set"),
         Need::OpenMetrics => {
             promised(scenario.metrics.as_ref().is_none_or(|m| !m.anonymous), "[metrics] anonymous = true is not set")
         }
@@ -213,6 +218,12 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             scenario.content.docker_media_type != Some(Reception::Accepted),
             "[content] docker_media_type = \"accepted\" is not set",
         ),
+        Need::LargeBody => promised(!scenario.probes.large_body, "[probes] large_body = true is not set"),
+        Need::SlowUpload => match &scenario.probes.slow_upload {
+            None => promised(true, "[probes] slow_upload is not set"),
+            Some(period) => (period.0 + SLACK > scenario.limits.deadline.0)
+                .then(|| "[limits] deadline must be 15 seconds longer than [probes] slow_upload".to_owned()),
+        },
         Need::Dagger => promised(!scenario.probes.dagger, "[probes] dagger = true is not set; it starts an engine"),
     }
 }

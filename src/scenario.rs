@@ -54,9 +54,11 @@ pub struct Scenario {
     /// What is promised about content.
     #[serde(default)]
     pub content: Content,
-    /// Probes that take long, send much or start much: only on request.
+    /// Probes that may do more than ask: only on request.
     #[serde(default)]
     pub probes: Probes,
+    /// What is promised to particular clients.
+    pub clients: Option<Clients>,
     /// The browser for logins.
     #[serde(default)]
     pub browser: Browser,
@@ -240,6 +242,14 @@ pub struct Cache {
 pub struct Tags {
     /// A regular expression that each tag of a public repository matches.
     pub pattern: String,
+}
+
+/// What is promised to particular clients.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Clients {
+    /// Whether `docker pull` works without a login, also with docker's classic image store.
+    pub anonymous_docker: bool,
 }
 
 /// The browser for logins.

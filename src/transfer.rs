@@ -198,7 +198,7 @@ async fn get_manifest(client: &Client, repository: &str, reference: &str) -> any
     client.get(target).header("Accept", ACCEPT).limit(MANIFEST_LIMIT).send().await
 }
 
-fn whole_manifest(answer: &Answer, reference: &str, why: &Why<'_>) -> Result<Manifest, Failure> {
+pub(crate) fn whole_manifest(answer: &Answer, reference: &str, why: &Why<'_>) -> Result<Manifest, Failure> {
     let digest = digest_of(&answer.body);
     let promised = answer.header("docker-content-digest").filter(|_| !answer.is_html());
     if reference.contains(':') && reference != digest {

@@ -2,7 +2,9 @@
 //!
 //! Only for tests. Goes through scenario, plan and `execute_one` like a real run, so that no test proves a shortcut.
 
+pub(crate) mod proxy;
 pub(crate) mod tls;
+pub(crate) mod vantage;
 
 use std::path::Path;
 use std::sync::Arc;

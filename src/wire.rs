@@ -5,6 +5,7 @@
 
 mod answer;
 mod origin;
+mod raw;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,9 +16,11 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use sha2::{Digest, Sha256};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 pub(crate) use answer::{Answer, is_registry_error};
 pub(crate) use origin::Origin;
+pub(crate) use raw::Raw;
 
 use crate::guard::{Guard, Intent};
 use crate::scenario::secrets::Secret;
@@ -35,6 +38,8 @@ const HEADER_LIMIT: usize = 64 << 10;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Route {
     pub(crate) ca: Vec<reqwest::Certificate>,
+    /// The same certificates for the sender of raw requests.
+    pub(crate) ca_der: Vec<CertificateDer<'static>>,
     /// Host and port, and the address to connect to instead.
     pub(crate) resolve: Vec<(String, u16, std::net::SocketAddr)>,
     pub(crate) timeout: Duration,
@@ -50,6 +55,7 @@ pub(crate) struct Client {
     guard: Arc<Guard>,
     recorder: Recorder,
     timeout: Duration,
+    route: Route,
 }
 
 /// A user name and a secret, for one origin.
@@ -70,6 +76,8 @@ pub(crate) struct Request<'a> {
     limit: usize,
     hashed: bool,
     anonymous: bool,
+    trickle: Duration,
+    patience: Duration,
 }
 
 /// A body as it was received.
@@ -112,7 +120,16 @@ impl Client {
             }
         }
         let http = builder.build().context("cannot prepare the HTTP client")?;
-        Ok(Client { http, origin, who: who.to_owned(), credential, guard, recorder, timeout: route.timeout })
+        Ok(Client {
+            http,
+            origin,
+            who: who.to_owned(),
+            credential,
+            guard,
+            recorder,
+            timeout: route.timeout,
+            route: route.clone(),
+        })
     }
 
     /// The user name that this client sends, if it sends one.
@@ -135,6 +152,8 @@ impl Client {
             limit: BODY_LIMIT,
             hashed: false,
             anonymous: false,
+            trickle: Duration::ZERO,
+            patience: Duration::ZERO,
         }
     }
 
@@ -174,6 +193,12 @@ impl Request<'_> {
         self.header("Content-Type", content_type)
     }
 
+    /// A body whose type is among the headers, or none.
+    pub(crate) fn content(mut self, body: &'static str) -> Self {
+        self.body = Bytes::from_static(body.as_bytes());
+        self
+    }
+
     /// The most that the answer's body may have.
     pub(crate) fn limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
@@ -183,6 +208,18 @@ impl Request<'_> {
     /// Hashes the answer's body while it comes in and keeps its start alone, so that its size costs no memory.
     pub(crate) fn hashed(mut self) -> Self {
         self.hashed = true;
+        self
+    }
+
+    /// Sends the body byte by byte, evenly over this time.
+    pub(crate) fn trickle(mut self, over: Duration) -> Self {
+        self.trickle = over;
+        self.patience(over)
+    }
+
+    /// How much longer than other requests this one may take.
+    pub(crate) fn patience(mut self, more: Duration) -> Self {
+        self.patience += more;
         self
     }
 
@@ -205,6 +242,7 @@ impl Request<'_> {
             content_type: find("content-type").map(|(_, value)| value.as_str()),
             content_range: find("content-range").map(|(_, value)| value.as_str()),
             range: find("range").is_some(),
+            override_method: override_method(&self.headers, &self.target),
             body: &self.body,
         })?;
         let mut headers = HeaderMap::new();
@@ -253,8 +291,9 @@ impl Request<'_> {
         began: Instant,
     ) -> anyhow::Result<Received> {
         let what = format!("{} {url}", self.method);
-        let request = self.client.http.request(self.method.clone(), url).headers(headers).body(self.body.clone());
-        let limit = self.client.timeout;
+        let limit = self.client.timeout + self.patience;
+        let body = if self.trickle.is_zero() { self.body.clone().into() } else { trickled(&self.body, self.trickle) };
+        let request = self.client.http.request(self.method.clone(), url).headers(headers).body(body).timeout(limit);
         let response = tokio::time::timeout(limit, request.send())
             .await
             .map_err(|_| anyhow::anyhow!("{what}: no answer within {limit:?}"))?
@@ -308,6 +347,28 @@ impl Client {
     fn who_without(&self) -> String {
         if self.credential.is_some() { format!("{} without credentials", self.who) } else { self.who.clone() }
     }
+}
+
+/// The method that a request asks to be taken for, by one of the ways that frameworks and proxies know.
+fn override_method<'a>(headers: &'a [(String, String)], target: &'a str) -> Option<&'a str> {
+    const NAMES: [&str; 3] = ["x-http-method-override", "x-method-override", "x-http-method"];
+    let named = |name: &str| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let query = target.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    let asked = query.split('&').find_map(|pair| pair.strip_prefix("_method="));
+    headers.iter().find(|(name, _)| named(name)).map(|(_, value)| value.as_str()).or(asked)
+}
+
+/// A body that comes byte by byte.
+fn trickled(bytes: &Bytes, over: Duration) -> reqwest::Body {
+    let pause = over / u32::try_from(bytes.len()).unwrap_or(u32::MAX).max(1);
+    let pieces = futures::stream::unfold(bytes.clone(), move |mut rest| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(pause).await;
+        Some((Ok::<Bytes, std::io::Error>(rest.split_to(1)), rest))
+    });
+    reqwest::Body::wrap_stream(pieces)
 }
 
 /// A network error in the words of an operator.

@@ -62,6 +62,16 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
     note("cache", cached);
     note("cache counted", get(lab, "/metrics").await.body.contains("_downloads_total{repo=\"docker.io/").to_string());
     let oracle = [("Content-Type", "application/x-regproof")];
+    let started = ask(lab, "zot-ci", "POST", "/v2/blumeops/regproof/blobs/uploads/", &[], None).await;
+    let location = started.header("location").unwrap_or_default();
+    let session = location.rsplit('/').next().unwrap_or_default();
+    note("upload", location.replace(session, ""));
+    let session = format!("/v2/blumeops/regproof/blobs/uploads/{session}");
+    for what in ["first chunk", "second chunk"] {
+        note(what, short(&ask(lab, "zot-ci", "PATCH", &session, &[], Some("x")).await));
+    }
+    let large = "x".repeat((1 << 20) + 1);
+    note("large body", short(&ask(lab, "zot-ci", "PATCH", &session, &[], Some(&large)).await));
     note("cache push", short(&ask(lab, "zot-ci", "PUT", "/v2/docker.io/a/manifests/t", &oracle, Some("{}")).await));
     for who in ["anonymous", "guest", "zot-ci"] {
         for (index, oracle) in ORACLES.iter().enumerate() {
@@ -84,8 +94,40 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
     ] {
         note(what, short(&send(lab.url(), "GET", "/v2/", &[basic(user, password)], None).await));
     }
+    for (what, method, target, headers) in BENT {
+        let headers: Vec<(String, String)> = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let reply = send(lab.url(), method, target, &headers, None).await;
+        let origin = reply.header("access-control-allow-origin").unwrap_or_default();
+        let astray = reply.header("location").is_some_and(|location| location.contains("regproof.invalid"));
+        let named = reply.body.contains("private/ledger");
+        note(what, format!("{} {origin} {astray} {named}", reply.status));
+    }
+    let private = ask(lab, "zot-ci", "GET", "/v2/private/ledger/manifests/v1.0.0-0123456", &[], None).await;
+    let private: serde_json::Value = serde_json::from_str(&private.body).unwrap_or_default();
+    let blob = format!("{PUBLIC}/blobs/{}", private["layers"][0]["digest"].as_str().unwrap_or(DIGEST));
+    note("range", short(&ask(lab, "anonymous", "GET", &blob, &[("Range", "bytes=0-0")], None).await));
     shown
 }
+
+/// What it shows, method, target and headers.
+type Bent = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+/// Requests in a disguise, or at doors of their own.
+const BENT: &[Bent] = &[
+    ("override", "GET", "/v2/blumeops/navidrome/tags/list", &[("X-HTTP-Method-Override", "DELETE")]),
+    ("unclean", "GET", "/v2//private/ledger/tags/list", &[]),
+    ("encoded", "GET", "/v2/%70rivate/ledger/tags/list", &[]),
+    // What the sender adds to the target becomes the value of a header.
+    ("http 1.0", "GET", "/v2/private/ledger/tags/list HTTP/1.0\r\nX-Rest:", &[]),
+    ("scheme", "GET", "/v2/blumeops/navidrome/tags/list", &[("Authorization", "Bearer x")]),
+    ("identity", "GET", "/v2/private/ledger/tags/list", &[("X-Forwarded-User", "erich")]),
+    ("return", "GET", "/zot/auth/login?provider=oidc", &[("X-Forwarded-Host", "regproof.invalid")]),
+    ("origin", "GET", "/v2/", &[("Origin", "https://regproof.invalid")]),
+    ("session", "PATCH", "/v2/blumeops/navidrome/blobs/uploads/x", &[("Content-Range", "5-1")]),
+    ("profiles", "GET", "/v2/_zot/pprof/", &[]),
+    ("catalog", "GET", "/v2/_catalog", &[]),
+    ("names", "GET", "/metrics", &[]),
+    ("agent", "GET", "/v2/", &[("User-Agent", "containerd/2.1.3")]),
+];
 
 async fn login_symptoms(lab: &Lab) -> String {
     let address = lab.issuer().trim_start_matches("http://").to_owned();
@@ -133,6 +175,8 @@ const SILENT: &[Weakness] = &[
     Weakness::ApikeyOff,
     Weakness::CorsAnyOrigin,
     Weakness::ScopeOpenidMissing,
+    // Shows only in a body that takes longer than a second.
+    Weakness::SlowBodiesCut,
     // Shows only in where a login with an absolute callback_ui returns to, which the recordings hold.
     Weakness::ExternalUrlMissing,
 ];

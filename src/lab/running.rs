@@ -13,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::runtime::{Builder, Runtime};
 
 use super::auth::{Accounts, ApiKey};
+use super::bypass::Door;
 use super::config::{ADMIN_GROUP, Addresses, CI_GROUP, Config, Release};
 use super::provider::{Account, Provider};
 use super::session::opaque;
@@ -114,6 +115,7 @@ impl Lab {
             seen: Mutex::default(),
             client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http(),
             extra_latency: options.extra_latency,
+            door: Mutex::default(),
         });
 
         // A runtime of its own: ending it ends every connection, which no handle of a server does, and a test with a
@@ -206,6 +208,11 @@ impl Lab {
     #[must_use]
     pub fn client(&self) -> (&str, &str) {
         (CLIENT, &self.client_secret)
+    }
+
+    /// Answers one request shape wrongly from now on, or none.
+    pub fn open(&self, door: Option<Door>) {
+        *held(&self.shared.door) = door;
     }
 
     /// Every request that the lab received, in order.

@@ -67,7 +67,9 @@ fn names(scenario: &Scenario, catalog: &BTreeSet<String>) -> Vec<String> {
     let declared = &scenario.repositories;
     let mut names: Vec<String> =
         declared.scratch.iter().chain(&declared.public).chain(&declared.private).cloned().collect();
-    let caches = scenario.cache.iter().filter_map(|cache| cache.image.rsplit_once(':'));
+    // [access] in short speaks of the operator's own repositories; cache::ci_cannot_push_into_the_cache proves the rest.
+    let caches = scenario.cache.iter().filter(|_| scenario.config.is_some());
+    let caches = caches.filter_map(|cache| cache.image.rsplit_once(':'));
     names.extend(caches.map(|(name, _)| name.to_owned()));
     if let Some(config) = &scenario.config {
         let caches = config.extensions.cache_namespaces();

@@ -153,7 +153,9 @@ async fn every_cell_of_the_healthy_lab_is_proven_from_its_configuration() {
 #[tokio::test]
 async fn a_cache_is_not_asked_for_what_it_lacks() {
     let lab = Lab::healthy().await.unwrap();
-    run_on(ID, &lab).await;
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = run_scenario(ID, &promised_by_config(&lab, &lab, folder.path())).await;
+    assert!(cells(&outcome, Some(Verdict::Pass)).iter().any(|(_, repository, _)| repository.starts_with("docker.io/")));
     let asked = lab.requests();
     let pulled = asked.iter().filter(|seen| seen.path.contains("/docker.io/") && seen.path.contains("/manifests/"));
     let reads: Vec<_> = pulled.filter(|seen| seen.method == "GET").collect();

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Period;
+
 /// What is promised about content.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -25,10 +27,15 @@ pub enum Reception {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Probes {
+    /// Whether probes may leave something outside of the scratch repository on a registry that is open, as an empty
+    /// repository.
+    pub litter: bool,
+    /// Whether probes may load the registry.
+    pub strain: bool,
     /// Pushes with the real dagger, which starts its engine on this machine's Docker daemon.
     pub dagger: bool,
     /// Uploads bodies just over the common limits of proxies into the scratch repository, 32 MiB the largest.
     pub large_body: bool,
-    /// Trickles an upload for longer than a minute.
-    pub slow_upload: bool,
+    /// Trickles one upload for this long, as `"70s"`.
+    pub slow_upload: Option<Period>,
 }

@@ -6,7 +6,7 @@
 mod places;
 mod table;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{FutureExt, StreamExt};
 
@@ -237,6 +237,15 @@ async fn one(
         }
         Err(error) => (Permission::Undecided(format!("{error:#}")), None),
     })
+}
+
+/// Why cells were not asked, and how many for each reason.
+pub(crate) fn unasked(cells: &[Cell]) -> BTreeMap<&'static str, usize> {
+    let mut reasons = BTreeMap::new();
+    for reason in cells.iter().filter_map(|cell| cell.unasked) {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    reasons
 }
 
 /// The requests that somebody was seen to be allowed: their denials count.

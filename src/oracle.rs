@@ -58,9 +58,10 @@ impl Dialect {
             Dialect::Zot(Some(release)) if oracle == Oracle::MoveTagByQuery && release < QUERY_TAGS => {
                 Some("this release ignores `?tag=`, so the answer tells nothing")
             }
-            Dialect::Other if !reads => {
-                Some("what this registry answers to an impossible request tells no permission; only a write would")
-            }
+            Dialect::Other if !reads => Some(
+                "this registry is not zot, and what it answers to an impossible request tells no permission; \
+                     `access::anonymous_cannot_push` and `publish::` prove by writing in the scratch repository",
+            ),
             Dialect::Zot(_) | Dialect::Other => None,
         }
     }
@@ -135,7 +136,7 @@ pub(crate) fn request<'a>(
     subject: &Subject,
     run_id: &str,
 ) -> Result<Request<'a>, &'static str> {
-    const NOTHING: &str = "nothing there to ask about";
+    const NOTHING: &str = "there is no such tag to ask about";
     let base = format!("/v2/{repository}");
     let nowhere = digest_of(run_id.as_bytes());
     let session = format!("{base}/blobs/uploads/{}", uuid::Uuid::new_v4());
@@ -226,4 +227,97 @@ fn was_read(dialect: Dialect, oracle: Oracle, subject: &Subject, answer: &Answer
 fn was_let_through(oracle: Oracle, answer: &Answer) -> bool {
     let statuses = ZOT.iter().find(|(known, _)| *known == oracle).map_or(&[][..], |(_, statuses)| *statuses);
     statuses.contains(&answer.status) && !answer.is_html()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderMap, HeaderValue};
+
+    use super::*;
+
+    fn answer(status: u16, media_type: &'static str, body: &'static str) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static(media_type));
+        let url = "http://127.0.0.1/v2/a/x".parse().expect("the test's own URL is one");
+        Answer {
+            method: "PUT".to_owned(),
+            url,
+            status,
+            headers,
+            body: body.into(),
+            size: body.len() as u64,
+            sha256: None,
+            certificate: None,
+            index: 0,
+        }
+    }
+
+    const JSON: &str = "application/json";
+    const OWN: &str = r#"{"errors":[{"code":"DENIED","message":"m"}]}"#;
+    const ZOT_20: Dialect = Dialect::Zot(Some(Release::new(2, 1, 20)));
+
+    #[test]
+    fn every_request_has_its_status() {
+        for oracle in Oracle::ALL {
+            assert_eq!(ZOT.iter().filter(|(known, _)| *known == oracle).count(), 1, "{oracle:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_registrys_own_words_are_a_denial() {
+        let subject = Subject::default();
+        for (status, media_type, body, anonymous, denied) in [
+            (403, JSON, OWN, false, true),
+            (401, JSON, OWN, true, true),
+            (401, JSON, r#"{"code":"UNAUTHORIZED"}"#, true, true),
+            // The key is dead: that says nothing of the rights of its owner.
+            (401, JSON, OWN, false, false),
+            (403, JSON, OWN, true, false),
+            (403, "text/html", "<html>forbidden</html>", false, false),
+            (401, "text/plain", "", true, false),
+            (429, JSON, r#"{"errors":[{"code":"TOOMANYREQUESTS"}]}"#, true, false),
+            (500, JSON, OWN, false, false),
+            (200, "text/html", "<html>login</html>", true, false),
+        ] {
+            let answer = answer(status, media_type, body);
+            let permission = permission(ZOT_20, Oracle::CreateTag, &subject, &answer, anonymous);
+            assert_eq!(permission == Permission::Denied, denied, "{status} {body}: {permission:?}");
+            assert_ne!(permission, Permission::Allowed, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_yes_is_the_thing_itself_or_the_handlers_own_refusal() {
+        let manifest = "{\"a\":1}";
+        let known = Subject { latest: Some(digest_of(manifest.as_bytes())), ..Subject::default() };
+        let unknown = Subject::default();
+        let missing = r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#;
+        for (dialect, oracle, subject, status, body, allowed) in [
+            (ZOT_20, Oracle::CreateTag, &unknown, 415, OWN, true),
+            (ZOT_20, Oracle::StartUpload, &unknown, 405, "", true),
+            (ZOT_20, Oracle::StartUpload, &unknown, 415, "", false),
+            (ZOT_20, Oracle::ReadManifest, &known, 200, manifest, true),
+            (ZOT_20, Oracle::ReadManifest, &known, 200, "", false),
+            (ZOT_20, Oracle::ReadManifest, &known, 404, missing, false),
+            (ZOT_20, Oracle::ReadManifest, &unknown, 404, missing, true),
+            (ZOT_20, Oracle::ReadManifest, &unknown, 404, "404 page not found", false),
+            (Dialect::Other, Oracle::ReadManifest, &unknown, 404, missing, false),
+            (ZOT_20, Oracle::ListTags, &unknown, 200, "{}", false),
+            (ZOT_20, Oracle::ListTags, &unknown, 200, r#"{"name":"a","tags":[]}"#, true),
+        ] {
+            let permission = permission(dialect, oracle, subject, &answer(status, JSON, body), true);
+            assert_eq!(permission == Permission::Allowed, allowed, "{oracle:?} {status} {body}: {permission:?}");
+        }
+    }
+
+    #[test]
+    fn moving_by_query_is_read_by_release() {
+        let silent = |dialect: Dialect| dialect.silent_on(Oracle::MoveTagByQuery).is_some();
+        assert!(silent(Dialect::Zot(Some(Release::new(2, 1, 15)))) && !silent(ZOT_20));
+        assert!(!silent(Dialect::Zot(Some(Release::new(2, 1, 16)))) && !silent(Dialect::Zot(None)));
+        assert!(Dialect::Zot(None).doubtful_yes(Oracle::MoveTagByQuery).is_some());
+        assert!(ZOT_20.doubtful_yes(Oracle::MoveTagByQuery).is_none());
+        assert!(Dialect::Other.silent_on(Oracle::DeleteBlob).is_some());
+        assert!(Dialect::Other.silent_on(Oracle::ReadBlob).is_none());
+    }
 }

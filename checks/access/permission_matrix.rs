@@ -66,8 +66,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             return Err(STATE.undecided(format_args!("{before:?}"), format_args!("{after:?}"), None));
         }
     }
-    if dialect == oracle::Dialect::Other {
-        cx.note("this registry is not zot: what it answers to impossible requests tells no permission, so only reading was asked");
+    for (reason, count) in matrix::unasked(&cells) {
+        cx.note(format!("{count} cells were not asked: {reason}"));
     }
     judge(cx, &askers, &cells)
 }

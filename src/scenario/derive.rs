@@ -263,8 +263,12 @@ mod tests {
     const SEED: &str = include_str!("../../tests/configs/seed.json");
 
     fn loaded(scenario: &str) -> Result<Loaded, ScenarioError> {
+        load_with(SEED, scenario)
+    }
+
+    fn load_with(config: &str, scenario: &str) -> Result<Loaded, ScenarioError> {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("config.json"), SEED).unwrap();
+        std::fs::write(folder.path().join("config.json"), config).unwrap();
         let text = format!(
             "schema = 1\nname = \"n\"\n[registry]\nurl = \"https://registry.example.test\"\nzot_config = \"config.json\"\n\
              [repositories]\nscratch = \"blumeops/regproof\"\n{scenario}"
@@ -283,7 +287,39 @@ mod tests {
         assert_eq!(scenario.promise(None, "blumeops/regproof", Action::Read), Some(true));
         assert_eq!(scenario.promise(None, "blumeops/regproof", Action::Create), Some(false));
         assert_eq!(scenario.promise(Some("ci"), "docker.io/library/alpine", Action::Create), Some(true));
-        assert_eq!(scenario.metrics.unwrap().path, "/metrics");
+        let metrics = scenario.metrics.unwrap();
+        assert!(
+            metrics.path == "/metrics" && metrics.anonymous,
+            "the old form opens them on old releases: it is meant"
+        );
+    }
+
+    #[test]
+    fn the_login_is_completed_by_the_configuration() {
+        let oidc = loaded("[oidc]\nclient_id = \"zot\"\n").unwrap().scenario.oidc.unwrap();
+        assert_eq!(oidc.issuer, "https://idp.example.test/application/o/zot/");
+        assert_eq!(oidc.scopes.unwrap(), ["openid", "profile", "email"]);
+        let text =
+            "schema = 1\nname = \"n\"\n[registry]\nurl = \"https://r.example.test\"\n[oidc]\nclient_id = \"zot\"\n";
+        let today = time::macros::date!(2026 - 01 - 01);
+        let message = load::parse(Path::new("r.toml"), text.to_owned(), |_| true, today).unwrap_err().to_string();
+        assert!(message.contains("r.toml:5:") && message.contains("issuer"), "{message}");
+    }
+
+    #[test]
+    fn metrics_that_are_open_on_no_release_are_not_promised() {
+        let closed = SEED.replace(r#""users": [""]"#, r#""users": ["prometheus"]"#);
+        let message = load_with(&closed, "[metrics]\nanonymous = true\n").unwrap_err().to_string();
+        assert!(message.contains("config.json:") && message.contains("anyone may scrape"), "{message}");
+        let off = load_with(&SEED.replace(r#""metrics": { "enable": true"#, r#""metrics": { "enable": false"#), "");
+        assert!(off.unwrap().scenario.metrics.is_none());
+    }
+
+    #[test]
+    fn a_delayed_refusal_is_waited_for() {
+        let slow = SEED.replace(r#""apikey": true"#, r#""apikey": true, "failDelay": 30"#);
+        let scenario = load_with(&slow, "").unwrap().scenario;
+        assert!(scenario.limits.request_timeout.0 > scenario.fail_delay());
     }
 
     #[test]
@@ -291,6 +327,10 @@ mod tests {
         for (scenario, words) in [
             ("[metrics]\npath = \"/other\"\nanonymous = true\n", "config.json:"),
             ("[oidc]\nissuer = \"https://other.example.test/\"\nclient_id = \"zot\"\n", "config.json:"),
+            ("[oidc]\nclient_id = \"zot\"\nprovider = \"github\"\n", "`oidc`"),
+            ("[oidc]\nclient_id = \"zot\"\nscopes = [\"groups\"]\n", "does not"),
+            ("private = [\"blumeops/secret\"]\n", "anonymous may read it"),
+            ("[[cache]]\nimage = \"nowhere.example.test/alpine:3.20\"\n", "`docker.io/**`"),
             ("[access]\nanonymous = [\"read\", \"create\"]\n", "anonymous may create"),
         ] {
             let message = loaded(scenario).unwrap_err().to_string();

@@ -269,12 +269,17 @@ mod tests {
                 let unknown = method == "DELETE" && !target.contains(['?', '#', '%'])
                     && (target.ends_with("/blobs/notadigest") || target.contains("/manifests/sha256:0"));
                 let session = target.contains("/blobs/uploads/") && body.len() <= 1;
-                prop_assert!(within || impossible || unknown || session, "{effect} {method} {target}");
+                // No registry has an endpoint there, and it carries nothing.
+                let unroutable = method == "POST" && body.is_empty()
+                    && (target.contains("/manifests/") || target.contains("/tags/list") || target.contains("/_catalog"));
+                prop_assert!(within || impossible || unknown || session || unroutable, "{effect} {method} {target}");
             }
         }
 
         #[test]
         fn a_check_that_reads_only_reads(target in anywhere(), range: bool) {
+            // The wire joins nothing else to an origin.
+            prop_assume!(target.starts_with('/'));
             for method in ["GET", "HEAD", "OPTIONS"] {
                 let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false };
                 let intent = Intent { method, target: &target, content_type: None, content_range: None, range, override_method: None, body: b"" };

@@ -216,7 +216,7 @@ fn blank(cx: &Cx, asker: &Asker, place: &Place, oracle: Oracle, dialect: Dialect
         oracle,
         promise: cx.scenario().promise_with_grounds(asker.identity.as_deref(), &place.repository, action),
         seen: vec![],
-        unasked: dialect.silent_on(oracle),
+        unasked: dialect.silent_on(oracle, &place.subject),
         note: oracle.note(release),
     }
 }

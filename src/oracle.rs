@@ -52,7 +52,7 @@ impl Dialect {
     }
 
     /// Why this request tells nothing of this registry, if it does not.
-    pub(crate) fn silent_on(self, oracle: Oracle) -> Option<&'static str> {
+    pub(crate) fn silent_on(self, oracle: Oracle, subject: &Subject) -> Option<&'static str> {
         let reads = matches!(oracle, Oracle::ReadManifest | Oracle::ReadBlob | Oracle::ListTags);
         match self {
             Dialect::Zot(Some(release)) if oracle == Oracle::MoveTagByQuery && release < QUERY_TAGS => {
@@ -62,6 +62,9 @@ impl Dialect {
                 "this registry is not zot, and what it answers to an impossible request tells no permission; \
                      `access::anonymous_cannot_push` and `publish::` prove by writing in the scratch repository",
             ),
+            Dialect::Other if !subject.holds(oracle) => {
+                Some("this registry is not zot, and may say of what it hides that it does not exist")
+            }
             Dialect::Zot(_) | Dialect::Other => None,
         }
     }
@@ -91,6 +94,14 @@ pub(crate) struct Subject {
 impl Subject {
     fn manifest(&self) -> Option<&String> {
         self.tag.as_ref().map(|(_, digest)| digest).or(self.latest.as_ref())
+    }
+
+    /// Whether what this request reads was there a moment ago.
+    fn holds(&self, oracle: Oracle) -> bool {
+        match oracle {
+            Oracle::ReadBlob => self.blob.is_some(),
+            _ => self.manifest().is_some(),
+        }
     }
 }
 
@@ -188,7 +199,8 @@ pub(crate) fn permission(
     let refused = match dialect {
         Dialect::Zot(_) if anonymous => answer.status == 401,
         Dialect::Zot(_) => answer.status == 403,
-        Dialect::Other => answer.status == 403 || (anonymous && answer.status == 401),
+        // What was there a moment ago, for somebody else, is hidden.
+        Dialect::Other => matches!(answer.status, 403 | 404) || (anonymous && answer.status == 401),
     };
     if refused && is_registry_error(answer) {
         return Permission::Denied;
@@ -218,7 +230,6 @@ fn was_read(dialect: Dialect, oracle: Oracle, subject: &Subject, answer: &Answer
     match answer.status {
         200 if oracle == Oracle::ListTags => answer.json().is_ok_and(|body| body.get("tags").is_some()),
         200 => wanted.is_some_and(|digest| digest_of(&answer.body) == *digest),
-        // Others answer 404 to hide what somebody may not see.
         404 => wanted.is_none() && dialect != Dialect::Other && is_registry_error(answer),
         _ => false,
     }
@@ -312,12 +323,15 @@ mod tests {
 
     #[test]
     fn moving_by_query_is_read_by_release() {
-        let silent = |dialect: Dialect| dialect.silent_on(Oracle::MoveTagByQuery).is_some();
+        let unknown = Subject::default();
+        let silent = |dialect: Dialect| dialect.silent_on(Oracle::MoveTagByQuery, &unknown).is_some();
         assert!(silent(Dialect::Zot(Some(Release::new(2, 1, 15)))) && !silent(ZOT_20));
         assert!(!silent(Dialect::Zot(Some(Release::new(2, 1, 16)))) && !silent(Dialect::Zot(None)));
         assert!(Dialect::Zot(None).doubtful_yes(Oracle::MoveTagByQuery).is_some());
         assert!(ZOT_20.doubtful_yes(Oracle::MoveTagByQuery).is_none());
-        assert!(Dialect::Other.silent_on(Oracle::DeleteBlob).is_some());
-        assert!(Dialect::Other.silent_on(Oracle::ReadBlob).is_none());
+        let known = Subject { blob: Some(digest_of(b"x")), ..Subject::default() };
+        assert!(Dialect::Other.silent_on(Oracle::DeleteBlob, &known).is_some());
+        assert!(Dialect::Other.silent_on(Oracle::ReadBlob, &known).is_none());
+        assert!(Dialect::Other.silent_on(Oracle::ReadBlob, &unknown).is_some());
     }
 }

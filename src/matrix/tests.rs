@@ -166,6 +166,7 @@ async fn a_cache_is_not_asked_for_what_it_lacks() {
 async fn another_registry_is_asked_to_read_only() {
     let lab = Lab::with(Weakness::AnotherRegistry).await.unwrap();
     let outcome = run_on(ID, &lab).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{:#?}", outcome.finding);
     assert!(outcome.cases.iter().all(|case| case.name.ends_with(": read")), "{:?}", outcome.cases);
     assert!(outcome.notes.iter().any(|note| note.contains("not zot")), "{:?}", outcome.notes);
 }

@@ -223,7 +223,9 @@ impl Agreement<'_> {
         let repositories = scenario.repositories.scratch.iter().chain(&scenario.repositories.public);
         for repository in repositories.chain(&scenario.repositories.private) {
             let clients = std::iter::once(None).chain(scenario.identities.keys().map(|name| Some(name.as_str())));
-            for client in clients {
+            // Who besides anonymous clients may not enter a private repository is not said in short.
+            let private = scenario.repositories.private.contains(repository);
+            for client in clients.filter(|client| !private || client.is_none()) {
                 let identity = client.and_then(|name| scenario.identities.get(name));
                 let who = who(identity);
                 for action in Action::ALL {

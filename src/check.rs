@@ -23,6 +23,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::scenario::{Action, Reception};
     pub(crate) use crate::visit::{LoginPage, Visit};
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
+    pub(crate) use crate::zot::advisory;
     pub(crate) use crate::{discovery, fingerprint, listing, matrix, metrics, oci, oracle, transfer};
 }
 

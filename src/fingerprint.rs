@@ -12,7 +12,6 @@ use crate::outcome::Fingerprint;
 use crate::target::Target;
 use crate::transcript::Recorder;
 use crate::wire::{Answer, Client};
-use crate::zot::advisory::{self, Advisory};
 
 /// The fingerprint for the head of a report; empty where the registry does not answer.
 pub(crate) async fn of_target(target: &Arc<Target>) -> Fingerprint {
@@ -85,18 +84,6 @@ fn by_metrics(print: &mut Fingerprint, answer: &Answer) {
     }
 }
 
-/// What is known of the release that the registry claims: one line for each behaviour change or advisory.
-pub(crate) fn advisories(print: &Fingerprint) -> Vec<String> {
-    let release = print.release.as_deref().filter(|_| print.product.as_deref() == Some("zot"));
-    let release = release.and_then(|release| release.parse().ok());
-    let applicable = release.map(advisory::applicable).unwrap_or_default();
-    let line = |advisory: &&Advisory| {
-        let check = advisory.check.as_ref().map_or_else(String::new, |check| format!(" (proof: {check})"));
-        format!("known of this release: {}: {}{check}", advisory.id, advisory.title)
-    };
-    applicable.iter().map(line).collect()
-}
-
 /// `v2.1.20` from `v2.1.20` or `v2.1.20-0-g3b5796d`.
 fn release_of(text: &str) -> Option<String> {
     let tag = text.split('-').next()?;
@@ -108,19 +95,6 @@ fn release_of(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn advisories_are_those_of_the_release_and_of_zot() {
-        let print = |product: &str, release: &str| Fingerprint {
-            product: Some(product.to_owned()),
-            release: Some(release.to_owned()),
-            evidence: vec![],
-        };
-        let old = advisories(&print("zot", "v2.1.14"));
-        assert!(old.iter().any(|line| line.contains("CVE-2026-31801")), "{old:?}");
-        assert!(!advisories(&print("zot", "v2.1.20")).iter().any(|line| line.contains("CVE-2026-31801")));
-        assert!(advisories(&print("a registry", "v2.1.14")).is_empty());
-    }
 
     #[test]
     fn a_release_is_read_from_a_tag_or_a_description() {

@@ -175,8 +175,6 @@ const SILENT: &[Weakness] = &[
     Weakness::ApikeyOff,
     Weakness::CorsAnyOrigin,
     Weakness::ScopeOpenidMissing,
-    // Shows only in a body that takes longer than a second.
-    Weakness::SlowBodiesCut,
     // Shows only in where a login with an absolute callback_ui returns to, which the recordings hold.
     Weakness::ExternalUrlMissing,
 ];
@@ -192,7 +190,8 @@ async fn every_weakness_shows_in_what_the_lab_answers() {
         (shown, login_symptoms(&lab).await, written)
     }
     let healthy = all(BTreeSet::new()).await;
-    for weakness in Weakness::all() {
+    // It shows in time alone, so a busy machine would decide: `publish::slow_upload_survives` proves it.
+    for weakness in Weakness::all().filter(|weakness| *weakness != Weakness::SlowBodiesCut) {
         let weak = all(BTreeSet::from([weakness])).await;
         assert_eq!(weak == healthy, SILENT.contains(&weakness), "{weakness}: {weak:?}");
     }

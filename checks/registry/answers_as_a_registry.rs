@@ -64,8 +64,11 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let print = fingerprint::of(&client, path).await;
     let product = print.product.as_deref().unwrap_or("a registry of an unknown product");
     cx.note(format!("{product}, {}", print.release.as_deref().unwrap_or("release not shown")));
-    for advisory in fingerprint::advisories(&print) {
-        cx.note(advisory);
+    // A version is a claim: each of these names the check that proves or refutes it here.
+    if let Some(release) = print.release.as_deref().and_then(|release| release.parse().ok()) {
+        for advisory in advisory::applicable(release) {
+            cx.note(format!("{release} is said to have {}: {} ({})", advisory.id, advisory.title, advisory.proof));
+        }
     }
     Ok(())
 }

@@ -16,6 +16,9 @@ pub(crate) struct Guard {
 /// The Content-Type of the manifest oracles; no registry can store it.
 pub(crate) const ORACLE_TYPE: &str = "application/x-regproof";
 
+/// The query of the mount oracle: two digests where one is allowed, and neither is a digest.
+pub(crate) const MOUNT_ORACLE: &str = "mount=x&mount=y";
+
 /// A request as the guard sees it.
 pub(crate) struct Intent<'a> {
     pub(crate) method: &'a str,
@@ -156,7 +159,7 @@ fn is_oracle(method: &str, intent: &Intent<'_>) -> bool {
     }
     if let Some((_, session)) = path.rsplit_once("/blobs/uploads/") {
         return match method {
-            "POST" => session.is_empty() && query == "from=x" && intent.body.is_empty(),
+            "POST" => session.is_empty() && matches!(query, "from=x" | MOUNT_ORACLE) && intent.body.is_empty(),
             "PATCH" => is_uuid(session) && intent.content_range == Some("5-1") && intent.body.len() <= 1,
             "PUT" => is_uuid(session) && query.is_empty() && intent.body.is_empty(),
             "DELETE" => is_uuid(session) && query.is_empty(),
@@ -330,6 +333,8 @@ mod tests {
             (Oracle, "DELETE", &digest, None, b"", true),
             (Oracle, "DELETE", "/v2/a/manifests/v1", None, b"", false),
             (Oracle, "POST", "/v2/a/blobs/uploads/?from=x", None, b"", true),
+            (Oracle, "POST", "/v2/a/blobs/uploads/?mount=x&mount=y", None, b"", true),
+            (Oracle, "POST", "/v2/a/blobs/uploads/?mount=x", None, b"", false),
             (Oracle, "POST", "/v2/a/blobs/uploads/", None, b"", false),
             (Oracle, "DELETE", "/v2/a/blobs/notadigest", None, b"", true),
             (Oracle, "PUT", "/v2/team/scratch/manifests/x", Some("a/b"), b"x", false),

@@ -208,7 +208,7 @@ weaknesses! {
         [NO_PUSH];
     MountOpen = "mount-open",
         "Anonymous may mount blobs, and nothing else.",
-        [NO_PUSH];
+        [NO_PUSH, MATRIX];
     DeleteByDigestOpen = "delete-by-digest-open",
         "Anyone with credentials may delete a manifest by its digest, though not by its tag.",
         [NO_DELETE, MATRIX];
@@ -217,7 +217,7 @@ weaknesses! {
         [NO_DELETE, MATRIX];
     BlobBytesCorrupted = "blob-bytes-corrupted",
         "Blobs are served with other bytes than their digest says.",
-        [PULL, PULLS, LOGINS, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, CONTENT, NO_DELETE, UPLOADS_SURVIVE];
+        [PULL, PULLS, LOGINS, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, CONTENT, NO_DELETE, UPLOADS_SURVIVE, MATRIX];
     WrongKeyFallsBackToAnonymous = "wrong-key-falls-back-to-anonymous",
         "Wrong credentials are ignored: the request goes on as anonymous.",
         [CREDENTIALS, MALFORMED];
@@ -289,7 +289,7 @@ weaknesses! {
         [PULLS, LOGINS];
     AnotherRegistry = "another-registry",
         "Another registry answers at this address: neither metrics nor login, and none of zot's words.",
-        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, MATRIX, SKOPEO, BUILDAH, PODMAN, WARM];
+        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM];
     CacheBypassed = "cache-bypassed",
         "A proxy answers for the cache from the upstream itself, unseen by the registry.",
         [WARM, NO_CACHE_PUSH];

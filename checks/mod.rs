@@ -12,13 +12,22 @@ mod access {
 mod cache {
     pub(crate) mod pull_through_serves_upstream;
 }
+mod keys {
+    pub(crate) mod belongs_to_its_user;
+    pub(crate) mod cannot_mint_keys;
+    pub(crate) mod expires_in_time;
+    pub(crate) mod lifecycle;
+}
 mod metrics {
     pub(crate) mod anonymous_can_scrape;
 }
 mod oidc {
+    pub(crate) mod forged_callbacks_are_refused;
     pub(crate) mod login_redirects_to_the_provider;
+    pub(crate) mod login_returns_only_home;
     pub(crate) mod login_returns_with_a_session;
     pub(crate) mod provider_is_discoverable;
+    pub(crate) mod session_cookie_is_protected;
 }
 mod publish {
     pub(crate) mod api_key_can_push;
@@ -48,10 +57,17 @@ pub static CHECKS: &[Check] = &[
     check!(access / anonymous_cannot_push),
     check!(access / wrong_credentials_are_refused),
     check!(cache / pull_through_serves_upstream),
+    check!(keys / belongs_to_its_user),
+    check!(keys / cannot_mint_keys),
+    check!(keys / expires_in_time),
+    check!(keys / lifecycle),
     check!(metrics / anonymous_can_scrape),
+    check!(oidc / forged_callbacks_are_refused),
     check!(oidc / login_redirects_to_the_provider),
+    check!(oidc / login_returns_only_home),
     check!(oidc / login_returns_with_a_session),
     check!(oidc / provider_is_discoverable),
+    check!(oidc / session_cookie_is_protected),
     check!(publish / api_key_can_push),
     check!(publish / existing_tag_cannot_be_deleted),
     check!(publish / existing_tag_cannot_be_moved),

@@ -13,14 +13,15 @@ use crate::outcome::Finding;
 pub(crate) mod prelude {
     pub(crate) use super::{Effect, Failure, Meta, Need, Proof, Why};
     pub(crate) use crate::context::Cx;
+    pub(crate) use crate::guard::{KeyUse, NOT_A_KEY};
     pub(crate) use crate::image::{BLOB_TYPE, Image, digest_of};
     pub(crate) use crate::process::{Ended, Workshop};
     pub(crate) use crate::scenario::Action;
     pub(crate) use crate::scenario::load::is_loopback;
     pub(crate) use crate::scenario::secrets::Secret;
     pub(crate) use crate::visit::{LoginPage, Visit};
-    pub(crate) use crate::wire::{Client, Credential, MANIFEST_LIMIT, Origin};
-    pub(crate) use crate::{discovery, fingerprint, metrics, oci, oracle, transfer};
+    pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
+    pub(crate) use crate::{apikeys, diagnosis, discovery, fingerprint, metrics, oci, oracle, transfer};
 }
 
 /// How a check ends: proven, or not.
@@ -148,6 +149,10 @@ pub enum Need {
     AnonymousCannotCreate,
     /// An identity.
     AnyIdentity,
+    /// An identity whose secret is an API key of zot.
+    ApiKey,
+    /// `[keys] lifecycle = true`.
+    KeyLifecycle,
     /// An identity that may create in the scratch repository.
     Writer,
     /// An identity that may create, but neither update nor delete.

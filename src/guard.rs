@@ -2,6 +2,10 @@
 //!
 //! Pure. What is not allowed here cannot be sent by any check, whatever its code says.
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::apikeys;
 use crate::check::Effect;
 
 /// What a check may send, and where.
@@ -11,7 +15,24 @@ pub(crate) struct Guard {
     pub(crate) scratch: Option<String>,
     /// Whether a session or key of regproof's own making may be ended.
     pub(crate) ends_sessions: bool,
+    /// What may be done with an API key of regproof's own making.
+    pub(crate) key: KeyUse,
 }
+
+/// What may be done with an API key; each is for one request, and never for a key that was there before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum KeyUse {
+    /// Nothing.
+    #[default]
+    None,
+    /// One with this label may be made, if it has an end.
+    Mint { label: String },
+    /// The one with this id may be revoked.
+    Revoke { uuid: String },
+}
+
+/// The body that asks whether a route mints keys: zot reads it after authorization, and no key can come of it.
+pub(crate) const NOT_A_KEY: &[u8] = b"{";
 
 /// The Content-Type of the manifest oracles; no registry can store it.
 pub(crate) const ORACLE_TYPE: &str = "application/x-regproof";
@@ -42,6 +63,7 @@ impl Guard {
         let rule = match intent.method {
             "GET" | "HEAD" | "OPTIONS" => self.reads(intent),
             "POST" if self.ends_sessions && intent.target == "/zot/auth/logout" => Ok(()),
+            "POST" | "DELETE" if intent.target.starts_with(apikeys::PATH) => self.keys(intent),
             "POST" | "PUT" | "PATCH" | "DELETE" => self.writes(intent),
             _ => Err("an unknown method"),
         };
@@ -77,6 +99,19 @@ impl Guard {
             Effect::Oracle => "nothing but the oracles, which store nothing",
             Effect::ReadOnly => "nothing but GET and HEAD",
         })
+    }
+
+    fn keys(&self, intent: &Intent<'_>) -> Result<(), &'static str> {
+        let asks = intent.method == "POST" && intent.target == apikeys::PATH;
+        match &self.key {
+            _ if asks && intent.body == NOT_A_KEY && self.effect >= Effect::Oracle => Ok(()),
+            KeyUse::Mint { label } if asks && self.effect >= Effect::Writes && ends(intent.body, label) => Ok(()),
+            KeyUse::Revoke { uuid } if self.effect >= Effect::Writes && is_uuid(uuid) => {
+                let own = intent.method == "DELETE" && intent.target == format!("{}?id={uuid}", apikeys::PATH);
+                own.then_some(()).ok_or("only a key of this run's own making may be revoked")
+            }
+            _ => Err("keys are neither made nor revoked, but for a short-lived one of this run's own"),
+        }
     }
 
     fn in_scratch(&self, target: &str) -> bool {
@@ -116,6 +151,14 @@ fn is_oracle(intent: &Intent<'_>) -> bool {
     intent.method == "DELETE" && query.is_empty() && path.ends_with("/blobs/notadigest")
 }
 
+/// Whether the body asks for a key of this label that does not live for ever.
+fn ends(body: &[u8], label: &str) -> bool {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let until = body.get("expirationDate").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let dated = OffsetDateTime::parse(until, &Rfc3339).is_ok_and(|at| at.year() > 1);
+    dated && label.starts_with("regproof-") && body.get("label").and_then(serde_json::Value::as_str) == Some(label)
+}
+
 fn is_uuid(text: &str) -> bool {
     uuid::Uuid::parse_str(text).is_ok()
 }
@@ -125,9 +168,43 @@ mod tests {
     use super::*;
 
     fn permitted(effect: Effect, method: &str, target: &str, content_type: Option<&str>, body: &[u8]) -> bool {
-        let guard = Guard { effect, scratch: Some("team/scratch".to_owned()), ends_sessions: false };
+        let guard = Guard { effect, scratch: Some("team/scratch".to_owned()), ends_sessions: false, key: KeyUse::None };
         let intent = Intent { method, target, content_type, content_range: None, range: false, body };
         guard.permit(&intent).is_ok()
+    }
+
+    #[test]
+    fn keys_are_made_with_an_end_and_revoked_by_their_own_id_alone() {
+        const ID: &str = "9f3a9e0c-4b0e-4f6b-9d53-0d2f4a5f7c11";
+        let mint = || KeyUse::Mint { label: "regproof-1".to_owned() };
+        let revoke = || KeyUse::Revoke { uuid: ID.to_owned() };
+        let (path, own) = (apikeys::PATH, format!("{}?id={ID}", apikeys::PATH));
+        let other = format!("{}?id=8f3a9e0c-4b0e-4f6b-9d53-0d2f4a5f7c11", apikeys::PATH);
+        let short = r#"{"label":"regproof-1","expirationDate":"2026-01-01T00:00:00Z"}"#;
+        use Effect::{Oracle, ReadOnly, Writes};
+        for (effect, key, method, target, body, expected) in [
+            (Oracle, KeyUse::None, "POST", path, "{", true),
+            (ReadOnly, KeyUse::None, "POST", path, "{", false),
+            (Writes, KeyUse::None, "POST", path, "{}", false),
+            (Writes, KeyUse::None, "POST", path, "", false),
+            (Writes, KeyUse::None, "POST", path, short, false),
+            (Oracle, mint(), "POST", path, short, false),
+            (Writes, mint(), "POST", path, short, true),
+            (Writes, mint(), "POST", path, r#"{"label":"regproof-1"}"#, false),
+            (Writes, mint(), "POST", path, r#"{"label":"ci","expirationDate":"2026-01-01T00:00:00Z"}"#, false),
+            (Writes, mint(), "POST", path, r#"{"label":"regproof-1","expirationDate":"0001-01-01T00:00:00Z"}"#, false),
+            (Writes, mint(), "DELETE", &own, "", false),
+            (Writes, revoke(), "DELETE", &own, "", true),
+            (Oracle, revoke(), "DELETE", &own, "", false),
+            (Writes, revoke(), "DELETE", &other, "", false),
+            (Writes, revoke(), "POST", path, short, false),
+            (Writes, KeyUse::None, "DELETE", &own, "", false),
+        ] {
+            let guard = Guard { effect, scratch: None, ends_sessions: false, key: key.clone() };
+            let intent =
+                Intent { method, target, content_type: None, content_range: None, range: false, body: body.as_bytes() };
+            assert_eq!(guard.permit(&intent).is_ok(), expected, "{effect} {key:?} {method} {target} {body}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! The engine lives here: scenario, plan, runner, run, reports. It knows no particular check.
 
+mod apikeys;
 mod browser;
 pub mod check;
 #[path = "../checks/mod.rs"]
@@ -9,6 +10,7 @@ pub mod checks;
 pub mod cli;
 pub mod commands;
 mod context;
+mod diagnosis;
 mod discovery;
 mod fingerprint;
 mod guard;

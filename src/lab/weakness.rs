@@ -12,6 +12,13 @@ const CREDENTIALS: &str = "access::wrong_credentials_are_refused";
 const PUSH: &str = "publish::api_key_can_push";
 const NO_MOVE: &str = "publish::existing_tag_cannot_be_moved";
 const NO_DELETE: &str = "publish::existing_tag_cannot_be_deleted";
+const KEY_BELONGS: &str = "keys::belongs_to_its_user";
+const KEY_EXPIRES: &str = "keys::expires_in_time";
+const KEY_LIFE: &str = "keys::lifecycle";
+const CALLBACKS: &str = "oidc::forged_callbacks_are_refused";
+const HOME: &str = "oidc::login_returns_only_home";
+const COOKIES: &str = "oidc::session_cookie_is_protected";
+const KEY_MINT: &str = "keys::cannot_mint_keys";
 const METRICS: &str = "metrics::anonymous_can_scrape";
 const DISCOVERY: &str = "oidc::provider_is_discoverable";
 const REDIRECT: &str = "oidc::login_redirects_to_the_provider";
@@ -67,7 +74,7 @@ weaknesses! {
     CiCanDelete = "ci-can-delete",
         "The group of CI may delete.", [NO_DELETE];
     CiCannotCreate = "ci-cannot-create",
-        "The group of CI lost create: publishing is broken.", [NO_PUSH, PUSH, SKOPEO];
+        "The group of CI lost create: publishing is broken.", [NO_PUSH, PUSH, SKOPEO, KEY_LIFE];
     DefaultCanCreate = "default-can-create",
         "Every authenticated user may push, whatever the groups.", [];
     AdminsCannotDelete = "admins-cannot-delete",
@@ -83,33 +90,41 @@ weaknesses! {
     MetricsLoginPage = "metrics-login-page",
         "A proxy answers the metrics with its login page, status 200.", [METRICS];
     OpenidRemoved = "openid-removed",
-        "The configuration lost its OpenID provider.", [REDIRECT, LOGIN];
+        "The configuration lost its OpenID provider.", [REDIRECT, LOGIN, CALLBACKS, KEY_LIFE, HOME, COOKIES];
     ClientSecretWrong = "client-secret-wrong",
-        "The client secret is not the one that the provider knows: only the callback fails.", [LOGIN];
+        "The client secret is not the one that the provider knows: only the callback fails.", [LOGIN, KEY_LIFE, HOME, COOKIES];
     ScopeProfileMissing = "scope-profile-missing",
-        "The scope profile is not asked for: the login works and the groups are lost.", [LOGIN];
+        "The scope profile is not asked for: the login works and the groups are lost.", [LOGIN, KEY_LIFE];
     ScopeOpenidMissing = "scope-openid-missing",
         "The scope openid is not configured; zot adds it by itself.", [];
     ExternalUrlMissing = "external-url-missing",
         "There is no external URL: the login returns to /.", [];
     ExternalUrlHttps = "external-url-https",
-        "The external URL has the wrong scheme, and with it the redirect URI.", [REDIRECT, LOGIN];
+        "The external URL has the wrong scheme, and with it the redirect URI.", [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
     RedirectUriWrongHost = "redirect-uri-wrong-host",
-        "The external URL names another host, and with it the redirect URI.", [REDIRECT, LOGIN];
+        "The external URL names another host, and with it the redirect URI.", [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
     WrongClientId = "wrong-client-id",
-        "The client id is one that the provider does not know.", [REDIRECT, LOGIN];
+        "The client id is one that the provider does not know.", [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
     StateNotFresh = "state-not-fresh",
         "Every login carries the same state: a login can be forged.", [REDIRECT];
     LoginWithoutSession = "login-without-session",
-        "The callback succeeds and sets no session cookie.", [LOGIN];
+        "The callback succeeds and sets no session cookie.", [LOGIN, KEY_LIFE, COOKIES];
     SessionSurvivesLogout = "session-survives-logout",
         "A logout leaves the session usable.", [LOGIN];
+    ForeignReturnFollowed = "foreign-return-followed",
+        "A login returns wherever its link says, as in zot v2.1.14.", [HOME];
+    StateNotChecked = "state-not-checked",
+        "The callback does not compare the state: a login can be slipped in.", [CALLBACKS];
+    SessionCookieOpen = "session-cookie-open",
+        "The session cookie can be read by scripts.", [COOKIES];
+    ProviderClockAhead = "provider-clock-ahead",
+        "The provider's clock is five minutes ahead: its tokens are from the future.", [LOGIN, HOME, COOKIES, KEY_LIFE];
     IssuerMismatch = "issuer-mismatch",
-        "The provider's discovery document names another issuer.", [DISCOVERY, LOGIN];
+        "The provider's discovery document names another issuer.", [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES];
     JwksEmpty = "jwks-empty",
-        "The provider publishes no signing key.", [DISCOVERY, LOGIN];
+        "The provider publishes no signing key.", [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES];
     ProviderDown = "provider-down",
-        "Nothing listens at the issuer's address.", [DISCOVERY, LOGIN];
+        "Nothing listens at the issuer's address.", [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES];
     SyncOff = "sync-off",
         "The pull-through cache is not configured.", [CACHE];
     UpstreamDown = "upstream-down",
@@ -147,32 +162,40 @@ weaknesses! {
     BlobBytesCorrupted = "blob-bytes-corrupted",
         "Blobs are served with other bytes than their digest says.", [PULL];
     WrongKeyFallsBackToAnonymous = "wrong-key-falls-back-to-anonymous",
-        "Wrong credentials are ignored: the request goes on as anonymous.", [CREDENTIALS];
+        "Wrong credentials are ignored: the request goes on as anonymous.", [CREDENTIALS, KEY_BELONGS, KEY_LIFE];
     ForeignKeyAccepted = "foreign-key-accepted",
-        "An API key works with any user name.", [CREDENTIALS];
+        "An API key works with any user name.", [CREDENTIALS, KEY_BELONGS];
     EmptyPasswordAccepted = "empty-password-accepted",
         "An empty password logs in as the named user.", [CREDENTIALS];
+    KeysEndSoon = "keys-end-soon",
+        "The API keys end within three days.", [KEY_EXPIRES];
+    KeysNeverEnd = "keys-never-end",
+        "The API keys were minted without an end.", [KEY_EXPIRES];
+    KeyListsAreShared = "key-lists-are-shared",
+        "The list of API keys has the keys of all users.", [KEY_BELONGS];
+    RevokedKeysWork = "revoked-keys-work",
+        "Revoking an API key is answered with 200 and does nothing.", [KEY_LIFE];
     LoginPageWith200 = "login-page-with-200",
         "A proxy answers every path with its login page, status 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
     DenialsFromAProxy = "denials-from-a-proxy",
         "A proxy refuses in the registry's place, with 403 and a page of its own.",
-        [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE];
+        [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE, KEY_BELONGS, KEY_LIFE, CALLBACKS];
     RefusesEverything401 = "refuses-everything-401",
         "Every request is refused with 401, also with the right credentials.",
-        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
     Answers200ToEverything = "answers-200-to-everything",
         "Every request is answered with an empty 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
     RateLimited = "rate-limited",
         "Every request is answered with 429.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
     ServerErrors = "server-errors",
         "Every request is answered with 500.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
     AnotherRegistry = "another-registry",
         "Another registry answers at this address: neither metrics nor login, and none of zot's words.",
-        [METRICS, REDIRECT, LOGIN];
+        [METRICS, REDIRECT, LOGIN, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
 }
 
 impl Weakness {
@@ -224,8 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn each_of_the_thirteen_checks_has_a_weakness_that_breaks_it() {
+    fn each_check_has_a_weakness_that_breaks_it() {
         let broken: BTreeSet<&str> = Weakness::all().flat_map(Weakness::breaks).copied().collect();
-        assert_eq!(broken.len(), 13);
+        let unbroken = |check: &&str| !broken.contains(check);
+        let ids: Vec<&str> = crate::checks::CHECKS.iter().map(|check| check.id).filter(unbroken).collect();
+        assert!(ids.is_empty(), "{ids:?}");
+        assert!(broken.iter().all(|id| crate::checks::find(id).is_some()), "{broken:?}");
     }
 }

@@ -73,6 +73,10 @@ pub(crate) async fn callback(shared: &Shared, ask: &Ask) -> Answer {
     if ask.value("state").as_deref() != Some(pending.state.as_str()) && !open {
         return Answer::plain(401, "failed to get state: state did not match");
     }
+    // As the library behind zot's login does (zitadel/oidc, `DefaultErrorHandler`).
+    if let Some(error) = ask.value("error") {
+        return Answer::plain(500, &format!("{error}: {}", ask.value("error_description").unwrap_or_default()));
+    }
     let identity = match exchange(shared, &ask.value("code").unwrap_or_default()).await {
         Ok(identity) => identity,
         Err(message) => return Answer::plain(401, &message).header("set-cookie", REMOVED_STATE),

@@ -74,7 +74,7 @@ weaknesses! {
     CiCanDelete = "ci-can-delete",
         "The group of CI may delete.", [NO_DELETE];
     CiCannotCreate = "ci-cannot-create",
-        "The group of CI lost create: publishing is broken.", [NO_PUSH, PUSH, SKOPEO, KEY_LIFE];
+        "The group of CI lost create: publishing is broken.", [NO_PUSH, PUSH, SKOPEO, KEY_LIFE, LOGIN];
     DefaultCanCreate = "default-can-create",
         "Every authenticated user may push, whatever the groups.", [];
     AdminsCannotDelete = "admins-cannot-delete",
@@ -106,7 +106,7 @@ weaknesses! {
     WrongClientId = "wrong-client-id",
         "The client id is one that the provider does not know.", [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
     StateNotFresh = "state-not-fresh",
-        "Every login carries the same state: a login can be forged.", [REDIRECT];
+        "Every login carries the same state: a login can be forged.", [REDIRECT, CALLBACKS];
     LoginWithoutSession = "login-without-session",
         "The callback succeeds and sets no session cookie.", [LOGIN, KEY_LIFE, COOKIES];
     SessionSurvivesLogout = "session-survives-logout",
@@ -120,11 +120,11 @@ weaknesses! {
     ProviderClockAhead = "provider-clock-ahead",
         "The provider's clock is five minutes ahead: its tokens are from the future.", [LOGIN, HOME, COOKIES, KEY_LIFE];
     IssuerMismatch = "issuer-mismatch",
-        "The provider's discovery document names another issuer.", [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES];
+        "The provider's discovery document names another issuer.", [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES, REDIRECT];
     JwksEmpty = "jwks-empty",
         "The provider publishes no signing key.", [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES];
     ProviderDown = "provider-down",
-        "Nothing listens at the issuer's address.", [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES];
+        "Nothing listens at the issuer's address.", [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES, REDIRECT];
     SyncOff = "sync-off",
         "The pull-through cache is not configured.", [CACHE];
     UpstreamDown = "upstream-down",

@@ -3,14 +3,41 @@
 //! Adding one touches its own file, its `mod` line and its line in `CHECKS`; `tests/tidy.rs` compares both with the folder.
 
 use crate::check::Check;
+use crate::probe::Probe;
 
 mod access {
     pub(crate) mod anonymous_can_pull;
     pub(crate) mod anonymous_cannot_push;
+    pub(crate) mod permission_matrix;
     pub(crate) mod wrong_credentials_are_refused;
 }
+mod bypass {
+    pub(crate) mod encoded_paths_do_not_open_doors;
+    pub(crate) mod foreign_origins_get_no_credentials;
+    pub(crate) mod identity_headers_are_ignored;
+    pub(crate) mod internal_pages_are_closed;
+    pub(crate) mod listings_hide_private_repositories;
+    pub(crate) mod login_cannot_be_led_astray;
+    pub(crate) mod malformed_authorization_is_refused;
+    pub(crate) mod method_override_is_ignored;
+    pub(crate) mod metrics_name_no_private_repository;
+    pub(crate) mod path_tricks_do_not_open_doors;
+    pub(crate) mod private_blobs_stay_private;
+    pub(crate) mod raw_requests_are_judged_alike;
+    pub(crate) mod upload_sessions_are_closed;
+}
 mod cache {
+    pub(crate) mod ci_cannot_push_into_the_cache;
+    pub(crate) mod cold_fetch_works;
     pub(crate) mod pull_through_serves_upstream;
+    pub(crate) mod warm_hit_is_served_from_the_registry;
+}
+mod content {
+    pub(crate) mod sampled_images_are_whole;
+}
+mod clients {
+    pub(crate) mod anonymous_pull_works_for_every_client;
+    pub(crate) mod authenticated_pull_works_for_every_client;
 }
 mod keys {
     pub(crate) mod belongs_to_its_user;
@@ -31,12 +58,25 @@ mod oidc {
 }
 mod publish {
     pub(crate) mod api_key_can_push;
+    pub(crate) mod buildah_can_push;
+    pub(crate) mod buildkit_sequence_can_push;
+    pub(crate) mod crane_can_push;
+    pub(crate) mod dagger_can_push;
+    pub(crate) mod docker_can_push;
     pub(crate) mod existing_tag_cannot_be_deleted;
     pub(crate) mod existing_tag_cannot_be_moved;
+    pub(crate) mod oras_can_push;
+    pub(crate) mod podman_can_push;
     pub(crate) mod skopeo_can_push;
 }
 mod registry {
     pub(crate) mod answers_as_a_registry;
+    pub(crate) mod both_vantage_points_agree;
+    pub(crate) mod certificate_is_valid_for_days;
+    pub(crate) mod clock_is_right;
+}
+mod tags {
+    pub(crate) mod match_the_pattern;
 }
 
 macro_rules! check {
@@ -55,8 +95,28 @@ macro_rules! check {
 pub static CHECKS: &[Check] = &[
     check!(access / anonymous_can_pull),
     check!(access / anonymous_cannot_push),
+    check!(access / permission_matrix),
     check!(access / wrong_credentials_are_refused),
+    check!(bypass / encoded_paths_do_not_open_doors),
+    check!(bypass / foreign_origins_get_no_credentials),
+    check!(bypass / identity_headers_are_ignored),
+    check!(bypass / internal_pages_are_closed),
+    check!(bypass / listings_hide_private_repositories),
+    check!(bypass / login_cannot_be_led_astray),
+    check!(bypass / malformed_authorization_is_refused),
+    check!(bypass / method_override_is_ignored),
+    check!(bypass / metrics_name_no_private_repository),
+    check!(bypass / path_tricks_do_not_open_doors),
+    check!(bypass / private_blobs_stay_private),
+    check!(bypass / raw_requests_are_judged_alike),
+    check!(bypass / upload_sessions_are_closed),
+    check!(cache / ci_cannot_push_into_the_cache),
+    check!(cache / cold_fetch_works),
     check!(cache / pull_through_serves_upstream),
+    check!(cache / warm_hit_is_served_from_the_registry),
+    check!(clients / anonymous_pull_works_for_every_client),
+    check!(clients / authenticated_pull_works_for_every_client),
+    check!(content / sampled_images_are_whole),
     check!(keys / belongs_to_its_user),
     check!(keys / cannot_mint_keys),
     check!(keys / expires_in_time),
@@ -69,11 +129,46 @@ pub static CHECKS: &[Check] = &[
     check!(oidc / provider_is_discoverable),
     check!(oidc / session_cookie_is_protected),
     check!(publish / api_key_can_push),
+    check!(publish / buildah_can_push),
+    check!(publish / buildkit_sequence_can_push),
+    check!(publish / crane_can_push),
+    check!(publish / dagger_can_push),
+    check!(publish / docker_can_push),
     check!(publish / existing_tag_cannot_be_deleted),
     check!(publish / existing_tag_cannot_be_moved),
+    check!(publish / oras_can_push),
+    check!(publish / podman_can_push),
     check!(publish / skopeo_can_push),
     check!(registry / answers_as_a_registry),
+    check!(registry / both_vantage_points_agree),
+    check!(registry / certificate_is_valid_for_days),
+    check!(registry / clock_is_right),
+    check!(tags / match_the_pattern),
 ];
+
+/// Every probe, by the check that asks it.
+pub static PROBES: &[(&str, &[Probe])] = &[
+    ("bypass::encoded_paths_do_not_open_doors", bypass::encoded_paths_do_not_open_doors::PROBES),
+    ("bypass::foreign_origins_get_no_credentials", bypass::foreign_origins_get_no_credentials::PROBES),
+    ("bypass::identity_headers_are_ignored", bypass::identity_headers_are_ignored::PROBES),
+    ("bypass::internal_pages_are_closed", bypass::internal_pages_are_closed::PROBES),
+    ("bypass::listings_hide_private_repositories", bypass::listings_hide_private_repositories::PROBES),
+    ("bypass::login_cannot_be_led_astray", bypass::login_cannot_be_led_astray::PROBES),
+    ("bypass::malformed_authorization_is_refused", bypass::malformed_authorization_is_refused::PROBES),
+    ("bypass::method_override_is_ignored", bypass::method_override_is_ignored::PROBES),
+    ("bypass::metrics_name_no_private_repository", bypass::metrics_name_no_private_repository::PROBES),
+    ("bypass::path_tricks_do_not_open_doors", bypass::path_tricks_do_not_open_doors::PROBES),
+    ("bypass::private_blobs_stay_private", bypass::private_blobs_stay_private::PROBES),
+    ("bypass::raw_requests_are_judged_alike", bypass::raw_requests_are_judged_alike::PROBES),
+    ("bypass::upload_sessions_are_closed", bypass::upload_sessions_are_closed::PROBES),
+];
+
+/// The probe of that id, and the check that asks it.
+#[must_use]
+pub fn probe(id: &str) -> Option<(&'static str, &'static Probe)> {
+    let mut all = PROBES.iter().flat_map(|(check, probes)| probes.iter().map(move |probe| (*check, probe)));
+    all.find(|(_, probe)| probe.id == id)
+}
 
 /// The check of that id.
 #[must_use]

@@ -12,16 +12,21 @@ use crate::outcome::Finding;
 /// All that a check file imports.
 pub(crate) mod prelude {
     pub(crate) use super::{Effect, Failure, Meta, Need, Proof, Why};
+    pub(crate) use crate::clients::{self, Pushed, Shop};
     pub(crate) use crate::context::Cx;
     pub(crate) use crate::guard::{KeyUse, NOT_A_KEY};
-    pub(crate) use crate::image::{BLOB_TYPE, Image, digest_of};
-    pub(crate) use crate::process::{Ended, Workshop};
+    pub(crate) use crate::image::{BLOB_TYPE, INDEX_TYPE, Image, Index, MANIFEST_TYPE, digest_of};
+    pub(crate) use crate::outcome::Verdict;
+    pub(crate) use crate::persona::{PERSONAS, Pull};
+    pub(crate) use crate::probe::{self, Bad, Expect, Impact, Principal, Probe, Severity, Shape};
     pub(crate) use crate::scenario::Action;
     pub(crate) use crate::scenario::load::is_loopback;
     pub(crate) use crate::scenario::secrets::Secret;
     pub(crate) use crate::visit::{LoginPage, Visit};
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
-    pub(crate) use crate::{apikeys, diagnosis, discovery, fingerprint, metrics, oci, oracle, transfer};
+    pub(crate) use crate::{
+        apikeys, diagnosis, discovery, fingerprint, listing, matrix, metrics, oci, oracle, transfer,
+    };
 }
 
 /// How a check ends: proven, or not.
@@ -157,22 +162,36 @@ pub enum Need {
     Writer,
     /// An identity that may create, but neither update nor delete.
     Creator,
+    /// `[registry] backend`.
+    Backend,
     /// `[metrics] anonymous = true`.
     OpenMetrics,
     /// `[oidc]`.
     Oidc,
     /// `[oidc] login`.
     Login,
+    /// An https address in `[registry]`.
+    Https,
     /// A `[[cache]]`.
     CachedImage,
+    /// `[[cache]] cold`.
+    ColdImage,
     /// `[tags]`.
     TagPattern,
     /// `[registry] zot_config` or `[access]`, so that rights are promised at all.
     Policy,
     /// A WebDriver and a browser.
     Browser,
-    /// A program on PATH.
+    /// A client program on PATH.
     Program(&'static str),
+    /// A Docker daemon.
+    Engine,
+    /// `[probes] dagger = true`.
+    Dagger,
+    /// `[content] docker_media_type`.
+    DockerMediaTypePromise,
+    /// `[content] docker_media_type = "accepted"`.
+    DockerMediaType,
 }
 
 /// What a check file says of itself besides its text.

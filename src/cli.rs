@@ -36,6 +36,8 @@ pub struct Cli {
 pub enum Command {
     /// Show it working: the checklist on a sound lab, then on a weak one
     Demo(Demo),
+    /// Prove this binary: every weakness of the lab, one by one, and which checks caught it
+    Prove(Prove),
     /// Run the checklist against the registry of a scenario
     Run(Run),
     /// Show what `run` would do, and what it would skip and why; sends nothing
@@ -208,6 +210,17 @@ pub struct Demo {
     /// How the console looks.
     #[command(flatten)]
     pub look: Look,
+}
+
+/// `prove`.
+#[derive(Clone, Debug, Args)]
+pub struct Prove {
+    /// Only this weakness; can be given several times
+    #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = weaknesses())]
+    pub weakness: Vec<Weakness>,
+    /// Skip checks that need a browser
+    #[arg(long)]
+    pub no_browser: bool,
 }
 
 /// `clean`.

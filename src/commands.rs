@@ -9,6 +9,7 @@ mod list;
 mod plan;
 mod prepare;
 mod progress;
+mod prove;
 mod ready;
 mod reports;
 mod run;
@@ -77,6 +78,7 @@ impl From<PlanError> for Trouble {
 pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
     let done = match &cli.command {
         Command::Demo(args) => demo::demo(args, terminal),
+        Command::Prove(args) => prove::prove(args, terminal),
         Command::Run(args) => run::run(args, terminal),
         Command::Plan(args) => plan::plan(args, terminal),
         Command::List(args) => show(terminal, &list::list(args.format)),

@@ -106,6 +106,22 @@ impl Cx {
         self.client(self.target.origin(), name, Some(credential))
     }
 
+    /// Whether the second vantage point is in plain text, and not on this machine: no credential may go there.
+    pub(crate) fn backend_in_plain_text(&self) -> anyhow::Result<bool> {
+        let url = self.scenario().registry.backend.as_ref().context("no [registry] backend")?;
+        Ok(url.scheme() == "http" && !crate::scenario::load::is_loopback(url))
+    }
+
+    /// A client of an identity, or of nobody, for the second vantage point, as `Need::Backend` promises.
+    pub(crate) fn at_backend(&self, name: Option<&str>) -> anyhow::Result<Client> {
+        let url = self.scenario().registry.backend.as_ref().context("no [registry] backend")?;
+        let origin = Origin::of(url);
+        let Some(name) = name else { return self.client(origin, "anonymous, behind the proxy", None) };
+        anyhow::ensure!(!self.backend_in_plain_text()?, "no credential is sent in plain text to another host");
+        let credential = self.identity(name)?.credential().cloned();
+        self.client(origin, &format!("{name}, behind the proxy"), credential)
+    }
+
     /// A client with credentials of the check's own making, for the registry alone.
     pub(crate) fn pretender(&self, who: &str, credential: Credential) -> anyhow::Result<Client> {
         self.client(self.target.origin(), who, Some(credential))
@@ -144,6 +160,13 @@ impl Cx {
     /// The identity that may create and nothing more, as `Need::Creator` promises.
     pub(crate) fn creator(&self) -> anyhow::Result<Client> {
         self.identity(self.scenario().creator().context("no identity may create without update and delete")?)
+    }
+
+    /// Who reads where anyone may: nobody where anonymous clients may read, else the first identity.
+    pub(crate) fn reader(&self) -> anyhow::Result<Client> {
+        let scenario = self.scenario();
+        let identity = scenario.identities.keys().next().filter(|_| !scenario.promised(None).contains(&Action::Read));
+        identity.map_or_else(|| self.anonymous(), |name| self.identity(name))
     }
 
     /// The scratch repository, as `Need::Scratch` promises.
@@ -226,6 +249,20 @@ impl Cx {
         }
     }
 
+    /// Books a blob of the scratch repository for removal.
+    pub(crate) fn leaves_blob(&self, repository: &str, digest: &str) {
+        let made = (repository.to_owned(), format!("blobs/{digest}"));
+        let mut found = self.found();
+        if !found.made.contains(&made) {
+            found.made.push(made);
+        }
+    }
+
+    /// The most that this check may send.
+    pub(crate) fn effect(&self) -> crate::check::Effect {
+        self.guard.effect
+    }
+
     /// Takes an upload off the books: it ended as it should.
     pub(crate) fn upload_ended(&self, location: &str) {
         let path = location.split('?').next().unwrap_or(location);
@@ -248,7 +285,15 @@ impl Cx {
     pub(crate) fn permit(&self, method: &str, target: &str, body: &str, key: KeyUse) -> anyhow::Result<()> {
         let guard = Guard { ends_sessions: true, key, ..(*self.guard).clone() };
         let body = body.as_bytes();
-        let intent = Intent { method, target, content_type: None, content_range: None, range: false, body };
+        let intent = Intent {
+            method,
+            target,
+            content_type: None,
+            content_range: None,
+            range: false,
+            override_method: None,
+            body,
+        };
         Ok(guard.permit(&intent)?)
     }
 
@@ -288,7 +333,8 @@ impl Cx {
 
     /// Removes what was made, and writes down what could not be. Run by the runner, whatever became of the check.
     pub(crate) async fn clean_up(&self) {
-        let end = Instant::now() + CLEAN_UP;
+        // A check that used all its time gets little more: a registry that stalls must not hold up the run.
+        let end = Instant::now() + self.time_left().clamp(Duration::from_secs(2), CLEAN_UP);
         let keys = std::mem::take(&mut self.found().keys);
         for own in keys {
             if let Some(reason) = apikeys::revoke(self, &own, end).await {

@@ -9,6 +9,7 @@ use url::Url;
 use crate::check::{Failure, Why};
 use crate::context::Cx;
 use crate::diagnosis;
+use crate::scenario::load::is_loopback;
 use crate::wire::{Answer, Origin};
 
 /// The endpoints that a login needs (OpenID Connect Discovery 1.0, section 3).
@@ -85,6 +86,8 @@ pub(crate) async fn keys(cx: &Cx, uri: &str, why: &Why<'_>) -> Result<usize, Fai
 
 async fn get(cx: &Cx, url: &str) -> anyhow::Result<Answer> {
     let url = Url::parse(url)?;
+    let issuer = Url::parse(&cx.oidc()?.issuer)?;
+    anyhow::ensure!(!is_loopback(&url) || is_loopback(&issuer), "the provider leads to this machine itself, {url}");
     let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
     cx.visitor(Origin::of(&url))?.get(target).header("Accept", "application/json").send().await
 }

@@ -29,7 +29,7 @@ pub(crate) async fn of(client: &Client, metrics_path: &str) -> Fingerprint {
     let (api, management, metrics) = tokio::join!(
         client.get("/v2/").send(),
         client.get("/v2/_zot/ext/mgmt").send(),
-        client.get(metrics_path).limit(8 << 20).send()
+        client.get(metrics_path).limit(2 << 20).send()
     );
     let mut print = Fingerprint::default();
     if let Ok(answer) = &api {

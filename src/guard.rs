@@ -45,6 +45,8 @@ pub(crate) struct Intent<'a> {
     pub(crate) content_type: Option<&'a str>,
     pub(crate) content_range: Option<&'a str>,
     pub(crate) range: bool,
+    /// The method that the request asks to be taken for.
+    pub(crate) override_method: Option<&'a str>,
     pub(crate) body: &'a [u8],
 }
 
@@ -60,13 +62,10 @@ pub(crate) struct Refused {
 
 impl Guard {
     pub(crate) fn permit(&self, intent: &Intent<'_>) -> Result<(), Refused> {
-        let rule = match intent.method {
-            "GET" | "HEAD" | "OPTIONS" => self.reads(intent),
-            "POST" if self.ends_sessions && intent.target == "/zot/auth/logout" => Ok(()),
-            "POST" | "DELETE" if intent.target.starts_with(apikeys::PATH) => self.keys(intent),
-            "POST" | "PUT" | "PATCH" | "DELETE" => self.writes(intent),
-            _ => Err("an unknown method"),
-        };
+        let rule = self.allows(intent.method, intent).and_then(|()| match intent.override_method {
+            Some(method) if !is_listing(intent.target) => self.allows(method, intent),
+            _ => Ok(()),
+        });
         rule.map_err(|rule| Refused {
             method: intent.method.to_owned(),
             target: intent.target.to_owned(),
@@ -75,23 +74,39 @@ impl Guard {
         })
     }
 
+    fn allows(&self, method: &str, intent: &Intent<'_>) -> Result<(), &'static str> {
+        match method {
+            "GET" | "HEAD" | "OPTIONS" => self.reads(intent),
+            "POST" if self.ends_sessions && intent.target == "/zot/auth/logout" => Ok(()),
+            "POST" | "DELETE" if intent.target.starts_with(apikeys::PATH) => self.keys(method, intent),
+            "POST" if is_unroutable_post(intent) && self.effect >= Effect::Oracle => Ok(()),
+            "POST" | "PUT" | "PATCH" | "DELETE" => self.writes(method, intent),
+            _ => Err("an unknown method"),
+        }
+    }
+
     fn reads(&self, intent: &Intent<'_>) -> Result<(), &'static str> {
-        let path = intent.target.split('?').next().unwrap_or_default();
+        // A server decodes the path before it looks at it.
+        let decoded = decoded(intent.target.split('?').next().unwrap_or_default());
+        let path = decoded.as_str();
         if path.ends_with("/pprof/profile") || path.ends_with("/pprof/trace") {
             return Err("profiling loads the registry");
         }
-        let blob = path.contains("/blobs/") && !path.contains("/blobs/uploads/");
+        let blob = path.contains("/blobs/") && (!path.contains("/blobs/uploads/") || path.contains(".."));
         if blob && (intent.method == "HEAD" || intent.range) && !self.in_scratch(intent.target) {
             return Err("a HEAD or ranged GET of a blob can write (zot up to v2.1.20 links the blob)");
         }
         Ok(())
     }
 
-    fn writes(&self, intent: &Intent<'_>) -> Result<(), &'static str> {
+    fn writes(&self, method: &str, intent: &Intent<'_>) -> Result<(), &'static str> {
+        if !is_plain(intent.target) {
+            return Err("its path is not plain, so a server may read another one");
+        }
         if self.effect >= Effect::Writes && self.in_scratch(intent.target) {
             return Ok(());
         }
-        if self.effect >= Effect::Oracle && is_oracle(intent) {
+        if self.effect >= Effect::Oracle && is_oracle(method, intent) {
             return Ok(());
         }
         Err(match self.effect {
@@ -101,13 +116,13 @@ impl Guard {
         })
     }
 
-    fn keys(&self, intent: &Intent<'_>) -> Result<(), &'static str> {
-        let asks = intent.method == "POST" && intent.target == apikeys::PATH;
+    fn keys(&self, method: &str, intent: &Intent<'_>) -> Result<(), &'static str> {
+        let asks = method == "POST" && intent.target == apikeys::PATH;
         match &self.key {
             _ if asks && intent.body == NOT_A_KEY && self.effect >= Effect::Oracle => Ok(()),
             KeyUse::Mint { label } if asks && self.effect >= Effect::Writes && ends(intent.body, label) => Ok(()),
             KeyUse::Revoke { uuid } if self.effect >= Effect::Writes && is_uuid(uuid) => {
-                let own = intent.method == "DELETE" && intent.target == format!("{}?id={uuid}", apikeys::PATH);
+                let own = method == "DELETE" && intent.target == format!("{}?id={uuid}", apikeys::PATH);
                 own.then_some(()).ok_or("only a key of this run's own making may be revoked")
             }
             _ => Err("keys are neither made nor revoked, but for a short-lived one of this run's own"),
@@ -119,28 +134,63 @@ impl Guard {
         let Some(rest) = target.strip_prefix("/v2/").and_then(|rest| rest.strip_prefix(scratch.as_str())) else {
             return false;
         };
-        let canonical = !target.contains("/../") && !target.contains("/./") && !target.contains("//");
-        canonical && (rest.starts_with("/manifests/") || rest.starts_with("/blobs/"))
+        is_plain(target) && (rest.starts_with("/manifests/") || rest.starts_with("/blobs/"))
     }
+}
+
+/// Whether every URL parser and every server reads this path as it is written: nothing encoded, no dots, no gaps.
+fn is_plain(target: &str) -> bool {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let Some(path) = path.strip_prefix('/') else { return false };
+    let of_path = |b: u8| b.is_ascii_alphanumeric() || b"/_.-:~+=@,".contains(&b);
+    let segments: Vec<&str> = path.split('/').collect();
+    let gap = segments.iter().rev().skip(1).any(|segment| segment.is_empty());
+    let dots = segments.iter().any(|segment| matches!(*segment, "." | ".."));
+    path.bytes().all(of_path) && !gap && !dots && query.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
+}
+
+/// A path without its percent-encoding, however often it was encoded.
+fn decoded(path: &str) -> String {
+    let mut path = path.replace('\\', "/");
+    loop {
+        let next = percent_decoded(&path);
+        if next == path {
+            return path;
+        }
+        path = next;
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let (bytes, mut out, mut at) = (text.as_bytes(), Vec::with_capacity(text.len()), 0);
+    while at < bytes.len() {
+        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        let byte = hex.filter(|_| bytes[at] == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        out.push(byte.unwrap_or(bytes[at]));
+        at += if byte.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Requests that are valid for authorization and invalid for the handler, so that nothing is stored (zot, by
 /// reading `pkg/api/routes.go` and by trying v2.1.14 to v2.1.20).
-fn is_oracle(intent: &Intent<'_>) -> bool {
+fn is_oracle(method: &str, intent: &Intent<'_>) -> bool {
     let (path, query) = intent.target.split_once('?').unwrap_or((intent.target, ""));
-    if path.contains("/../") || path.contains("//") || !path.starts_with("/v2/") {
+    if !is_plain(intent.target) || !path.starts_with("/v2/") {
         return false;
     }
-    if let Some((_, reference)) = path.split_once("/manifests/") {
-        let unknown = reference.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64);
-        return match intent.method {
+    // From the right: a repository may have a part named `manifests`, a reference has no slash.
+    if let Some((_, reference)) = path.rsplit_once("/manifests/").filter(|(_, reference)| !reference.contains('/')) {
+        let hex = |hex: &str| hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let unknown = reference.strip_prefix("sha256:").is_some_and(hex);
+        return match method {
             "PUT" => intent.content_type == Some(ORACLE_TYPE) && intent.body == b"{}",
             "DELETE" => unknown && query.is_empty(),
             _ => false,
         };
     }
-    if let Some((_, session)) = path.split_once("/blobs/uploads/") {
-        return match intent.method {
+    if let Some((_, session)) = path.rsplit_once("/blobs/uploads/") {
+        return match method {
             "POST" => session.is_empty() && query == "from=x" && intent.body.is_empty(),
             "PATCH" => is_uuid(session) && intent.content_range == Some("5-1") && intent.body.len() <= 1,
             "PUT" => is_uuid(session) && query.is_empty() && intent.body.is_empty(),
@@ -148,7 +198,20 @@ fn is_oracle(intent: &Intent<'_>) -> bool {
             _ => false,
         };
     }
-    intent.method == "DELETE" && query.is_empty() && path.ends_with("/blobs/notadigest")
+    method == "DELETE" && query.is_empty() && path.ends_with("/blobs/notadigest") && !path.contains(':')
+}
+
+/// A list of names: no method can change anything there (OCI distribution spec, section Endpoints).
+fn is_listing(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or_default();
+    path == "/v2/_catalog" || (path.starts_with("/v2/") && path.ends_with("/tags/list"))
+}
+
+/// A POST without a body to a manifest or a list: no registry has such an endpoint (OCI distribution spec, section Endpoints).
+fn is_unroutable_post(intent: &Intent<'_>) -> bool {
+    let path = intent.target.split('?').next().unwrap_or_default();
+    let empty = intent.body.is_empty() && is_plain(intent.target);
+    empty && (is_listing(intent.target) || (path.starts_with("/v2/") && path.contains("/manifests/")))
 }
 
 /// Whether the body asks for a key of this label that does not live for ever.
@@ -164,75 +227,5 @@ fn is_uuid(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn permitted(effect: Effect, method: &str, target: &str, content_type: Option<&str>, body: &[u8]) -> bool {
-        let guard = Guard { effect, scratch: Some("team/scratch".to_owned()), ends_sessions: false, key: KeyUse::None };
-        let intent = Intent { method, target, content_type, content_range: None, range: false, body };
-        guard.permit(&intent).is_ok()
-    }
-
-    #[test]
-    fn keys_are_made_with_an_end_and_revoked_by_their_own_id_alone() {
-        const ID: &str = "9f3a9e0c-4b0e-4f6b-9d53-0d2f4a5f7c11";
-        let mint = || KeyUse::Mint { label: "regproof-1".to_owned() };
-        let revoke = || KeyUse::Revoke { uuid: ID.to_owned() };
-        let (path, own) = (apikeys::PATH, format!("{}?id={ID}", apikeys::PATH));
-        let other = format!("{}?id=8f3a9e0c-4b0e-4f6b-9d53-0d2f4a5f7c11", apikeys::PATH);
-        let short = r#"{"label":"regproof-1","expirationDate":"2026-01-01T00:00:00Z"}"#;
-        use Effect::{Oracle, ReadOnly, Writes};
-        for (effect, key, method, target, body, expected) in [
-            (Oracle, KeyUse::None, "POST", path, "{", true),
-            (ReadOnly, KeyUse::None, "POST", path, "{", false),
-            (Writes, KeyUse::None, "POST", path, "{}", false),
-            (Writes, KeyUse::None, "POST", path, "", false),
-            (Writes, KeyUse::None, "POST", path, short, false),
-            (Oracle, mint(), "POST", path, short, false),
-            (Writes, mint(), "POST", path, short, true),
-            (Writes, mint(), "POST", path, r#"{"label":"regproof-1"}"#, false),
-            (Writes, mint(), "POST", path, r#"{"label":"ci","expirationDate":"2026-01-01T00:00:00Z"}"#, false),
-            (Writes, mint(), "POST", path, r#"{"label":"regproof-1","expirationDate":"0001-01-01T00:00:00Z"}"#, false),
-            (Writes, mint(), "DELETE", &own, "", false),
-            (Writes, revoke(), "DELETE", &own, "", true),
-            (Oracle, revoke(), "DELETE", &own, "", false),
-            (Writes, revoke(), "DELETE", &other, "", false),
-            (Writes, revoke(), "POST", path, short, false),
-            (Writes, KeyUse::None, "DELETE", &own, "", false),
-        ] {
-            let guard = Guard { effect, scratch: None, ends_sessions: false, key: key.clone() };
-            let intent =
-                Intent { method, target, content_type: None, content_range: None, range: false, body: body.as_bytes() };
-            assert_eq!(guard.permit(&intent).is_ok(), expected, "{effect} {key:?} {method} {target} {body}");
-        }
-    }
-
-    #[test]
-    fn each_effect_allows_only_its_own() {
-        use Effect::{Oracle, ReadOnly, Writes};
-        let digest = format!("/v2/a/manifests/sha256:{}", "0".repeat(64));
-        for (effect, method, target, content_type, body, expected) in [
-            (ReadOnly, "GET", "/v2/a/manifests/x", None, &b""[..], true),
-            (ReadOnly, "GET", "/v2/_zot/pprof/profile?seconds=1", None, b"", false),
-            (ReadOnly, "HEAD", "/v2/a/blobs/sha256:00", None, b"", false),
-            (Writes, "HEAD", "/v2/team/scratch/blobs/sha256:00", None, b"", true),
-            (ReadOnly, "PUT", "/v2/a/manifests/x", Some(ORACLE_TYPE), b"{}", false),
-            (Oracle, "PUT", "/v2/a/manifests/x", Some(ORACLE_TYPE), b"{}", true),
-            (Oracle, "PUT", "/v2/a/manifests/x", Some("application/vnd.oci.image.manifest.v1+json"), b"{}", false),
-            (Oracle, "DELETE", &digest, None, b"", true),
-            (Oracle, "DELETE", "/v2/a/manifests/v1", None, b"", false),
-            (Oracle, "POST", "/v2/a/blobs/uploads/?from=x", None, b"", true),
-            (Oracle, "POST", "/v2/a/blobs/uploads/", None, b"", false),
-            (Oracle, "DELETE", "/v2/a/blobs/notadigest", None, b"", true),
-            (Oracle, "PUT", "/v2/team/scratch/manifests/x", Some("a/b"), b"x", false),
-            (Writes, "PUT", "/v2/team/scratch/manifests/x", Some("a/b"), b"x", true),
-            (Writes, "PUT", "/v2/team/scratch/../prod/manifests/x", Some("a/b"), b"x", false),
-            (Writes, "PUT", "/v2/team/scratch2/manifests/x", Some("a/b"), b"x", false),
-            (Writes, "DELETE", "/v2/team/manifests/x", None, b"", false),
-            (Writes, "POST", "/zot/auth/logout", None, b"", false),
-            (Writes, "TRACE", "/v2/", None, b"", false),
-        ] {
-            assert_eq!(permitted(effect, method, target, content_type, body), expected, "{effect} {method} {target}");
-        }
-    }
-}
+#[path = "guard/tests.rs"]
+mod tests;

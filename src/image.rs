@@ -16,6 +16,7 @@ pub(crate) const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 pub(crate) const BLOB_TYPE: &str = "application/octet-stream";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
+const PROVENANCE_TYPE: &str = "application/vnd.in-toto+json";
 
 /// A manifest with one config and one layer.
 #[derive(Clone, Debug)]
@@ -41,10 +42,20 @@ impl Image {
         Image::with_layer(flavour, Bytes::from(layer))
     }
 
+    /// The provenance that BuildKit puts beside an image by default: a manifest for no platform, with in-toto statements.
+    fn provenance(flavour: &str) -> Image {
+        let statement = json!({ "_type": "https://in-toto.io/Statement/v0.1", "subject": [{ "name": flavour }] });
+        Image::built(flavour, ("unknown", "unknown"), Bytes::from(statement.to_string()), PROVENANCE_TYPE)
+    }
+
     fn with_layer(flavour: &str, layer: Bytes) -> Image {
+        Image::built(flavour, ("linux", "amd64"), layer, LAYER_TYPE)
+    }
+
+    fn built(flavour: &str, (os, architecture): (&str, &str), layer: Bytes, layer_type: &str) -> Image {
         let config = json!({
-            "architecture": "amd64",
-            "os": "linux",
+            "architecture": architecture,
+            "os": os,
             "config": {},
             "rootfs": { "type": "layers", "diff_ids": [digest_of(&layer)] },
         });
@@ -53,35 +64,111 @@ impl Image {
             "schemaVersion": 2,
             "mediaType": MANIFEST_TYPE,
             "config": { "mediaType": CONFIG_TYPE, "digest": digest_of(&config), "size": config.len() },
-            "layers": [{ "mediaType": LAYER_TYPE, "digest": digest_of(&layer), "size": layer.len() }],
+            "layers": [{ "mediaType": layer_type, "digest": digest_of(&layer), "size": layer.len() }],
             "annotations": { "org.opencontainers.image.title": "regproof", "dev.regproof.flavour": flavour },
         });
         Image { config, layer, manifest: Bytes::from(manifest.to_string()) }
     }
 
-    /// Writes the image as an OCI layout (OCI image spec, section Image Layout) with one name in its index.
+    /// Writes the image as an OCI layout with one name in its index.
     pub(crate) fn write_layout(&self, folder: &Path, name: &str) -> std::io::Result<()> {
-        let blobs = folder.join("blobs/sha256");
-        std::fs::create_dir_all(&blobs)?;
-        for bytes in [&self.config, &self.layer, &self.manifest] {
-            std::fs::write(blobs.join(digest_of(bytes).trim_start_matches("sha256:")), bytes)?;
+        layout(folder, name, MANIFEST_TYPE, &self.manifest, &[&self.config, &self.layer])
+    }
+
+    /// The image as `docker save` and Nix's dockerTools write it: one archive of config, layer and `manifest.json`.
+    pub(crate) fn docker_archive(&self, name: &str) -> Vec<u8> {
+        let config = format!("{}.json", digest_of(&self.config).trim_start_matches("sha256:"));
+        let listed = json!([{ "Config": config, "RepoTags": [name], "Layers": ["layer.tar"] }]).to_string();
+        let mut archive = Vec::new();
+        for (path, bytes) in
+            [(config.as_str(), &self.config[..]), ("layer.tar", &self.layer[..]), ("manifest.json", listed.as_bytes())]
+        {
+            archive.extend(tar_header(path, bytes.len()));
+            archive.extend_from_slice(bytes);
+            archive.resize(archive.len().next_multiple_of(512), 0);
         }
-        let index = json!({
-            "schemaVersion": 2,
-            "mediaType": INDEX_TYPE,
-            "manifests": [{
-                "mediaType": MANIFEST_TYPE, "digest": self.digest(), "size": self.manifest.len(),
-                "annotations": { "org.opencontainers.image.ref.name": name },
-            }],
-        });
-        std::fs::write(folder.join("index.json"), index.to_string())?;
-        std::fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)
+        archive.extend(empty_tar());
+        archive
     }
 
     /// The manifest's digest.
     pub(crate) fn digest(&self) -> String {
         digest_of(&self.manifest)
     }
+}
+
+/// An index: one image for each of two architectures, and the provenance that build tools put beside them.
+#[derive(Clone, Debug)]
+pub(crate) struct Index {
+    pub(crate) images: Vec<Image>,
+    pub(crate) bytes: Bytes,
+}
+
+impl Index {
+    /// The index of that flavour; as for images, the same flavour has the same bytes.
+    pub(crate) fn tiny(flavour: &str) -> Index {
+        let built = |architecture| Image::built(flavour, ("linux", architecture), empty_tar(), LAYER_TYPE);
+        let images = vec![built("amd64"), built("arm64"), Image::provenance(flavour)];
+        let platforms = [("linux", "amd64"), ("linux", "arm64"), ("unknown", "unknown")];
+        let entries = images.iter().zip(platforms).map(|(image, (os, architecture))| {
+            json!({
+                "mediaType": MANIFEST_TYPE, "digest": image.digest(), "size": image.manifest.len(),
+                "platform": { "architecture": architecture, "os": os },
+            })
+        });
+        let entries: Vec<serde_json::Value> = entries.collect();
+        let index = json!({ "schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries });
+        Index { images, bytes: Bytes::from(index.to_string()) }
+    }
+
+    /// Writes the index as an OCI layout with one name.
+    pub(crate) fn write_layout(&self, folder: &Path, name: &str) -> std::io::Result<()> {
+        let parts: Vec<&Bytes> = self.images.iter().flat_map(|i| [&i.config, &i.layer, &i.manifest]).collect();
+        layout(folder, name, INDEX_TYPE, &self.bytes, &parts)
+    }
+
+    /// The index's digest.
+    pub(crate) fn digest(&self) -> String {
+        digest_of(&self.bytes)
+    }
+}
+
+/// Writes an OCI layout (OCI image spec, section Image Layout) whose one name is `root`.
+fn layout(folder: &Path, name: &str, media_type: &str, root: &Bytes, parts: &[&Bytes]) -> std::io::Result<()> {
+    let blobs = folder.join("blobs/sha256");
+    std::fs::create_dir_all(&blobs)?;
+    for bytes in parts.iter().copied().chain([root]) {
+        std::fs::write(blobs.join(digest_of(bytes).trim_start_matches("sha256:")), bytes)?;
+    }
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": INDEX_TYPE,
+        "manifests": [{
+            "mediaType": media_type, "digest": digest_of(root), "size": root.len(),
+            "annotations": { "org.opencontainers.image.ref.name": name },
+        }],
+    });
+    std::fs::write(folder.join("index.json"), index.to_string())?;
+    std::fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)
+}
+
+/// The header of a file in an archive (POSIX ustar).
+fn tar_header(path: &str, size: usize) -> [u8; 512] {
+    let mut header = [0_u8; 512];
+    let mut field = |at: usize, text: &[u8]| header[at..at + text.len()].copy_from_slice(text);
+    field(0, path.as_bytes());
+    field(100, b"0000644\0");
+    field(108, b"0000000\0");
+    field(116, b"0000000\0");
+    field(124, format!("{size:011o}\0").as_bytes());
+    field(136, b"00000000000\0");
+    // The checksum is taken with its own field blank.
+    field(148, b"        ");
+    field(156, b"0");
+    field(257, b"ustar\x0000");
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    header
 }
 
 /// The SHA-256 digest of some bytes, as registries write it.

@@ -18,6 +18,14 @@ impl Sample {
     }
 }
 
+/// The sum of all samples of that name whose labels hold that value, if there is any.
+pub(crate) fn sum(samples: &[Sample], name: &str, label: Option<(&str, &str)>) -> Option<f64> {
+    let holds = |sample: &&Sample| label.is_none_or(|(key, value)| sample.label(key) == Some(value));
+    let found: Vec<f64> =
+        samples.iter().filter(|sample| sample.name == name).filter(holds).map(|sample| sample.value).collect();
+    (!found.is_empty()).then(|| found.iter().sum())
+}
+
 /// Why a text is not in the Prometheus format.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("line {line} is not in the Prometheus text format: {what}")]
@@ -25,6 +33,9 @@ pub(crate) struct NotMetrics {
     pub(crate) line: usize,
     pub(crate) what: &'static str,
 }
+
+/// More samples than any registry has series; each costs many times the bytes of its line.
+const MOST: usize = 100_000;
 
 /// All samples of a text; one wrong line makes the whole text wrong.
 pub(crate) fn parse(text: &str) -> Result<Vec<Sample>, NotMetrics> {
@@ -41,6 +52,9 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Sample>, NotMetrics> {
                 }
             }
             continue;
+        }
+        if samples.len() == MOST {
+            return Err(wrong("more samples than a registry has"));
         }
         samples.push(sample(line).map_err(wrong)?);
     }

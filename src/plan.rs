@@ -2,10 +2,11 @@
 //!
 //! Pure but for looking at PATH; no network.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::check::{Check, Effect, Need};
-use crate::scenario::{Action, Scenario, Waive};
+use crate::scenario::{Action, Reception, Scenario, Waive};
 
 /// A check, and what becomes of it.
 #[derive(Clone, Debug)]
@@ -38,14 +39,32 @@ pub enum PlanError {
 pub struct Machine {
     folders: Vec<PathBuf>,
     no_browser: bool,
+    /// Whether a Docker daemon is to be found where Docker's tools look for one.
+    engine: bool,
 }
+
+/// Where Docker's daemon listens unless `DOCKER_HOST` says otherwise.
+const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 
 impl Machine {
     /// The machine as PATH shows it.
     #[must_use]
     pub fn here(no_browser: bool) -> Machine {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        Machine { folders: std::env::split_paths(&path).collect(), no_browser }
+        let engine = std::env::var_os("DOCKER_HOST").is_some() || Path::new(DOCKER_SOCKET).exists();
+        Machine { engine, ..Machine::with_path(&std::env::var_os("PATH").unwrap_or_default(), no_browser) }
+    }
+
+    /// A machine whose programs are in these folders, written as PATH is, and that has no Docker daemon.
+    #[must_use]
+    pub fn with_path(path: &OsStr, no_browser: bool) -> Machine {
+        Machine { folders: std::env::split_paths(path).collect(), no_browser, engine: false }
+    }
+
+    /// The same machine with a Docker daemon.
+    #[must_use]
+    pub fn with_engine(mut self) -> Machine {
+        self.engine = true;
+        self
     }
 
     /// A program on PATH, or at the path given.
@@ -145,12 +164,12 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         Need::PrivateRepository => {
             promised(scenario.repositories.private.is_empty(), "[repositories] private is empty")
         }
-        Need::Policy => promised(scenario.access.is_none(), "there is no [access]"),
+        Need::Policy => promised(!scenario.has_policy(), "there is neither [access] nor registry.zot_config"),
         Need::AnonymousReads => {
             promised(!anonymous.contains(&Action::Read), "[access] does not let anonymous clients read")
         }
         Need::AnonymousCannotCreate => promised(
-            scenario.access.is_none() || anonymous.contains(&Action::Create),
+            !scenario.has_policy() || anonymous.contains(&Action::Create),
             "[access] does not keep anonymous clients from creating",
         ),
         Need::AnyIdentity => promised(scenario.identities.is_empty(), "there is no [identities.…]"),
@@ -166,19 +185,49 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             "no identity may create, and without one no refusal can be told from a broken registry",
         ),
         Need::Creator => promised(scenario.creator().is_none(), "no identity may create without update and delete"),
+        Need::Backend => promised(scenario.registry.backend.is_none(), "[registry] backend is not set"),
         Need::OpenMetrics => {
             promised(scenario.metrics.as_ref().is_none_or(|m| !m.anonymous), "[metrics] anonymous = true is not set")
         }
         Need::Oidc => promised(scenario.oidc.is_none(), "there is no [oidc]"),
         Need::Login => promised(scenario.oidc.as_ref().is_none_or(|o| o.login.is_none()), "[oidc] has no login"),
+        Need::Https => {
+            let mut urls = std::iter::once(&scenario.registry.url).chain(&scenario.registry.backend);
+            promised(urls.all(|url| url.scheme() != "https"), "no address of the registry is https")
+        }
         Need::CachedImage => promised(scenario.cache.is_empty(), "there is no [[cache]]"),
+        Need::ColdImage => {
+            promised(scenario.cache.iter().all(|cache| cache.cold.is_none()), "no [[cache]] has a `cold` image")
+        }
         Need::TagPattern => promised(scenario.tags.is_none(), "there is no [tags]"),
         Need::Browser => no_browser(scenario, machine),
-        Need::Program(name) => machine
-            .find(name)
-            .is_none()
-            .then(|| format!("{name} is not on PATH; install it (Debian: apt-get install {name})")),
+        Need::Program(name) => no_program(name, scenario, machine),
+        Need::Engine => (!machine.engine)
+            .then(|| format!("there is no Docker daemon: neither {DOCKER_SOCKET} nor $DOCKER_HOST is there")),
+        Need::DockerMediaTypePromise => {
+            promised(scenario.content.docker_media_type.is_none(), "[content] docker_media_type is not set")
+        }
+        Need::DockerMediaType => promised(
+            scenario.content.docker_media_type != Some(Reception::Accepted),
+            "[content] docker_media_type = \"accepted\" is not set",
+        ),
+        Need::Dagger => promised(!scenario.probes.dagger, "[probes] dagger = true is not set; it starts an engine"),
     }
+}
+
+/// Why a client program cannot be used, if it cannot.
+fn no_program(name: &str, scenario: &Scenario, machine: &Machine) -> Option<String> {
+    if machine.find(name).is_none() {
+        let hint = match name {
+            "crane" => "its releases are at https://github.com/google/go-containerregistry".to_owned(),
+            "oras" => "its releases are at https://github.com/oras-project/oras".to_owned(),
+            "dagger" => "see https://docs.dagger.io/install".to_owned(),
+            _ => format!("Debian: apt-get install {name}"),
+        };
+        return Some(format!("{name} is not on PATH; install it ({hint})"));
+    }
+    let led_elsewhere = !scenario.registry.resolve.is_empty();
+    led_elsewhere.then(|| format!("{name} connects where DNS says, and [registry] resolve says otherwise"))
 }
 
 /// Why there is no browser, if there is none.

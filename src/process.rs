@@ -19,8 +19,14 @@ use crate::context::Cx;
 use crate::transcript::{Exchange, millis};
 use crate::wire::Client;
 
+/// Where a program finds the scenario's certificates.
+const CERTIFICATES: &str = "certificates";
+const AUTHORITY: &str = "certificates/ca.crt";
+
 /// As much of a program's output as evidence needs.
-const OUTPUT: u64 = 64 << 10;
+const OUTPUT: usize = 64 << 10;
+/// What is read beyond it, so that a secret at the cut is seen whole.
+const BEYOND: usize = 4 << 10;
 
 /// Process groups that are alive now, so that a watchdog can end them before the process ends.
 static ALIVE: Mutex<Vec<i32>> = Mutex::new(Vec::new());
@@ -29,6 +35,8 @@ static ALIVE: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 #[derive(Debug)]
 pub(crate) struct Workshop {
     folder: TempDir,
+    /// Whose login lies in the folder.
+    login: Mutex<Option<Client>>,
 }
 
 /// How a program ended.
@@ -46,7 +54,7 @@ pub(crate) struct Ended {
 impl Workshop {
     pub(crate) fn new() -> anyhow::Result<Workshop> {
         let folder = tempfile::Builder::new().prefix("regproof-").tempdir().context("cannot make a private folder")?;
-        Ok(Workshop { folder })
+        Ok(Workshop { folder, login: Mutex::default() })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -63,6 +71,7 @@ impl Workshop {
         let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let path = self.path("config.json");
         private_file(&path, json!({ "auths": { host: { "auth": auth } } }).to_string().as_bytes())?;
+        *self.login.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
         Ok(path)
     }
 
@@ -70,20 +79,32 @@ impl Workshop {
     pub(crate) fn certificates(&self, cx: &Cx) -> anyhow::Result<Option<String>> {
         let loaded = &cx.target().loaded;
         let Some(file) = &loaded.scenario.registry.ca_file else { return Ok(None) };
-        let folder = self.path("certificates");
+        let folder = self.path(CERTIFICATES);
         std::fs::create_dir_all(&folder)?;
-        std::fs::copy(loaded.folder().join(file), folder.join("ca.crt"))
+        std::fs::copy(loaded.folder().join(file), self.path(AUTHORITY))
             .with_context(|| format!("cannot copy {}", file.display()))?;
         Ok(Some(folder.display().to_string()))
     }
 
+    /// Lets the tools of containers/image take the image that we wrote ourselves (containers-policy.json(5)).
+    pub(crate) fn trust_images(&self) -> anyhow::Result<()> {
+        let folder = self.path(".config/containers");
+        std::fs::create_dir_all(&folder)?;
+        private_file(&folder.join("policy.json"), br#"{"default":[{"type":"insecureAcceptAnything"}]}"#)
+    }
+
     /// Runs a program until it ends, or until the check's deadline.
     pub(crate) async fn run(&self, cx: &Cx, program: &str, arguments: &[&str]) -> anyhow::Result<Ended> {
-        let limit = cx.time_left();
         let path = cx.program(program)?;
+        let login = self.login.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(client) = login {
+            stays_at_home(&client, program).await?;
+        }
+        let limit = cx.time_left();
         let began = (std::time::Instant::now(), cx.recorder().now_ms());
         let result = self.contained(&path, arguments, limit).await;
-        let shown = |text: &str| cx.recorder().redactor().text(text);
+        // What is cut off may have cut a secret in two.
+        let shown = |text: &str| cx.recorder().redactor().start(text, OUTPUT);
         let mut exchange = Exchange {
             who: program.to_owned(),
             method: "RUN".to_owned(),
@@ -94,7 +115,7 @@ impl Workshop {
         };
         match &result {
             Ok((status, stdout, stderr)) => {
-                exchange.response_body = format!("{status}\n{stdout}{stderr}");
+                exchange.response_body = format!("{status}\n{}{}", shown(stdout), shown(stderr));
             }
             Err(error) => exchange.error = Some(format!("{error:#}")),
         }
@@ -112,9 +133,18 @@ impl Workshop {
     ) -> anyhow::Result<(std::process::ExitStatus, String, String)> {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let home = self.folder.path();
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command.env_clear();
+        // Programs without a flag for it read their authorities here.
+        let authority = self.path(AUTHORITY);
+        if authority.exists() {
+            command.env("SSL_CERT_FILE", authority);
+        }
+        if let Some(engine) = std::env::var_os("DOCKER_HOST") {
+            command.env("DOCKER_HOST", engine);
+        }
+        let mut child = command
             .args(arguments)
-            .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", home)
             .env("XDG_RUNTIME_DIR", home)
@@ -122,6 +152,8 @@ impl Workshop {
             .env("DOCKER_CONFIG", home)
             .env("TMPDIR", home)
             .env("LANG", "C.UTF-8")
+            // Nobody else needs to know which registry is looked at.
+            .env("DO_NOT_TRACK", "1")
             .current_dir(home)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -140,6 +172,17 @@ impl Workshop {
             .await
             .unwrap_or_else(|_| anyhow::bail!("{name} did not end within {limit:?} and was ended with its children"))
     }
+}
+
+/// Whether a program that obeys the registry's challenge sends the login to the registry alone. Registry clients send it to
+/// any realm that they are told (RFC 6750; distribution's token authentication), so the challenge is read before.
+async fn stays_at_home(client: &Client, program: &str) -> anyhow::Result<()> {
+    let answer = client.get("/v2/").without_credential().send().await?;
+    for realm in answer.token_realms() {
+        let own = url::Url::parse(&realm).is_ok_and(|url| client.origin().owns(&url));
+        anyhow::ensure!(own, "{program} was not started: it would send the login to `{realm}`, not to the registry");
+    }
+    Ok(())
 }
 
 /// A process group that does not outlive this value.
@@ -182,7 +225,7 @@ fn end_group(id: i32) {
 async fn bounded(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> String {
     let Some(mut stream) = stream else { return String::new() };
     let mut bytes = Vec::new();
-    let kept = (&mut stream).take(OUTPUT).read_to_end(&mut bytes).await;
+    let kept = (&mut stream).take((OUTPUT + BEYOND) as u64).read_to_end(&mut bytes).await;
     if kept.is_ok() {
         let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
     }
@@ -242,6 +285,6 @@ mod tests {
     async fn a_program_that_floods_its_output_is_read_to_its_end() {
         let (status, out, _) = shell("head -c 5000000 /dev/zero | tr '\\0' x", Duration::from_secs(20)).await.unwrap();
         assert!(status.success());
-        assert_eq!(out.len() as u64, OUTPUT);
+        assert_eq!(out.len(), OUTPUT + BEYOND);
     }
 }

@@ -39,13 +39,27 @@ impl Redactor {
             forms.push(STANDARD.encode(&pair));
             forms.push(STANDARD.encode(&pair).trim_end_matches('=').to_owned());
             forms.push(URL_SAFE_NO_PAD.encode(&pair));
-            forms.push(STANDARD.encode(secret).trim_end_matches('=').to_owned());
+            forms.push(percent(&STANDARD.encode(&pair), false));
+            forms.extend((0..3).map(|before| within_base64(secret, before)));
+            forms.extend((0..3).map(|before| within_base64(secret, before).replace('+', "-").replace('/', "_")));
+            let header = STANDARD.encode(&pair);
+            forms.extend((0..3).map(|before| within_base64(header.trim_end_matches('='), before)));
             forms.push(percent(secret, false));
             forms.push(percent(secret, true));
             forms.push(percent(secret, false).replace("%20", "+"));
             forms.push(json.trim_matches('"').to_owned());
-            forms.push(secret.bytes().map(|b| format!("{b:02x}")).collect());
             forms.push(xml(secret));
+            let bytes = |each: fn(u8) -> String| secret.bytes().map(each).collect::<String>();
+            forms.push(bytes(|b| format!("{b:02x}")));
+            forms.push(bytes(|b| format!("{b:02X}")));
+            forms.push(bytes(|b| format!("%{b:02x}")));
+            forms.push(bytes(|b| format!("%{b:02X}")));
+            let characters = |each: fn(u32) -> String| secret.chars().map(u32::from).map(each).collect::<String>();
+            forms.push(characters(|c| format!("\\u{c:04x}")));
+            forms.push(characters(|c| format!("\\u{c:04X}")));
+            forms.push(characters(|c| format!("&#{c};")));
+            forms.push(characters(|c| format!("&#x{c:x};")));
+            forms.push(characters(|c| format!("&#x{c:X};")));
             // As Rust's own formatting shows text and bytes, which is how libraries log what they send.
             forms.push(secret.escape_debug().to_string());
             forms.push(secret.as_bytes().escape_ascii().to_string());
@@ -79,6 +93,13 @@ impl Redactor {
         clean
     }
 
+    /// The start of the text without secrets. A secret that the end would cut in two is replaced before it is cut.
+    pub(crate) fn start(&self, text: &str, limit: usize) -> String {
+        let longest = self.forms.first().map_or(0, String::len);
+        let clean = self.text(&text[..text.floor_char_boundary(limit.saturating_add(longest))]);
+        clean[..clean.floor_char_boundary(limit)].to_owned()
+    }
+
     /// Whether the text holds a secret in any form.
     #[must_use]
     pub fn leaks(&self, text: &str) -> bool {
@@ -89,6 +110,8 @@ impl Redactor {
     pub(crate) fn exchange(&self, mut exchange: Exchange) -> Exchange {
         let headers = |list: Vec<(String, String)>| {
             list.into_iter().map(|(name, value)| {
+                // First: what a header is taken apart by may stand within a secret.
+                let value = self.text(&value);
                 let clean = match name.to_ascii_lowercase().as_str() {
                     "authorization" | "proxy-authorization" | "cookie" => REDACTED.to_owned(),
                     "set-cookie" => cookie(&value),
@@ -149,6 +172,15 @@ fn api_keys(text: &str) -> String {
     clean
 }
 
+/// What base64 makes of a secret after `before` other bytes: the characters that no neighbour has a part in.
+fn within_base64(secret: &str, before: usize) -> String {
+    let bytes = [&[0; 2][..before], secret.as_bytes()].concat();
+    let encoded = STANDARD.encode(&bytes);
+    let encoded = encoded.trim_end_matches('=');
+    let end = if bytes.len() % 3 == 0 { encoded.len() } else { encoded.len() - 1 };
+    encoded[(before * 8).div_ceil(6)..end].to_owned()
+}
+
 fn percent(secret: &str, lower: bool) -> String {
     secret
         .bytes()
@@ -196,6 +228,32 @@ mod tests {
     fn a_minted_key_is_in_no_text_at_all() {
         let text = "the key zak_0123456789abcdef0123456789abcdef, and zak_…";
         assert_eq!(redactor().text(text), format!("the key {REDACTED}, and zak_…"));
+    }
+
+    #[test]
+    fn a_secret_within_any_longer_base64_is_replaced() {
+        let secret = "zak_0123456789abcdef";
+        let redactor = Redactor::new([("zot-ci", secret)]);
+        for before in ["", "B", "Ba", "Bas", "Authorization: Basic "] {
+            for after in ["", "x", "xy", "xyz"] {
+                for encoded in [
+                    STANDARD.encode(format!("{before}{secret}{after}")),
+                    URL_SAFE_NO_PAD.encode(format!("{before}zot-ci:{secret}{after}")),
+                ] {
+                    assert!(redactor.leaks(&encoded), "{before} {after}");
+                    assert!(!redactor.leaks(&redactor.text(&encoded)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_that_the_limit_would_cut_in_two_leaves_no_part() {
+        let redactor = Redactor::new([("zot-ci", "zak_0123456789abcdef")]);
+        for limit in 0..60 {
+            let start = redactor.start("some text é before zak_0123456789abcdef and after", limit);
+            assert!(!start.contains("zak_0") && start.len() <= limit, "{limit}: {start}");
+        }
     }
 
     #[test]

@@ -2,18 +2,25 @@
 //!
 //! Only `scenario::load` reads TOML; only `scenario::secrets` reads secrets.
 
+mod content;
+mod derive;
 pub mod load;
 pub mod secrets;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+pub use content::{Content, Probes, Reception};
 pub use values::{Day, Days, Period, SecretSource};
+
+use crate::zot::config::Config;
+use crate::zot::policy::{self, Decision, Who};
 
 /// One scenario file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -45,6 +52,14 @@ pub struct Scenario {
     pub cache: Vec<Cache>,
     /// What is promised about tags.
     pub tags: Option<Tags>,
+    /// What is promised about content.
+    #[serde(default)]
+    pub content: Content,
+    /// Probes that may do more than ask: only on request.
+    #[serde(default)]
+    pub probes: Probes,
+    /// What is promised to particular clients.
+    pub clients: Option<Clients>,
     /// The browser for logins.
     #[serde(default)]
     pub browser: Browser,
@@ -54,6 +69,10 @@ pub struct Scenario {
     /// Findings that are accepted for now.
     #[serde(default)]
     pub waive: Vec<Waive>,
+    /// The deployed configuration, once `registry.zot_config` was read.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(crate) config: Option<Arc<Config>>,
 }
 
 /// Where the registry is.
@@ -66,11 +85,18 @@ pub struct Registry {
     pub zot_config: Option<PathBuf>,
     /// A second vantage point, behind the proxy.
     pub backend: Option<Url>,
+    /// For how many days to come its certificates must be valid.
+    #[serde(default = "horizon")]
+    pub certificate_days: u32,
     /// Certificates to trust besides the system's, as PEM.
     pub ca_file: Option<PathBuf>,
     /// `host:port` to connect to instead of what DNS says, as curl's `--connect-to`.
     #[serde(default)]
     pub resolve: BTreeMap<String, String>,
+}
+
+fn horizon() -> u32 {
+    14
 }
 
 /// Repositories by role.
@@ -99,6 +125,17 @@ pub enum Action {
     Update,
     /// Delete.
     Delete,
+}
+
+impl From<Action> for policy::Action {
+    fn from(action: Action) -> policy::Action {
+        match action {
+            Action::Read => policy::Action::Read,
+            Action::Create => policy::Action::Create,
+            Action::Update => policy::Action::Update,
+            Action::Delete => policy::Action::Delete,
+        }
+    }
 }
 
 /// Who may do what, in short.
@@ -208,6 +245,8 @@ pub struct Cache {
     pub image: String,
     /// The digest that the upstream promises for the tag, where it is known.
     pub digest: Option<String>,
+    /// Another image of the same upstream that was never pulled through the cache, for one cold fetch.
+    pub cold: Option<String>,
 }
 
 /// What is promised about tags.
@@ -216,6 +255,14 @@ pub struct Cache {
 pub struct Tags {
     /// A regular expression that each tag of a public repository matches.
     pub pattern: String,
+}
+
+/// What is promised to particular clients.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Clients {
+    /// Whether `docker pull` works without a login, also with docker's classic image store.
+    pub anonymous_docker: bool,
 }
 
 /// The browser for logins.
@@ -263,21 +310,73 @@ pub struct Waive {
 }
 
 impl Scenario {
-    /// What the operator promises that a client may do: nobody's rights for `None`, an identity's otherwise.
+    /// What the operator promises that a client may do where checks write, or read: nobody's rights for `None`, an
+    /// identity's otherwise.
     #[must_use]
     pub fn promised(&self, identity: Option<&str>) -> BTreeSet<Action> {
-        let Some(access) = &self.access else { return BTreeSet::new() };
-        let Some(identity) = identity.and_then(|name| self.identities.get(name)) else {
-            return access.anonymous.clone();
+        let anywhere = self.repositories.scratch.as_ref().or(self.repositories.public.first());
+        let repository = anywhere.map_or("regproof", String::as_str);
+        let all = [Action::Read, Action::Create, Action::Update, Action::Delete];
+        all.into_iter().filter(|action| self.promise(identity, repository, *action) == Some(true)).collect()
+    }
+
+    /// Whether the operator promises that a client may do this there; nothing where it is not said, or depends on what
+    /// cannot be known beforehand.
+    #[must_use]
+    pub fn promise(&self, identity: Option<&str>, repository: &str, action: Action) -> Option<bool> {
+        let identity = identity.and_then(|name| self.identities.get(name));
+        if let Some(access) = &self.access {
+            return self.promise_in_short(access, identity, repository, action);
+        }
+        let config = self.config.as_ref()?;
+        let who = identity.map_or_else(Who::anonymous, |identity| Who {
+            name: identity.username.clone(),
+            groups: identity.groups.iter().cloned().collect(),
+        });
+        match policy::decide(config, &who, repository, action.into()) {
+            Decision::Allowed(_) => Some(true),
+            Decision::Denied(_) => Some(false),
+            Decision::Condition(_) | Decision::Random(_) => None,
+        }
+    }
+
+    fn promise_in_short(
+        &self,
+        access: &Access,
+        identity: Option<&Identity>,
+        repository: &str,
+        action: Action,
+    ) -> Option<bool> {
+        let private = self.repositories.private.iter().any(|name| name == repository);
+        let Some(identity) = identity else {
+            return Some(access.anonymous.contains(&action) && !private);
         };
-        let groups = identity.groups.iter().filter_map(|group| access.groups.get(group));
-        groups.flatten().chain(&access.authenticated).copied().collect()
+        let by_group = identity.groups.iter().filter_map(|group| access.groups.get(group));
+        if by_group.flatten().any(|right| *right == action) {
+            // A cache is to be filled by its upstream; who else may write there is not said in short.
+            return if action != Action::Read && self.is_cached(repository) { None } else { Some(true) };
+        }
+        // A private repository is closed to anonymous clients; who else may enter is not said in short.
+        let by_login = access.authenticated.contains(&action);
+        if private && by_login { None } else { Some(by_login) }
+    }
+
+    fn is_cached(&self, repository: &str) -> bool {
+        self.cache.iter().any(|cache| cache.image.rsplit_once(':').is_some_and(|(name, _)| name == repository))
+    }
+
+    /// Whether anything is promised about who may do what.
+    #[must_use]
+    pub fn has_policy(&self) -> bool {
+        self.access.is_some() || self.config.is_some()
     }
 
     /// The first identity whose promised rights satisfy `wanted`; deterministic, by name.
     #[must_use]
     pub fn identity_with(&self, wanted: impl Fn(&BTreeSet<Action>) -> bool) -> Option<&str> {
-        self.access.as_ref()?;
+        if !self.has_policy() {
+            return None;
+        }
         self.identities.keys().map(String::as_str).find(|name| wanted(&self.promised(Some(name))))
     }
 

@@ -6,6 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+
 use crate::apikeys;
 use crate::check::Effect;
 use crate::checks;
@@ -106,6 +109,9 @@ fn route(loaded: &Loaded) -> Result<Route, ScenarioError> {
         let pem = std::fs::read(loaded.folder().join(file))
             .map_err(|error| loaded.error(path, format!("cannot read {}: {error}", file.display())))?;
         route.ca = reqwest::Certificate::from_pem_bundle(&pem)
+            .map_err(|error| loaded.error(path, format!("{} holds no certificates: {error}", file.display())))?;
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        route.ca_der = certificates
             .map_err(|error| loaded.error(path, format!("{} holds no certificates: {error}", file.display())))?;
         if route.ca.is_empty() {
             return Err(loaded.error(path, format!("{} holds no certificates", file.display())));

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::redact::Redactor;
 
 /// As much of a body as evidence needs.
-const SHOWN: usize = 2048;
+pub(crate) const SHOWN: usize = 2048;
 
 /// One request and its answer, or what came instead of one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -103,6 +103,20 @@ impl Recorder {
         list.len() - 1
     }
 
+    /// The start of a body as text without secrets, and how much was left out.
+    pub(crate) fn shown(&self, body: &[u8]) -> String {
+        self.shown_of(body, body.len() as u64)
+    }
+
+    /// The same, where only the start of a longer body was kept.
+    pub(crate) fn shown_of(&self, start: &[u8], size: u64) -> String {
+        let mut text = self.redactor.start(&String::from_utf8_lossy(&start[..start.len().min(4 * SHOWN)]), SHOWN);
+        if size > SHOWN as u64 {
+            text.push_str(&format!(" ... ({size} bytes in all)"));
+        }
+        text
+    }
+
     /// All exchanges so far.
     pub(crate) fn exchanges(&self) -> Vec<Exchange> {
         self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -111,16 +125,6 @@ impl Recorder {
     pub(crate) fn redactor(&self) -> &Arc<Redactor> {
         &self.redactor
     }
-}
-
-/// The start of a body as text, and how much was left out.
-pub(crate) fn shown(body: &[u8]) -> String {
-    let head = &body[..body.len().min(SHOWN)];
-    let mut text = String::from_utf8_lossy(head).into_owned();
-    if body.len() > SHOWN {
-        text.push_str(&format!(" ... ({} bytes in all)", body.len()));
-    }
-    text
 }
 
 /// Whole milliseconds.

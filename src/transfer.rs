@@ -2,8 +2,6 @@
 //!
 //! Knows how images travel, not what a promise is: each caller says what a failure means.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use serde::Deserialize;
 use url::Url;
@@ -11,14 +9,21 @@ use url::Url;
 use crate::check::{Failure, Why};
 use crate::context::Cx;
 use crate::image::{BLOB_TYPE, Image, MANIFEST_TYPE, digest_of};
+use crate::scenario::load::is_loopback;
 use crate::wire::{Answer, Client, MANIFEST_LIMIT, Origin};
 
 /// What current clients say they accept.
 pub(crate) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
 
+/// More parts than any manifest has; each costs more memory than its text.
+const MOST_PARTS: usize = 20_000;
+
 /// The most that one blob may have before a check gives up on reading it whole.
 pub(crate) const BLOB_LIMIT: u64 = 64 << 20;
+
+/// How deep indexes may be nested.
+const DEEPEST: usize = 3;
 
 /// A manifest whose digest, length and media type were checked.
 #[derive(Clone, Debug)]
@@ -46,7 +51,14 @@ pub(crate) struct Descriptor {
     pub(crate) digest: String,
     pub(crate) size: u64,
     #[serde(default)]
-    pub(crate) platform: Option<BTreeMap<String, serde_json::Value>>,
+    pub(crate) platform: Option<Platform>,
+}
+
+/// What an image is for (OCI image spec, section Image Index); all else that stands there is not kept.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Platform {
+    os: Option<String>,
+    architecture: Option<String>,
 }
 
 /// Uploads one blob: start, then all bytes with the digest.
@@ -86,21 +98,33 @@ pub(crate) async fn finish_upload(
 pub(crate) async fn some_tag(client: &Client, repository: &str, why: &Why<'_>) -> Result<String, Failure> {
     let answer = client.get(format!("/v2/{repository}/tags/list")).send().await?;
     answer.expect_status(&[200], why)?;
-    let listed = answer.json().ok().and_then(|body| serde_json::from_value::<TagList>(body).ok());
-    let Some(list) = listed else {
+    let Ok(list) = serde_json::from_slice::<TagList>(&answer.body) else {
         return Err(why.fail("a list of tags", answer.brief(), answer.index));
     };
-    let tags = list.tags.unwrap_or_default();
+    // A tag that no client can ask for is of no use, and its name may be anything at all.
+    let tags: Vec<String> = list.tags.unwrap_or_default().into_iter().filter(|tag| is_tag(tag)).collect();
     match tags.iter().find(|tag| *tag == "latest").or(tags.last()) {
         Some(tag) => Ok(tag.clone()),
         None => Err(why.fail("at least one tag", "none", answer.index)),
     }
 }
 
+/// The grammar of a tag (OCI distribution spec, section Pulling manifests).
+pub(crate) fn is_tag(text: &str) -> bool {
+    let of_tag = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    (1..=128).contains(&text.len()) && text.chars().all(of_tag) && !text.starts_with(['.', '-'])
+}
+
+/// The digests that this program can recompute (OCI image spec, section Digests).
+fn is_digest(text: &str) -> bool {
+    let hex = |hex: &str| hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    text.strip_prefix("sha256:").is_some_and(hex)
+}
+
 /// The tags of a repository (OCI distribution spec, section Listing Tags); some registries write null for none.
 #[derive(Deserialize)]
-struct TagList {
-    tags: Option<Vec<String>>,
+pub(crate) struct TagList {
+    pub(crate) tags: Option<Vec<String>>,
 }
 
 /// Puts a manifest under a tag or digest, whatever the answer.
@@ -174,10 +198,10 @@ async fn get_manifest(client: &Client, repository: &str, reference: &str) -> any
     client.get(target).header("Accept", ACCEPT).limit(MANIFEST_LIMIT).send().await
 }
 
-fn whole_manifest(answer: &Answer, reference: &str, why: &Why<'_>) -> Result<Manifest, Failure> {
+pub(crate) fn whole_manifest(answer: &Answer, reference: &str, why: &Why<'_>) -> Result<Manifest, Failure> {
     let digest = digest_of(&answer.body);
     let promised = answer.header("docker-content-digest").filter(|_| !answer.is_html());
-    if reference.starts_with("sha256:") && reference != digest {
+    if reference.contains(':') && reference != digest {
         return Err(why.fail(reference, format_args!("bytes whose digest is {digest}"), answer.index));
     }
     if let Some(promised) = promised
@@ -185,10 +209,17 @@ fn whole_manifest(answer: &Answer, reference: &str, why: &Why<'_>) -> Result<Man
     {
         return Err(why.fail(promised, format_args!("bytes whose digest is {digest}"), answer.index));
     }
+    let parts = answer.body.windows(8).filter(|bytes| bytes == b"\"digest\"").count();
+    if parts > MOST_PARTS {
+        return Err(why.fail("a manifest of an image", format_args!("one with {parts} digests"), answer.index));
+    }
     let media_type = answer.media_type();
     let Ok(content) = serde_json::from_slice::<Content>(&answer.body) else {
         return Err(why.fail("a manifest", format_args!("{}, no manifest", answer.brief()), answer.index));
     };
+    if !ACCEPT.split(", ").any(|accepted| accepted == media_type) {
+        return Err(why.fail(format_args!("Content-Type: one of {ACCEPT}"), format!("`{media_type}`"), answer.index));
+    }
     if content.media_type.as_deref().is_some_and(|inner| inner != media_type) {
         let inner = content.media_type.unwrap_or_default();
         return Err(why.fail(format_args!("Content-Type {inner}"), media_type, answer.index));
@@ -196,23 +227,51 @@ fn whole_manifest(answer: &Answer, reference: &str, why: &Why<'_>) -> Result<Man
     if content.manifests.is_empty() && content.config.is_none() {
         return Err(why.fail("a manifest with a config, or an index", answer.brief(), answer.index));
     }
+    let mut named = content.config.iter().chain(&content.layers).chain(&content.manifests);
+    if let Some(wrong) = named.find(|descriptor| !is_digest(&descriptor.digest)) {
+        let actual = format!("`{}`", wrong.digest.chars().take(100).collect::<String>());
+        return Err(why.fail("descriptors with a sha256 digest", actual, answer.index));
+    }
     Ok(Manifest { digest, content, index: answer.index })
 }
 
 impl Manifest {
     /// The entry of an index that most clients would take: linux on amd64, else the first.
     pub(crate) fn preferred(&self) -> Option<&Descriptor> {
-        let is = |entry: &Descriptor, key: &str, value: &str| {
-            entry.platform.as_ref().and_then(|p| p.get(key)).and_then(|v| v.as_str()) == Some(value)
+        let usual = |entry: &&Descriptor| {
+            let platform = entry.platform.as_ref();
+            platform.is_some_and(|p| p.os.as_deref() == Some("linux") && p.architecture.as_deref() == Some("amd64"))
         };
         let manifests = &self.content.manifests;
-        manifests.iter().find(|m| is(m, "os", "linux") && is(m, "architecture", "amd64")).or(manifests.first())
+        manifests.iter().find(usual).or(manifests.first())
     }
 
     /// Config and layers.
     pub(crate) fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
         self.content.config.iter().chain(&self.content.layers)
     }
+}
+
+/// Reads an image or index by digest with everything below it, and hashes every byte.
+pub(crate) async fn whole(
+    cx: &Cx,
+    client: &Client,
+    repository: &str,
+    digest: &str,
+    why: &Why<'_>,
+) -> Result<(), Failure> {
+    let mut waiting = vec![(digest.to_owned(), 0)];
+    while let Some((digest, depth)) = waiting.pop() {
+        let manifest = manifest(client, repository, &digest, why).await?;
+        for blob in manifest.blobs() {
+            self::blob(cx, client, repository, blob, why).await?;
+        }
+        // An index of indexes of indexes is an attack, not an image.
+        if depth < DEEPEST {
+            waiting.extend(manifest.content.manifests.into_iter().map(|entry| (entry.digest, depth + 1)));
+        }
+    }
+    Ok(())
 }
 
 /// Reads a whole blob and hashes it; follows a redirect to a store without credentials.
@@ -225,17 +284,17 @@ pub(crate) async fn blob(
 ) -> Result<(), Failure> {
     let limit = usize::try_from(descriptor.size.min(BLOB_LIMIT)).unwrap_or(usize::MAX) + 1;
     let target = format!("/v2/{repository}/blobs/{}", descriptor.digest);
-    let mut answer = client.get(target).limit(limit).send().await?;
+    let mut answer = client.get(target).limit(limit).hashed().send().await?;
     for _ in 0..3 {
         let location = answer.header("location").filter(|_| matches!(answer.status, 301..=303 | 307 | 308));
         let Some(location) = location else { break };
         let Ok(url) = answer.url.join(location) else { break };
         let elsewhere = store(cx, client, &url)?;
         let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-        answer = elsewhere.get(target).limit(limit).send().await?;
+        answer = elsewhere.get(target).limit(limit).hashed().send().await?;
     }
     answer.expect_status(&[200], why)?;
-    let (size, digest) = (answer.body.len() as u64, digest_of(&answer.body));
+    let (size, digest) = (answer.size, answer.sha256.clone().unwrap_or_default());
     if size != descriptor.size || digest != descriptor.digest {
         let expected = format!("{} bytes of {}", descriptor.size, descriptor.digest);
         return Err(why.fail(expected, format_args!("{size} bytes of {digest}"), answer.index));
@@ -248,9 +307,7 @@ fn store(cx: &Cx, client: &Client, url: &Url) -> anyhow::Result<Client> {
     if client.origin().owns(url) {
         return Ok(client.clone());
     }
-    anyhow::ensure!(
-        url.scheme() == "https" || crate::scenario::load::is_loopback(url),
-        "a blob is redirected to plain http, {url}"
-    );
+    let safe = if is_loopback(url) { is_loopback(client.origin().url()) } else { url.scheme() == "https" };
+    anyhow::ensure!(safe, "a blob is redirected to plain http or to this machine itself, {url}");
     cx.visitor(Origin::of(url))
 }

@@ -2,6 +2,10 @@
 //!
 //! Only for tests. Goes through scenario, plan and `execute_one` like a real run, so that no test proves a shortcut.
 
+pub(crate) mod proxy;
+pub(crate) mod tls;
+pub(crate) mod vantage;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,10 +18,68 @@ use crate::plan::{Machine, Plan};
 use crate::runner;
 use crate::target::Target;
 
+/// A check on a lab that is not as it comes: what is different about it, and about its scenario.
+pub(crate) struct Setting {
+    pub(crate) id: &'static str,
+    /// What is different about the lab.
+    pub(crate) weaknesses: &'static [Weakness],
+    /// What is different about the scenario.
+    pub(crate) change: fn(String) -> String,
+}
+
+impl Setting {
+    async fn run(&self, more: Option<Weakness>, down: bool) -> Outcome {
+        let weaknesses = self.weaknesses.iter().copied().chain(more).collect();
+        let lab = Lab::start(Options { weaknesses, ..Options::default() }).await.expect("the lab starts");
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let file = lab.write_scenario(folder.path()).expect("the scenario can be written");
+        let text = std::fs::read_to_string(&file).expect("the scenario can be read");
+        std::fs::write(&file, (self.change)(text)).expect("the scenario can be written");
+        if down {
+            lab.stop().await;
+            return run_scenario(self.id, &file).await;
+        }
+        run_scenario(self.id, &file).await
+    }
+
+    /// Pass without a further weakness.
+    pub(crate) async fn proven(&self) -> Outcome {
+        let outcome = self.run(None, false).await;
+        assert_eq!(outcome.verdict, Verdict::Pass, "{}: {:#?}", self.id, outcome.finding);
+        outcome
+    }
+
+    /// Fail under a further weakness.
+    pub(crate) async fn fails(&self, weakness: Weakness) -> Finding {
+        whole_finding(self.id, Some(weakness), self.run(Some(weakness), false).await)
+    }
+
+    /// Error when nothing answers.
+    pub(crate) async fn error_when_down(&self) {
+        let outcome = self.run(None, true).await;
+        assert_eq!(outcome.verdict, Verdict::Error, "{} with the lab stopped: {:#?}", self.id, outcome.finding);
+    }
+}
+
 /// Runs one check as a scenario file asks for it.
 pub(crate) async fn run_scenario(id: &str, file: &Path) -> Outcome {
-    let target = Arc::new(Target::open(file, None).expect("the lab's own scenario is sound"));
-    let machine = Machine::here(false);
+    run_on_machine(id, file, machine()).await
+}
+
+/// This machine with the programs of `make tools`, and with stand-ins for those that need a daemon or are rarely there.
+fn machine() -> Machine {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = std::env::var_os("PATH").unwrap_or_default();
+    let folders = [project.join("tests/stand-ins"), project.join(".tools/bin")];
+    let folders = folders.into_iter().chain(std::env::split_paths(&here));
+    let path = std::env::join_paths(folders).expect("no folder has a colon in its name");
+    Machine::with_path(&path, false).with_engine()
+}
+
+/// Runs one check with these programs.
+pub(crate) async fn run_on_machine(id: &str, file: &Path, machine: Machine) -> Outcome {
+    let target = Target::open(file, None).expect("the lab's own scenario is sound").on(machine.clone());
+    let target = Arc::new(target);
     let plan = Plan::new(checks::CHECKS, target.scenario(), &machine, Effect::Writes, &[id.to_owned()])
         .expect("the test names a check that exists");
     let mut step = plan.steps.first().expect("a plan that was made has a step").clone();
@@ -59,7 +121,10 @@ pub(crate) async fn proven(id: &str) -> Outcome {
 /// Fail under a weakness, or on the lab as it is, with what it found.
 pub(crate) async fn fails(id: &str, weakness: impl Into<Option<Weakness>>) -> Finding {
     let weakness = weakness.into();
-    let outcome = run_with(id, weakness).await;
+    whole_finding(id, weakness, run_with(id, weakness).await)
+}
+
+fn whole_finding(id: &str, weakness: Option<Weakness>, outcome: Outcome) -> Finding {
     assert_eq!(outcome.verdict, Verdict::Fail, "{id} under {}: {:#?}", named(weakness), outcome.finding);
     let finding = outcome.finding.expect("a Fail has a finding");
     for (part, text) in [

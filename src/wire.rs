@@ -5,6 +5,7 @@
 
 mod answer;
 mod origin;
+mod raw;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,24 +15,31 @@ use base64::Engine;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
+use sha2::{Digest, Sha256};
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 pub(crate) use answer::{Answer, is_registry_error};
 pub(crate) use origin::Origin;
+pub(crate) use raw::Raw;
 
 use crate::guard::{Guard, Intent};
 use crate::scenario::secrets::Secret;
-use crate::transcript::{Exchange, Recorder, millis, shown};
+use crate::transcript::{Exchange, Recorder, SHOWN, millis};
 
 /// As much as a manifest may have (OCI distribution spec, section Pushing manifests).
 pub(crate) const MANIFEST_LIMIT: usize = 4 << 20;
 /// As much as any other answer may have, unless its request says otherwise.
 const BODY_LIMIT: usize = 1 << 20;
+/// As much as is ever kept in memory of one answer, whatever its request says: many run at once.
+const KEPT_LIMIT: usize = 8 << 20;
 const HEADER_LIMIT: usize = 64 << 10;
 
 /// How to reach the registry: certificates, addresses, time. The same for every client of a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Route {
     pub(crate) ca: Vec<reqwest::Certificate>,
+    /// The same certificates for the sender of raw requests.
+    pub(crate) ca_der: Vec<CertificateDer<'static>>,
     /// Host and port, and the address to connect to instead.
     pub(crate) resolve: Vec<(String, u16, std::net::SocketAddr)>,
     pub(crate) timeout: Duration,
@@ -47,6 +55,7 @@ pub(crate) struct Client {
     guard: Arc<Guard>,
     recorder: Recorder,
     timeout: Duration,
+    route: Route,
 }
 
 /// A user name and a secret, for one origin.
@@ -65,7 +74,19 @@ pub(crate) struct Request<'a> {
     headers: Vec<(String, String)>,
     body: Bytes,
     limit: usize,
+    hashed: bool,
     anonymous: bool,
+}
+
+/// A body as it was received.
+struct Received {
+    status: u16,
+    headers: HeaderMap,
+    /// All of it, or the start of one that was only hashed.
+    body: Bytes,
+    size: u64,
+    sha256: Option<String>,
+    certificate: Option<Bytes>,
 }
 
 impl Client {
@@ -84,15 +105,29 @@ impl Client {
             .connect_timeout(route.timeout.min(Duration::from_secs(5)))
             .timeout(route.timeout)
             .http1_only()
-            .user_agent(concat!("regproof/", env!("CARGO_PKG_VERSION")))
-            .tls_certs_merge(route.ca.iter().cloned());
+            .user_agent(concat!("regproof/", env!("CARGO_PKG_VERSION")));
+        // Reading the system's certificates takes longer than the rest of a client, and plain http has no use for them.
+        builder = if origin.url().scheme() == "https" {
+            builder.tls_certs_merge(route.ca.iter().cloned()).tls_info(true)
+        } else {
+            builder.tls_certs_only(std::iter::empty())
+        };
         for (host, port, address) in &route.resolve {
             if origin.is(host, *port) {
                 builder = builder.resolve(host, *address);
             }
         }
         let http = builder.build().context("cannot prepare the HTTP client")?;
-        Ok(Client { http, origin, who: who.to_owned(), credential, guard, recorder, timeout: route.timeout })
+        Ok(Client {
+            http,
+            origin,
+            who: who.to_owned(),
+            credential,
+            guard,
+            recorder,
+            timeout: route.timeout,
+            route: route.clone(),
+        })
     }
 
     /// The user name that this client sends, if it sends one.
@@ -113,6 +148,7 @@ impl Client {
             headers: vec![],
             body: Bytes::new(),
             limit: BODY_LIMIT,
+            hashed: false,
             anonymous: false,
         }
     }
@@ -153,9 +189,21 @@ impl Request<'_> {
         self.header("Content-Type", content_type)
     }
 
+    /// A body whose type is among the headers, or none.
+    pub(crate) fn content(mut self, body: &'static str) -> Self {
+        self.body = Bytes::from_static(body.as_bytes());
+        self
+    }
+
     /// The most that the answer's body may have.
     pub(crate) fn limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
+        self
+    }
+
+    /// Hashes the answer's body while it comes in and keeps its start alone, so that its size costs no memory.
+    pub(crate) fn hashed(mut self) -> Self {
+        self.hashed = true;
         self
     }
 
@@ -170,12 +218,15 @@ impl Request<'_> {
         let client = self.client;
         let url = client.origin.join(&self.target)?;
         let find = |wanted: &str| self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        // What will be on the wire, not what was written: a URL parser resolves dots, and drops tabs and fragments.
+        let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
         client.guard.permit(&Intent {
             method: self.method.as_str(),
-            target: &self.target,
+            target: if matches!(self.method, Method::GET | Method::HEAD) { target } else { &self.target },
             content_type: find("content-type").map(|(_, value)| value.as_str()),
             content_range: find("content-range").map(|(_, value)| value.as_str()),
             range: find("range").is_some(),
+            override_method: override_method(&self.headers, &self.target),
             body: &self.body,
         })?;
         let mut headers = HeaderMap::new();
@@ -200,7 +251,7 @@ impl Request<'_> {
             method: self.method.to_string(),
             url: url.to_string(),
             request_headers: recorded,
-            request_body: shown(&self.body),
+            request_body: client.recorder.shown(&self.body),
             at_ms: client.recorder.now_ms(),
             ..Exchange::default()
         };
@@ -211,8 +262,9 @@ impl Request<'_> {
             exchange.error = Some(format!("{error:#}"));
         }
         let index = client.recorder.add(exchange);
-        let (status, headers, body) = result?;
-        Ok(Answer { method: self.method.to_string(), url, status, headers, body, index })
+        let Received { status, headers, body, size, sha256, certificate } = result?;
+        let method = self.method.to_string();
+        Ok(Answer { method, url, status, headers, body, size, sha256, certificate, index })
     }
 
     async fn exchange(
@@ -221,7 +273,7 @@ impl Request<'_> {
         headers: HeaderMap,
         exchange: &mut Exchange,
         began: Instant,
-    ) -> anyhow::Result<(u16, HeaderMap, Bytes)> {
+    ) -> anyhow::Result<Received> {
         let what = format!("{} {url}", self.method);
         let request = self.client.http.request(self.method.clone(), url).headers(headers).body(self.body.clone());
         let limit = self.client.timeout;
@@ -232,6 +284,8 @@ impl Request<'_> {
         exchange.first_byte_ms = millis(began.elapsed());
         exchange.status = Some(response.status().as_u16());
         let headers = response.headers().clone();
+        let tls = response.extensions().get::<reqwest::tls::TlsInfo>();
+        let certificate = tls.and_then(|tls| tls.peer_certificate()).map(Bytes::copy_from_slice);
         let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         anyhow::ensure!(
             size <= HEADER_LIMIT,
@@ -241,13 +295,23 @@ impl Request<'_> {
             .iter()
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
+        let encoding = headers.get(reqwest::header::CONTENT_ENCODING);
+        if let Some(encoding) = encoding.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            anyhow::bail!("{what}: the answer has Content-Encoding {encoding:?}, which was not asked for");
+        }
         let status = response.status().as_u16();
         let mut response = response;
-        let mut body = BytesMut::new();
+        let (mut body, mut size, mut hash) = (BytesMut::new(), 0_u64, Sha256::new());
+        let (kept, most) = if self.hashed { (4 * SHOWN, self.limit) } else { (KEPT_LIMIT, self.limit.min(KEPT_LIMIT)) };
         let read = async {
             while let Some(chunk) = response.chunk().await.map_err(|error| explain(&what, error, limit))? {
-                body.extend_from_slice(&chunk);
-                anyhow::ensure!(body.len() <= self.limit, "{what}: the answer is longer than {} bytes", self.limit);
+                size += chunk.len() as u64;
+                anyhow::ensure!(size <= most as u64, "{what}: the answer is longer than {most} bytes");
+                if self.hashed {
+                    hash.update(&chunk);
+                }
+                let room = kept.saturating_sub(body.len()).min(chunk.len());
+                body.extend_from_slice(&chunk[..room]);
             }
             Ok(())
         };
@@ -255,9 +319,10 @@ impl Request<'_> {
         let end = tokio::time::timeout(left, read)
             .await
             .unwrap_or_else(|_| Err(anyhow::anyhow!("{what}: the answer did not end within {limit:?}")));
-        exchange.response_body = shown(&body);
+        exchange.response_body = self.client.recorder.shown_of(&body, size);
         end?;
-        Ok((status, headers, body.freeze()))
+        let sha256 = self.hashed.then(|| format!("sha256:{:x}", hash.finalize()));
+        Ok(Received { status, headers, body: body.freeze(), size, sha256, certificate })
     }
 }
 
@@ -265,6 +330,15 @@ impl Client {
     fn who_without(&self) -> String {
         if self.credential.is_some() { format!("{} without credentials", self.who) } else { self.who.clone() }
     }
+}
+
+/// The method that a request asks to be taken for, by one of the ways that frameworks and proxies know.
+fn override_method<'a>(headers: &'a [(String, String)], target: &'a str) -> Option<&'a str> {
+    const NAMES: [&str; 3] = ["x-http-method-override", "x-method-override", "x-http-method"];
+    let named = |name: &str| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let query = target.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    let asked = query.split('&').find_map(|pair| pair.strip_prefix("_method="));
+    headers.iter().find(|(name, _)| named(name)).map(|(_, value)| value.as_str()).or(asked)
 }
 
 /// A network error in the words of an operator.

@@ -5,12 +5,13 @@
 mod caller;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use caller::{DIGEST, ORACLES, PUBLIC, ask, get, login, with_session};
-use regproof::lab::{Lab, Options, Release, Server};
+use regproof::lab::{Lab, Options, Release, Server, Weakness};
 
 #[tokio::test]
 async fn every_oracle_tells_the_permission_and_stores_nothing() {
@@ -55,7 +56,8 @@ async fn releases_differ_where_real_zot_does() {
 #[tokio::test]
 async fn a_private_blob_leaks_through_a_range_as_in_the_releases_that_have_that_bug() {
     for (release, expected) in [(Release::V2_1_15, 404), (Release::V2_1_20, 206)] {
-        let lab = Lab::start(Options { release, ..Options::default() }).await.unwrap();
+        let weaknesses = BTreeSet::from([Weakness::RangedGetUnchecked]);
+        let lab = Lab::start(Options { release, weaknesses, ..Options::default() }).await.unwrap();
         let manifest = ask(&lab, "zot-ci", "GET", "/v2/private/ledger/manifests/v1.0.0-0123456", &[], None).await;
         let manifest: serde_json::Value = serde_json::from_str(&manifest.body).unwrap();
         let blob = format!("{PUBLIC}/blobs/{}", manifest["layers"][0]["digest"].as_str().unwrap());

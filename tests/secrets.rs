@@ -112,3 +112,33 @@ async fn no_secret_shows_anywhere_at_the_highest_log_level() {
     }
     lab.stop().await;
 }
+
+/// What the program itself sees, instead of what a glance at it may miss.
+#[tokio::test]
+async fn a_client_program_finds_no_secret_on_its_command_line_or_in_its_environment() {
+    let lab = Lab::healthy().await.expect("the lab starts");
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let scenario = lab.write_scenario(folder.path()).expect("the scenario can be written");
+    let (programs, seen) = (folder.path().join("programs"), folder.path().join("seen"));
+    std::fs::create_dir(&programs).expect("a folder can be made");
+    // To a file, and not to its output: that passes the redactor, which would hide the fault.
+    let script = format!("#!/bin/sh\n/bin/cat /proc/$$/environ /proc/$$/cmdline >> {}\nexit 1\n", seen.display());
+    let skopeo = programs.join("skopeo");
+    std::fs::write(&skopeo, script).expect("a program can be written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&skopeo, mode).expect("its mode can be set");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
+    command.arg("run").arg(&scenario).args(["--no-browser", "--only", "publish::skopeo_can_push"]);
+    // A secret of another program, which ours must not pass on.
+    command.env("PATH", &programs).env("OTHER_PROGRAMS_SECRET", "another-canary-0123456789");
+    let output = command.output().expect("the binary starts");
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stdout));
+    let seen = String::from_utf8_lossy(&std::fs::read(&seen).expect("the program ran")).into_owned();
+    assert!(seen.contains("copy") && seen.contains("DOCKER_CONFIG="), "{seen}");
+    assert!(!seen.contains("another-canary"), "{seen}");
+    for user in ["zot-ci", "guest", "erich"] {
+        for form in forms(user, lab.api_key(user)) {
+            assert!(!seen.contains(&form), "{user}: {seen}");
+        }
+    }
+}

@@ -103,10 +103,12 @@ fn lab_address(lab: &Lab) -> SocketAddr {
     lab.url().trim_start_matches("http://").parse().expect("the lab is on an address")
 }
 
-const CHECKLIST: [&str; 9] = [
+const CHECKLIST: [&str; 11] = [
     "access::anonymous_can_pull",
     "access::anonymous_cannot_push",
     "access::wrong_credentials_are_refused",
+    "bypass::path_tricks_do_not_open_doors",
+    "bypass::raw_requests_are_judged_alike",
     "cache::pull_through_serves_upstream",
     "metrics::anonymous_can_scrape",
     "publish::api_key_can_push",

@@ -50,8 +50,21 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
         "metrics",
         format!("{} {} {}", metrics.status, metrics.body.contains("zot_info"), metrics.body.contains("<html")),
     );
-    let cached = get(lab, "/v2/docker.io/library/alpine/manifests/3.20").await;
-    note("cache", format!("{} {:?} {}", cached.status, cached.header("docker-content-digest"), cached.body));
+    let tags = get(lab, &format!("{PUBLIC}/tags/list")).await;
+    let date = tags.header("date").unwrap_or_default();
+    let minute = time::macros::format_description!("[hour]:[minute]");
+    let now = OffsetDateTime::now_utc() + time::Duration::minutes(10);
+    note("clock", date.contains(&now.format(minute).unwrap()).to_string());
+    note("tags", format!("{} {} {:?}", tags.status, tags.body, tags.header("link")));
+    let cached = get(lab, "/v2/docker.io/library/alpine/manifests/3.20");
+    let cached = match tokio::time::timeout(std::time::Duration::from_secs(3), cached).await {
+        Ok(cached) => format!("{} {:?} {}", cached.status, cached.header("docker-content-digest"), cached.body),
+        Err(_) => "no answer".to_owned(),
+    };
+    note("cache", cached);
+    note("cache counted", get(lab, "/metrics").await.body.contains("_downloads_total{repo=\"docker.io/").to_string());
+    let oracle = [("Content-Type", "application/x-regproof")];
+    note("cache push", short(&ask(lab, "zot-ci", "PUT", "/v2/docker.io/a/manifests/t", &oracle, Some("{}")).await));
     for who in ["anonymous", "guest", "zot-ci"] {
         for (index, oracle) in ORACLES.iter().enumerate() {
             let reply = oracle.ask(lab, who).await;
@@ -80,8 +93,40 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
         ((end - OffsetDateTime::now_utc()).as_seconds_f64() / 86_400.0).round().max(0.0)
     });
     note("keys end in days", format!("{:?}", ends.collect::<Vec<_>>()));
+    for (what, method, target, headers) in BENT {
+        let headers: Vec<(String, String)> = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let reply = send(lab.url(), method, target, &headers, None).await;
+        let origin = reply.header("access-control-allow-origin").unwrap_or_default();
+        let astray = reply.header("location").is_some_and(|location| location.contains("regproof.invalid"));
+        let named = reply.body.contains("private/ledger");
+        note(what, format!("{} {origin} {astray} {named}", reply.status));
+    }
+    let private = ask(lab, "zot-ci", "GET", "/v2/private/ledger/manifests/v1.0.0-0123456", &[], None).await;
+    let private: serde_json::Value = serde_json::from_str(&private.body).unwrap_or_default();
+    let blob = format!("{PUBLIC}/blobs/{}", private["layers"][0]["digest"].as_str().unwrap_or(DIGEST));
+    note("range", short(&ask(lab, "anonymous", "GET", &blob, &[("Range", "bytes=0-0")], None).await));
     shown
 }
+
+/// What it shows, method, target and headers.
+type Bent = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+/// Requests in a disguise, or at doors of their own.
+const BENT: &[Bent] = &[
+    ("override", "GET", "/v2/blumeops/navidrome/tags/list", &[("X-HTTP-Method-Override", "DELETE")]),
+    ("unclean", "GET", "/v2//private/ledger/tags/list", &[]),
+    ("encoded", "GET", "/v2/%70rivate/ledger/tags/list", &[]),
+    // What the sender adds to the target becomes the value of a header.
+    ("http 1.0", "GET", "/v2/private/ledger/tags/list HTTP/1.0\r\nX-Rest:", &[]),
+    ("scheme", "GET", "/v2/blumeops/navidrome/tags/list", &[("Authorization", "Bearer x")]),
+    ("identity", "GET", "/v2/private/ledger/tags/list", &[("X-Forwarded-User", "erich")]),
+    ("return", "GET", "/zot/auth/login?provider=oidc", &[("X-Forwarded-Host", "regproof.invalid")]),
+    ("origin", "GET", "/v2/", &[("Origin", "https://regproof.invalid")]),
+    ("session", "PATCH", "/v2/blumeops/navidrome/blobs/uploads/x", &[("Content-Range", "5-1")]),
+    ("profiles", "GET", "/v2/_zot/pprof/", &[]),
+    ("catalog", "GET", "/v2/_catalog", &[]),
+    ("names", "GET", "/metrics", &[]),
+    ("agent", "GET", "/v2/", &[("User-Agent", "containerd/2.1.3")]),
+];
 
 /// Whether a key that was revoked works.
 async fn key_symptoms(lab: &Lab) -> String {

@@ -43,10 +43,8 @@ const ABSENT: Why<'static> = Why {
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let scenario = cx.scenario();
-    let identity = scenario.identities.keys().next().filter(|_| !scenario.promised(None).contains(&Action::Read));
-    let client = identity.map_or_else(|| cx.anonymous(), |name| cx.identity(name))?;
-    for cache in &scenario.cache {
+    let client = cx.reader()?;
+    for cache in &cx.scenario().cache {
         let Some((repository, tag)) = cache.image.rsplit_once(':') else { continue };
         let began = Instant::now();
         let by_tag = transfer::manifest(&client, repository, tag, &WHY).await?;

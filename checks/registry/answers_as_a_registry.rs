@@ -47,6 +47,13 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     if !named && answer.header("www-authenticate").is_none() && answer.json().is_err() {
         return Err(WHY.fail("a sign of the registry API in headers or body", answer.brief(), answer.index));
     }
+    for realm in answer.token_realms() {
+        let own = url::Url::parse(&realm).is_ok_and(|url| client.origin().owns(&url));
+        if !own && !realm.starts_with("https://") {
+            let expected = "a challenge whose realm is on this origin, or elsewhere over https";
+            return Err(WHY.fail(expected, format_args!("the realm `{realm}`"), answer.index));
+        }
+    }
     if let Some(repository) = cx.scenario().repositories.public.first()
         && cx.scenario().promised(None).contains(&Action::Read)
     {

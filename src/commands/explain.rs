@@ -16,6 +16,8 @@ pub(crate) fn explain(id: &str) -> Result<String, Trouble> {
     let advisory = || advisory::all().iter().find(|advisory| advisory.id.eq_ignore_ascii_case(id));
     if let Some(check) = checks::find(id) {
         Ok(of_check(check))
+    } else if let Some((check, probe)) = checks::probe(id) {
+        Ok(format!("{}Asked by: {check}\n", probe.text()))
     } else if let Some(lint) = lint::info(id) {
         Ok(of_lint(lint))
     } else if let Some(advisory) = advisory() {

@@ -6,13 +6,17 @@ use super::{Terminal, Trouble, prepare, show};
 use crate::cli;
 use crate::outcome::ExitStatus;
 use crate::plan::Plan;
+use crate::scenario::{Action, Scenario};
 use crate::target::Target;
+use crate::zot::lint::{self, Severity};
 
 /// `plan`.
 pub(crate) fn plan(args: &cli::Plan, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
     let scenario = args.scenario.clone().unwrap_or_else(prepare::usual);
     let (target, plan) = prepare::one(&scenario, &args.selection)?;
-    show(terminal, &target.redactor().text(&table(&scenario.display().to_string(), &target, &plan)))?;
+    let text =
+        [table(&scenario.display().to_string(), &target, &plan), rights(target.scenario()), advice(target.scenario())];
+    show(terminal, &target.redactor().text(&text.concat()))?;
     Ok(if plan.runs() == 0 { ExitStatus::Nothing } else { ExitStatus::Proven })
 }
 
@@ -52,4 +56,74 @@ fn table(file: &str, target: &Target, plan: &Plan) -> String {
     lines.push(String::new());
     lines.push(format!("{} to run, {} skipped", plan.runs(), plan.steps.len() - plan.runs()));
     lines.join("\n") + "\n"
+}
+
+/// Who may do what by the promise, before anything is sent: what `access::permission_matrix` will ask.
+fn rights(scenario: &Scenario) -> String {
+    if !scenario.has_policy() {
+        return String::new();
+    }
+    let declared = &scenario.repositories;
+    let caches =
+        scenario.cache.iter().filter_map(|cache| cache.image.rsplit_once(':')).map(|(name, _)| name.to_owned());
+    let names = declared.scratch.iter().chain(&declared.public).chain(&declared.private).cloned();
+    let mut repositories: Vec<String> = Vec::new();
+    for name in names.chain(caches) {
+        if !repositories.contains(&name) {
+            repositories.push(name);
+        }
+    }
+    let clients: Vec<Option<&str>> =
+        std::iter::once(None).chain(scenario.identities.keys().map(|name| Some(name.as_str()))).collect();
+    let width = repositories.iter().map(String::len).max().unwrap_or(0).max(10);
+    let wide = clients.iter().flatten().map(|name| name.len()).max().unwrap_or(0).max(9);
+    let by = scenario.config.as_ref().map_or("[access]", |config| config.file.as_str());
+    let mut lines = vec![
+        String::new(),
+        format!("who may do what, by {by}; `access::permission_matrix` asks for it live"),
+        String::new(),
+    ];
+    lines.push(format!("{:<wide$}  {:<width$}  read  create  update  delete", "who", "repository"));
+    for client in clients {
+        for repository in &repositories {
+            let word = |action| match scenario.promise(client, repository, action) {
+                Some(true) => "yes",
+                Some(false) => "-",
+                None => "?",
+            };
+            lines.push(format!(
+                "{:<wide$}  {repository:<width$}  {:<4}  {:<6}  {:<6}  {:<6}",
+                client.unwrap_or("anonymous"),
+                word(Action::Read),
+                word(Action::Create),
+                word(Action::Update),
+                word(Action::Delete),
+            ));
+        }
+    }
+    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// What an operator would not expect of the configuration, each with its line, what follows, and what to do.
+fn advice(scenario: &Scenario) -> String {
+    let Some(config) = &scenario.config else { return String::new() };
+    let mut findings = lint::lint(config, None);
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.place));
+    if findings.is_empty() {
+        return "\nnothing unexpected in the configuration\n".to_owned();
+    }
+    let mut text = format!("\n{} things in the configuration that an operator may not expect\n", findings.len());
+    for finding in findings {
+        let severity = match finding.severity {
+            Severity::High => "high",
+            Severity::Medium => "medium",
+            Severity::Low => "low",
+        };
+        text.push_str(&format!(
+            "\n{}:{}  {}  ({severity})\n    {}\n    remedy: {}\n",
+            config.file, finding.place, finding.id, finding.consequence, finding.remedy
+        ));
+    }
+    text.push_str("\n`regproof explain lint::...` tells more of each\n");
+    text
 }

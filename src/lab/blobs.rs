@@ -1,5 +1,6 @@
 //! Blobs: pull whole and in part, look, delete. Looking is not read-only in zot, and not here either: HEAD, and from
-//! v2.1.17 a ranged GET, link a blob of another repository into the one that was asked for.
+//! v2.1.17 a ranged GET, link a blob of another repository into the one that was asked for. That zot up to v2.1.20 does not
+//! ask who may read the other repository is a weakness here.
 
 use bytes::Bytes;
 
@@ -10,6 +11,7 @@ use super::digest::is_digest;
 use super::policy::Action;
 use super::state::{Ask, Shared, held};
 use super::storage::Trouble;
+use super::weakness::Weakness;
 
 const OCTETS: &str = "application/octet-stream";
 
@@ -17,7 +19,7 @@ fn unknown(digest: &str) -> Answer {
     error(404, Code::BlobUnknown, &[("digest", digest)])
 }
 
-pub(crate) fn get(shared: &Shared, ask: &Ask, repo: &str, digest: &str) -> Answer {
+pub(crate) fn get(shared: &Shared, ask: &Ask, user: Option<&User>, repo: &str, digest: &str) -> Answer {
     if !is_digest(digest) {
         return if shared.config.release >= Release::V2_1_18 {
             error(400, Code::DigestInvalid, &[("digest", digest)])
@@ -26,7 +28,8 @@ pub(crate) fn get(shared: &Shared, ask: &Ask, repo: &str, digest: &str) -> Answe
         };
     }
     let ranged = ask.headers.contains_key("range");
-    let links = ranged && shared.config.release >= Release::V2_1_18;
+    let unchecked = shared.config.has(Weakness::RangedGetUnchecked);
+    let links = ranged && shared.config.release >= Release::V2_1_18 && (unchecked || may_mount(shared, user, digest));
     let mut store = held(&shared.store);
     let bytes = if links {
         store.link(repo, digest)

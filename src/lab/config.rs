@@ -211,6 +211,12 @@ fn policy(weaknesses: &BTreeSet<Weakness>, empty: bool) -> Policy {
     if has(Weakness::DefaultCanCreate) {
         authenticated.push(Create);
     }
+    // The cache's namespace belongs to its upstream: nobody but administrators has anything to push there.
+    let cache = Grants {
+        anonymous: anonymous.clone(),
+        authenticated: authenticated.clone(),
+        groups: vec![(ADMIN_GROUP, Action::ALL.to_vec())],
+    };
     let mut ci = vec![Read];
     if !has(Weakness::CiCannotCreate) {
         ci.push(Create);
@@ -230,6 +236,9 @@ fn policy(weaknesses: &BTreeSet<Weakness>, empty: bool) -> Policy {
         // A longer pattern replaces `**`, so an empty anonymous policy is what makes these repositories private.
         let pattern = if has(Weakness::PrivatePatternMistyped) { "privat/**" } else { "private/**" };
         repositories.push((pattern, private));
+        if !has(Weakness::CacheNamespaceOpen) {
+            repositories.push(("docker.io/**", cache));
+        }
     }
     Policy { repositories }
 }

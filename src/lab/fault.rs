@@ -5,11 +5,15 @@
 use super::answer::Answer;
 use super::auth::User;
 use super::digest::is_digest;
-use super::pages;
 use super::routes::{Route, route};
 use super::state::{Ask, Shared, held};
 use super::weakness::Weakness;
+use super::{pages, upstream};
 
+/// RFC 9110, section 5.6.7.
+const HTTP_DATE: &[time::format_description::BorrowedFormatItem<'static>] = time::macros::format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
 const HTML: &str = "text/html; charset=utf-8";
 
 /// The answer of something that answers in the registry's place.
@@ -32,6 +36,11 @@ pub(crate) fn instead(shared: &Shared, ask: &Ask) -> Option<Answer> {
     }
     if has(Weakness::MetricsLoginPage) && ask.path.starts_with("/metrics") {
         return Some(Answer::bytes(200, HTML, pages::proxy_login()));
+    }
+    if has(Weakness::CacheBypassed)
+        && let Some(path) = ask.path.strip_prefix("/v2/docker.io/")
+    {
+        return Some(upstream::answer(shared, &Ask { path: format!("/v2/{path}"), ..ask.clone() }));
     }
     if has(Weakness::AnotherRegistry) && !ask.path.starts_with("/v2/") {
         return Some(Answer::not_found());
@@ -67,6 +76,14 @@ pub(crate) fn after(shared: &Shared, ask: &Ask, answer: Answer) -> Answer {
     }
     if has(Weakness::AnotherRegistry) {
         return as_distribution(answer);
+    }
+    if has(Weakness::ClockAhead) {
+        let ahead = time::OffsetDateTime::now_utc() + time::Duration::minutes(10);
+        // A year of more than four digits is the only thing that this format cannot say.
+        return answer.header("date", ahead.format(HTTP_DATE).unwrap_or_default());
+    }
+    if has(Weakness::TagsListLoops) && answer.status == 200 && ask.path.ends_with("/tags/list") {
+        return answer.header("link", format!("<{}?n=1>; rel=\"next\"", ask.path));
     }
     if ask.method == "GET" && (answer.status == 200 || answer.status == 206) {
         let found = route(&ask.path);

@@ -1,5 +1,7 @@
 //! Manifests: pull, push, delete, and what a push must be allowed to do.
 
+use std::time::Duration;
+
 use super::answer::{Answer, Code, error};
 use super::auth::User;
 use super::cache;
@@ -18,6 +20,10 @@ const MOST_QUERY_TAGS: usize = 46;
 const MOST_MANIFEST: usize = 4 * 1024 * 1024;
 
 pub(crate) async fn get(shared: &Shared, ask: &Ask, repo: &str, reference: &str) -> Answer {
+    if shared.config.has(Weakness::TagsHang) && cache::upstream_name(repo).is_some() && !is_digest(reference) {
+        // Longer than any client waits.
+        tokio::time::sleep(Duration::from_secs(600)).await;
+    }
     cache::refresh(shared, repo, reference).await;
     let found = held(&shared.store).manifest(repo, reference);
     match found {

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use super::answer::Answer;
 use super::auth::User;
 use super::config::{Config, Release};
+use super::policy::Action;
+use super::routes::is_name;
 use super::state::{Shared, held};
 use super::weakness::Weakness;
 
@@ -91,8 +93,13 @@ fn registry_series(shared: &Shared, text: &mut String) {
         shared.config.release.version()
     );
     series(text, "zot_info", "gauge", "Server general information", &[(info, 0)]);
+    let shown = |repo: &str| may_be_named(&shared.config, repo);
     let by_repo = |counts: &BTreeMap<String, u64>| -> Vec<(String, u64)> {
-        counts.iter().map(|(repo, count)| (format!("repo=\"{}\"", escape(repo)), *count)).collect()
+        counts
+            .iter()
+            .filter(|(repo, _)| shown(repo))
+            .map(|(repo, count)| (format!("repo=\"{}\"", escape(repo)), *count))
+            .collect()
     };
     let (downloads, uploads) = (by_repo(&counters.downloads), by_repo(&counters.uploads));
     series(text, "zot_repo_downloads_total", "counter", "Total number times an image was downloaded", &downloads);
@@ -108,9 +115,21 @@ fn registry_series(shared: &Shared, text: &mut String) {
     }
     drop(counters);
     let store = held(&shared.store);
-    let sizes: Vec<(String, u64)> =
-        store.names().map(|name| (format!("repo=\"{}\"", escape(name)), store.size_of(name) as u64)).collect();
+    let sizes: Vec<(String, u64)> = store
+        .names()
+        .filter(|name| shown(name))
+        .map(|name| (format!("repo=\"{}\"", escape(name)), store.size_of(name) as u64))
+        .collect();
     series(text, "zot_repo_storage_bytes", "gauge", "Storage used per zot repo", &sizes);
+}
+
+/// zot names every repository, and whatever a path had in its place; a hardened registry names what anyone may read.
+fn may_be_named(config: &Config, repository: &str) -> bool {
+    if config.has(Weakness::MetricsNamePrivateRepositories) || repository == NO_REPOSITORY {
+        return true;
+    }
+    let readable = config.policy.as_ref().is_none_or(|policy| policy.allows(None, Action::Read, repository));
+    is_name(repository) && readable
 }
 
 fn series(text: &mut String, name: &str, kind: &str, help: &str, samples: &[(String, u64)]) {

@@ -53,7 +53,7 @@ pub(crate) fn redirect_if_unclean(path: &str, query: Option<&str>) -> Option<Ans
     Some(Answer::empty(301).header("location", location))
 }
 
-fn clean(path: &str) -> String {
+pub(crate) fn clean(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
@@ -123,7 +123,7 @@ fn repository_route(rest: &str) -> Option<Route<'_>> {
 }
 
 /// A repository name of distribution-spec: lower-case components, joined by `/`.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     name.split('/').all(is_component)
 }
 

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::runtime::{Builder, Runtime};
 
 use super::auth::{Accounts, ApiKey};
+use super::bypass::Door;
 use super::config::{ADMIN_GROUP, Addresses, CI_GROUP, Config, Release};
 use super::provider::{Account, Provider};
 use super::session::opaque;
@@ -102,6 +103,9 @@ impl Lab {
         let (mut store, mut upstream_store) = (Store::default(), Store::default());
         if !options.empty {
             seed::registry(&mut store);
+            if has(Weakness::TagOutsideThePattern) {
+                seed::tagged_by_hand(&mut store);
+            }
         }
         seed::upstream(&mut upstream_store);
         let shared = Arc::new(Shared {
@@ -118,6 +122,7 @@ impl Lab {
             seen: Mutex::default(),
             client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http(),
             extra_latency: options.extra_latency,
+            door: Mutex::default(),
         });
 
         // A runtime of its own: ending it ends every connection, which no handle of a server does, and a test with a
@@ -172,6 +177,12 @@ impl Lab {
         &self.shared.config.upstream
     }
 
+    /// The digest of the image that the cache serves.
+    pub(crate) fn cached_digest(&self) -> String {
+        let found = held(&self.shared.upstream).manifest("library/alpine", "3.20");
+        found.map(|manifest| manifest.digest).expect("the upstream is seeded with it")
+    }
+
     /// The API key of `zot-ci` (group artifact-workloads), `guest` (no group) or `erich` (group admins).
     ///
     /// # Panics
@@ -204,6 +215,11 @@ impl Lab {
     #[must_use]
     pub fn client(&self) -> (&str, &str) {
         (CLIENT, &self.client_secret)
+    }
+
+    /// Answers one request shape wrongly from now on, or none.
+    pub fn open(&self, door: Option<Door>) {
+        *held(&self.shared.door) = door;
     }
 
     /// Every request that the lab received, in order.

@@ -35,7 +35,13 @@ pub(crate) fn registry(store: &mut Store) {
     store_tag(store, PRIVATE, "v1.0.0-0123456", OCI_MANIFEST, &secret);
 }
 
-/// The upstream's content: byte for byte what the recordings of real zot pulled through.
+/// One more tag, which fits no release.
+pub(crate) fn tagged_by_hand(store: &mut Store) {
+    let latest = store.manifest(PUBLIC, "latest").expect("the registry is seeded with it");
+    store_tag(store, PUBLIC, "test", OCI_MANIFEST, &latest.bytes);
+}
+
+/// The upstream's content: 3.20 is byte for byte what the recordings of real zot pulled through.
 pub(crate) fn upstream(store: &mut Store) {
     let repo = "library/alpine";
     let config = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"config":{}}"#;
@@ -53,6 +59,8 @@ pub(crate) fn upstream(store: &mut Store) {
         store_blob(store, repo, &blob);
     }
     store_tag(store, repo, "3.20", OCI_MANIFEST, &Bytes::from(manifest));
+    let older = image(store, repo, "3.19", &[tar("etc/alpine-release", b"3.19\n")]);
+    store_tag(store, repo, "3.19", OCI_MANIFEST, &older);
 }
 
 fn store_blob(store: &mut Store, repo: &str, bytes: &Bytes) -> String {

@@ -42,10 +42,12 @@ async fn receive(State((server, shared)): State<(Server, Arc<Shared>)>, request:
     };
     let ask = Ask {
         method: parts.method.to_string(),
+        version: parts.version,
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().map(str::to_owned),
         headers: parts.headers,
         body,
+        disguise: None,
     };
     let answer = match server {
         Server::Registry => registry::answer(&shared, &ask).await,

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Version};
 use bytes::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 
-use super::auth::Accounts;
+use super::auth::{Accounts, User};
+use super::bypass::Door;
 use super::config::Config;
 use super::metrics::Counters;
 use super::provider::Provider;
@@ -52,13 +53,16 @@ impl Seen {
 }
 
 /// A request, read whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ask {
     pub(crate) method: String,
+    pub(crate) version: Version,
     pub(crate) path: String,
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Whom a weakness takes the caller for.
+    pub(crate) disguise: Option<User>,
 }
 
 impl Ask {
@@ -107,6 +111,7 @@ pub(crate) struct Shared {
     pub(crate) seen: Mutex<Vec<Seen>>,
     pub(crate) client: Client<HttpConnector, Body>,
     pub(crate) extra_latency: std::time::Duration,
+    pub(crate) door: Mutex<Option<Door>>,
 }
 
 impl Shared {

@@ -5,6 +5,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+const WARM: &str = "cache::warm_hit_is_served_from_the_registry";
+const NO_CACHE_PUSH: &str = "cache::ci_cannot_push_into_the_cache";
+const TAGS: &str = "tags::match_the_pattern";
+const CONTENT: &str = "content::sampled_images_are_whole";
+const CLOCK: &str = "registry::clock_is_right";
+const BUILDAH: &str = "publish::buildah_can_push";
+const BUILDKIT: &str = "publish::buildkit_sequence_can_push";
+const CRANE: &str = "publish::crane_can_push";
+const ORAS: &str = "publish::oras_can_push";
+const PODMAN: &str = "publish::podman_can_push";
 const REGISTRY: &str = "registry::answers_as_a_registry";
 const PULL: &str = "access::anonymous_can_pull";
 const NO_PUSH: &str = "access::anonymous_cannot_push";
@@ -25,6 +35,22 @@ const REDIRECT: &str = "oidc::login_redirects_to_the_provider";
 const LOGIN: &str = "oidc::login_returns_with_a_session";
 const CACHE: &str = "cache::pull_through_serves_upstream";
 const SKOPEO: &str = "publish::skopeo_can_push";
+const PULLS: &str = "clients::anonymous_pull_works_for_every_client";
+const LOGINS: &str = "clients::authenticated_pull_works_for_every_client";
+const MATRIX: &str = "access::permission_matrix";
+const METHODS: &str = "bypass::method_override_is_ignored";
+const PATHS: &str = "bypass::path_tricks_do_not_open_doors";
+const ENCODED: &str = "bypass::encoded_paths_do_not_open_doors";
+const RAW: &str = "bypass::raw_requests_are_judged_alike";
+const MALFORMED: &str = "bypass::malformed_authorization_is_refused";
+const IDENTITY: &str = "bypass::identity_headers_are_ignored";
+const ASTRAY: &str = "bypass::login_cannot_be_led_astray";
+const ORIGINS: &str = "bypass::foreign_origins_get_no_credentials";
+const UPLOADS: &str = "bypass::upload_sessions_are_closed";
+const BLOBS: &str = "bypass::private_blobs_stay_private";
+const PAGES: &str = "bypass::internal_pages_are_closed";
+const LISTINGS: &str = "bypass::listings_hide_private_repositories";
+const NAMED: &str = "bypass::metrics_name_no_private_repository";
 
 macro_rules! weaknesses {
     ($($variant:ident = $name:literal, $summary:literal, [$($check:ident),*];)*) => {
@@ -63,139 +89,254 @@ macro_rules! weaknesses {
 
 weaknesses! {
     AnonymousCanCreate = "anonymous-can-create",
-        "The anonymous policy grants create: anyone can push.", [NO_PUSH];
+        "The anonymous policy grants create: anyone can push.",
+        [NO_PUSH, METHODS, UPLOADS, MATRIX];
     AnonymousCannotRead = "anonymous-cannot-read",
-        "There is no anonymous policy: pulls need credentials.", [PULL, CACHE];
+        "There is no anonymous policy: pulls need credentials.",
+        [PULL, CACHE, ENCODED, IDENTITY, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, MATRIX, PUSH, WARM, CONTENT, TAGS];
     AccessControlRemoved = "access-control-removed",
         "The configuration lost its access control: every authenticated user may do everything.",
-        [PULL, NO_MOVE, NO_DELETE, METRICS, CACHE];
+        [PULL, NO_MOVE, NO_DELETE, METRICS, CACHE, ENCODED, IDENTITY, PAGES, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, MATRIX, PUSH, WARM, NO_CACHE_PUSH, CONTENT, TAGS];
     CiCanUpdate = "ci-can-update",
-        "The group of CI may update: tags can be moved.", [NO_MOVE];
+        "The group of CI may update: tags can be moved.",
+        [NO_MOVE, MATRIX];
     CiCanDelete = "ci-can-delete",
-        "The group of CI may delete.", [NO_DELETE];
+        "The group of CI may delete.",
+        [NO_DELETE, UPLOADS, MATRIX];
     CiCannotCreate = "ci-cannot-create",
-        "The group of CI lost create: publishing is broken.", [NO_PUSH, PUSH, SKOPEO, KEY_LIFE, LOGIN];
+        "The group of CI lost create: publishing is broken.",
+        [NO_PUSH, PUSH, SKOPEO, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, NO_CACHE_PUSH, KEY_LIFE, LOGIN];
     DefaultCanCreate = "default-can-create",
-        "Every authenticated user may push, whatever the groups.", [];
+        "Every authenticated user may push, whatever the groups.",
+        [UPLOADS, MATRIX, NO_CACHE_PUSH];
     AdminsCannotDelete = "admins-cannot-delete",
-        "The group of administrators lost delete.", [];
+        "The group of administrators lost delete.",
+        [METHODS, UPLOADS, MATRIX];
     MetricsClosed = "metrics-closed",
-        "The metrics are closed to anonymous scrapers.", [METRICS];
+        "The metrics are closed to anonymous scrapers.",
+        [METRICS, WARM];
     MetricsPre2118Form = "metrics-pre-2.1.18-form",
-        "The metrics are opened by an empty user name, which zot ignores from v2.1.18.", [METRICS];
+        "The metrics are opened by an empty user name, which zot ignores from v2.1.18.",
+        [METRICS, WARM];
     MetricsExtensionOff = "metrics-extension-off",
-        "The metrics extension is off.", [METRICS];
+        "The metrics extension is off.",
+        [METRICS, WARM];
     MetricsOnlyGo = "metrics-only-go",
-        "The metrics come from a Go process that is not a registry: no zot series.", [METRICS];
+        "The metrics come from a Go process that is not a registry: no zot series.",
+        [METRICS, WARM];
     MetricsLoginPage = "metrics-login-page",
-        "A proxy answers the metrics with its login page, status 200.", [METRICS];
+        "A proxy answers the metrics with its login page, status 200.",
+        [METRICS, PATHS, WARM];
     OpenidRemoved = "openid-removed",
-        "The configuration lost its OpenID provider.", [REDIRECT, LOGIN, CALLBACKS, KEY_LIFE, HOME, COOKIES];
+        "The configuration lost its OpenID provider.",
+        [REDIRECT, LOGIN, ASTRAY, CALLBACKS, KEY_LIFE, HOME, COOKIES];
     ClientSecretWrong = "client-secret-wrong",
-        "The client secret is not the one that the provider knows: only the callback fails.", [LOGIN, KEY_LIFE, HOME, COOKIES];
+        "The client secret is not the one that the provider knows: only the callback fails.",
+        [LOGIN, KEY_LIFE, HOME, COOKIES];
     ScopeProfileMissing = "scope-profile-missing",
-        "The scope profile is not asked for: the login works and the groups are lost.", [LOGIN, KEY_LIFE];
+        "The scope profile is not asked for: the login works and the groups are lost.",
+        [LOGIN, KEY_LIFE];
     ScopeOpenidMissing = "scope-openid-missing",
-        "The scope openid is not configured; zot adds it by itself.", [];
+        "The scope openid is not configured; zot adds it by itself.",
+        [];
     ExternalUrlMissing = "external-url-missing",
-        "There is no external URL: the login returns to /.", [];
+        "There is no external URL: the login returns to /.",
+        [];
     ExternalUrlHttps = "external-url-https",
-        "The external URL has the wrong scheme, and with it the redirect URI.", [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
+        "The external URL has the wrong scheme, and with it the redirect URI.",
+        [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
     RedirectUriWrongHost = "redirect-uri-wrong-host",
-        "The external URL names another host, and with it the redirect URI.", [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
+        "The external URL names another host, and with it the redirect URI.",
+        [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
     WrongClientId = "wrong-client-id",
-        "The client id is one that the provider does not know.", [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
+        "The client id is one that the provider does not know.",
+        [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
     StateNotFresh = "state-not-fresh",
-        "Every login carries the same state: a login can be forged.", [REDIRECT, CALLBACKS];
+        "Every login carries the same state: a login can be forged.",
+        [REDIRECT, CALLBACKS];
     LoginWithoutSession = "login-without-session",
-        "The callback succeeds and sets no session cookie.", [LOGIN, KEY_LIFE, COOKIES];
+        "The callback succeeds and sets no session cookie.",
+        [LOGIN, KEY_LIFE, COOKIES];
     SessionSurvivesLogout = "session-survives-logout",
-        "A logout leaves the session usable.", [LOGIN];
+        "A logout leaves the session usable.",
+        [LOGIN];
     ForeignReturnFollowed = "foreign-return-followed",
-        "A login returns wherever its link says, as in zot v2.1.14.", [HOME];
+        "A login returns wherever its link says, as in zot v2.1.14.",
+        [HOME];
     StateNotChecked = "state-not-checked",
-        "The callback does not compare the state: a login can be slipped in.", [CALLBACKS];
+        "The callback does not compare the state: a login can be slipped in.",
+        [CALLBACKS];
     SessionCookieOpen = "session-cookie-open",
-        "The session cookie can be read by scripts.", [COOKIES];
+        "The session cookie can be read by scripts.",
+        [COOKIES];
     ProviderClockAhead = "provider-clock-ahead",
-        "The provider's clock is five minutes ahead: its tokens are from the future.", [LOGIN, HOME, COOKIES, KEY_LIFE];
-    IssuerMismatch = "issuer-mismatch",
-        "The provider's discovery document names another issuer.", [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES, REDIRECT];
-    JwksEmpty = "jwks-empty",
-        "The provider publishes no signing key.", [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES];
-    ProviderDown = "provider-down",
-        "Nothing listens at the issuer's address.", [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES, REDIRECT];
-    SyncOff = "sync-off",
-        "The pull-through cache is not configured.", [CACHE];
-    UpstreamDown = "upstream-down",
-        "The upstream of the cache cannot be reached.", [CACHE];
-    UpstreamServesOtherBytes = "upstream-serves-other-bytes",
-        "The upstream serves blobs that do not have their digest.", [CACHE];
-    CacheServesWrongDigest = "cache-serves-wrong-digest",
-        "The cache serves another manifest than the digest that it names.", [CACHE];
-    ApikeyOff = "apikey-off",
-        "API keys are switched off beside OpenID, which has no effect.", [];
-    DockerCompatOn = "docker-compat-on",
-        "Docker media types are accepted.", [];
-    CorsAnyOrigin = "cors-any-origin",
-        "Every origin is allowed by name, which is also the default.", [];
-    PrivatePatternMistyped = "private-pattern-mistyped",
-        "The pattern of the private repositories has a typing error: they are public.", [];
-    LatestCanBeMoved = "latest-can-be-moved",
-        "Who may create may move the tag latest, as in zot v2.1.14.", [NO_MOVE];
-    TagQueryMovesTags = "tag-query-moves-tags",
-        "A manifest pushed by digest with ?tag= moves an existing tag, as in zot v2.1.18.", [NO_MOVE];
-    OverwriteAnswers403ButMoves = "overwrite-answers-403-but-moves",
-        "An overwrite is answered with 403 and done nevertheless.", [NO_MOVE];
-    PushAcceptedButLost = "push-accepted-but-lost",
-        "A push is answered with 201 and nothing is stored.", [PUSH, SKOPEO];
-    ManifestPutOpen = "manifest-put-open",
-        "Anonymous may put manifests, and nothing else.", [NO_PUSH];
-    MonolithicUploadOpen = "monolithic-upload-open",
-        "Anonymous may upload a blob in a single POST, and nothing else.", [NO_PUSH];
-    MountOpen = "mount-open",
-        "Anonymous may mount blobs, and nothing else.", [NO_PUSH];
-    DeleteByDigestOpen = "delete-by-digest-open",
-        "Anyone with credentials may delete a manifest by its digest, though not by its tag.", [NO_DELETE];
-    BlobDeleteOpen = "blob-delete-open",
-        "Anyone may delete blobs.", [NO_DELETE];
-    BlobBytesCorrupted = "blob-bytes-corrupted",
-        "Blobs are served with other bytes than their digest says.", [PULL];
-    WrongKeyFallsBackToAnonymous = "wrong-key-falls-back-to-anonymous",
-        "Wrong credentials are ignored: the request goes on as anonymous.", [CREDENTIALS, KEY_BELONGS, KEY_LIFE];
-    ForeignKeyAccepted = "foreign-key-accepted",
-        "An API key works with any user name.", [CREDENTIALS, KEY_BELONGS];
-    EmptyPasswordAccepted = "empty-password-accepted",
-        "An empty password logs in as the named user.", [CREDENTIALS];
+        "The provider's clock is five minutes ahead: its tokens are from the future.",
+        [LOGIN, HOME, COOKIES, KEY_LIFE];
     KeysEndSoon = "keys-end-soon",
-        "The API keys end within three days.", [KEY_EXPIRES];
+        "The API keys end within three days.",
+        [KEY_EXPIRES];
     KeysNeverEnd = "keys-never-end",
-        "The API keys were minted without an end.", [KEY_EXPIRES];
+        "The API keys were minted without an end.",
+        [KEY_EXPIRES];
     KeyListsAreShared = "key-lists-are-shared",
-        "The list of API keys has the keys of all users.", [KEY_BELONGS];
+        "The list of API keys has the keys of all users.",
+        [KEY_BELONGS];
     RevokedKeysWork = "revoked-keys-work",
-        "Revoking an API key is answered with 200 and does nothing.", [KEY_LIFE];
+        "Revoking an API key is answered with 200 and does nothing.",
+        [KEY_LIFE];
+    IssuerMismatch = "issuer-mismatch",
+        "The provider's discovery document names another issuer.",
+        [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES, REDIRECT];
+    JwksEmpty = "jwks-empty",
+        "The provider publishes no signing key.",
+        [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES];
+    ProviderDown = "provider-down",
+        "Nothing listens at the issuer's address.",
+        [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES, REDIRECT];
+    SyncOff = "sync-off",
+        "The pull-through cache is not configured.",
+        [CACHE, WARM];
+    UpstreamDown = "upstream-down",
+        "The upstream of the cache cannot be reached.",
+        [CACHE, WARM];
+    UpstreamServesOtherBytes = "upstream-serves-other-bytes",
+        "The upstream serves blobs that do not have their digest.",
+        [CACHE, WARM];
+    CacheServesWrongDigest = "cache-serves-wrong-digest",
+        "The cache serves another manifest than the digest that it names.",
+        [CACHE, WARM];
+    ApikeyOff = "apikey-off",
+        "API keys are switched off beside OpenID, which has no effect.",
+        [];
+    DockerCompatOn = "docker-compat-on",
+        "Docker media types are accepted.",
+        [];
+    CorsAnyOrigin = "cors-any-origin",
+        "Every origin is allowed by name, which is also the default.",
+        [];
+    PrivatePatternMistyped = "private-pattern-mistyped",
+        "The pattern of the private repositories has a typing error: they are public.",
+        [LISTINGS, NAMED, PATHS, BLOBS, RAW, UPLOADS, MATRIX];
+    LatestCanBeMoved = "latest-can-be-moved",
+        "Who may create may move the tag latest, as in zot v2.1.14.",
+        [NO_MOVE, MATRIX];
+    TagQueryMovesTags = "tag-query-moves-tags",
+        "A manifest pushed by digest with ?tag= moves an existing tag, as in zot v2.1.18.",
+        [NO_MOVE, MATRIX];
+    OverwriteAnswers403ButMoves = "overwrite-answers-403-but-moves",
+        "An overwrite is answered with 403 and done nevertheless.",
+        [NO_MOVE];
+    PushAcceptedButLost = "push-accepted-but-lost",
+        "A push is answered with 201 and nothing is stored.",
+        [PUSH, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN];
+    ManifestPutOpen = "manifest-put-open",
+        "Anonymous may put manifests, and nothing else.",
+        [NO_PUSH, IDENTITY, MALFORMED, METHODS, RAW, MATRIX];
+    MonolithicUploadOpen = "monolithic-upload-open",
+        "Anonymous may upload a blob in a single POST, and nothing else.",
+        [NO_PUSH];
+    MountOpen = "mount-open",
+        "Anonymous may mount blobs, and nothing else.",
+        [NO_PUSH];
+    DeleteByDigestOpen = "delete-by-digest-open",
+        "Anyone with credentials may delete a manifest by its digest, though not by its tag.",
+        [NO_DELETE, MATRIX];
+    BlobDeleteOpen = "blob-delete-open",
+        "Anyone may delete blobs.",
+        [NO_DELETE, MATRIX];
+    BlobBytesCorrupted = "blob-bytes-corrupted",
+        "Blobs are served with other bytes than their digest says.",
+        [PULL, PULLS, LOGINS, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, CONTENT];
+    WrongKeyFallsBackToAnonymous = "wrong-key-falls-back-to-anonymous",
+        "Wrong credentials are ignored: the request goes on as anonymous.",
+        [CREDENTIALS, MALFORMED, KEY_BELONGS, KEY_LIFE];
+    ForeignKeyAccepted = "foreign-key-accepted",
+        "An API key works with any user name.",
+        [CREDENTIALS, KEY_BELONGS];
+    EmptyPasswordAccepted = "empty-password-accepted",
+        "An empty password logs in as the named user.",
+        [CREDENTIALS];
     LoginPageWith200 = "login-page-with-200",
         "A proxy answers every path with its login page, status 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
     DenialsFromAProxy = "denials-from-a-proxy",
         "A proxy refuses in the registry's place, with 403 and a page of its own.",
-        [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE, KEY_BELONGS, KEY_LIFE, CALLBACKS];
+        [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE, IDENTITY, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDKIT, ORAS, NO_CACHE_PUSH, KEY_BELONGS, KEY_LIFE, CALLBACKS];
     RefusesEverything401 = "refuses-everything-401",
         "Every request is refused with 401, also with the right credentials.",
-        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
+        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, IDENTITY, LISTINGS, ASTRAY, MALFORMED, METHODS, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
     Answers200ToEverything = "answers-200-to-everything",
         "Every request is answered with an empty 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
     RateLimited = "rate-limited",
         "Every request is answered with 429.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
     ServerErrors = "server-errors",
         "Every request is answered with 500.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
+    MethodOverrideHonoured = "method-override-honoured",
+        "A framework in front of the registry takes the method from a header, after the rights were decided.",
+        [METHODS];
+    UncleanPathsServed = "unclean-paths-served",
+        "A proxy mends unclean paths after it decided who may have them.",
+        [PATHS];
+    EncodedPathsDecoded = "encoded-paths-decoded",
+        "A proxy decodes paths after it decided who may have them.",
+        [ENCODED];
+    OldProtocolUnchecked = "old-protocol-unchecked",
+        "Requests of HTTP/1.0 pass without a look at their rights.",
+        [RAW];
+    AnySchemeAccepted = "any-scheme-accepted",
+        "An Authorization header of any scheme counts as a login.",
+        [MALFORMED];
+    IdentityHeadersTrusted = "identity-headers-trusted",
+        "A header that names a user is believed, also from clients.",
+        [IDENTITY];
+    RedirectUriFromHost = "redirect-uri-from-host",
+        "The return address of the login is made of X-Forwarded-Host.",
+        [ASTRAY];
+    CorsReflectsOrigin = "cors-reflects-origin",
+        "Every origin is allowed by name and with credentials.",
+        [ORIGINS];
+    UploadSessionsOpen = "upload-sessions-open",
+        "Rights are asked for at the start of an upload alone.",
+        [UPLOADS, MATRIX];
+    RangedGetUnchecked = "ranged-get-unchecked",
+        "A range of a blob is served without asking who may read it, as in zot v2.1.17 to v2.1.20.",
+        [BLOBS];
+    ProfilingOpen = "profiling-open",
+        "The profiles are open to everyone.",
+        [PAGES];
+    CatalogListsEverything = "catalog-lists-everything",
+        "The catalog names repositories that the caller may not read.",
+        [LISTINGS];
+    MetricsNamePrivateRepositories = "metrics-name-private-repositories",
+        "The open metrics name private repositories, as zot's do.",
+        [NAMED];
+    ContainerdRefused = "containerd-refused",
+        "A proxy refuses clients that call themselves containerd.",
+        [PULLS, LOGINS];
     AnotherRegistry = "another-registry",
         "Another registry answers at this address: neither metrics nor login, and none of zot's words.",
-        [METRICS, REDIRECT, LOGIN, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
+        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, MATRIX, SKOPEO, BUILDAH, PODMAN, WARM, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
+    CacheBypassed = "cache-bypassed",
+        "A proxy answers for the cache from the upstream itself, unseen by the registry.",
+        [WARM, NO_CACHE_PUSH];
+    CacheNamespaceOpen = "cache-namespace-open",
+        "The cache has no pattern of its own: who may push may push there too.",
+        [NO_CACHE_PUSH];
+    TagsHang = "tags-hang",
+        "The upstream accepts connections and never answers: cached tags hang, cached digests do not.",
+        [CACHE, WARM];
+    TagOutsideThePattern = "tag-outside-the-pattern",
+        "Somebody pushed a tag by hand that fits no release.",
+        [TAGS];
+    TagsListLoops = "tags-list-loops",
+        "The list of tags has a next page that is the same again, without end.",
+        [TAGS, CONTENT];
+    ClockAhead = "clock-ahead",
+        "The registry's clock is ten minutes ahead.",
+        [CLOCK];
 }
 
 impl Weakness {
@@ -247,11 +388,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_weakness_breaks_is_a_check_and_listed_once() {
+        for weakness in Weakness::all() {
+            let broken: BTreeSet<&str> = weakness.breaks().iter().copied().collect();
+            assert_eq!(broken.len(), weakness.breaks().len(), "{weakness}");
+            assert!(broken.iter().all(|id| crate::checks::find(id).is_some()), "{weakness}: {broken:?}");
+        }
+    }
+
+    #[test]
     fn each_check_has_a_weakness_that_breaks_it() {
         let broken: BTreeSet<&str> = Weakness::all().flat_map(Weakness::breaks).copied().collect();
-        let unbroken = |check: &&str| !broken.contains(check);
-        let ids: Vec<&str> = crate::checks::CHECKS.iter().map(|check| check.id).filter(unbroken).collect();
-        assert!(ids.is_empty(), "{ids:?}");
-        assert!(broken.iter().all(|id| crate::checks::find(id).is_some()), "{broken:?}");
+        // Its fault is a proxy's, which its own tests put in front of the lab.
+        let elsewhere = ["registry::both_vantage_points_agree"];
+        let never = crate::checks::CHECKS.iter().map(|check| check.id).filter(|id| !broken.contains(id));
+        assert_eq!(never.collect::<Vec<_>>(), elsewhere);
     }
 }

@@ -71,8 +71,9 @@ pub fn parse(
         place: error.span().map(|span| place(&text, span.start)),
         message: error.message().to_owned(),
     })?;
-    let loaded = Loaded { scenario, file: file.to_owned(), text };
+    let mut loaded = Loaded { scenario, file: file.to_owned(), text };
     loaded.validate(known, today)?;
+    super::derive::derive(&mut loaded)?;
     Ok(loaded)
 }
 
@@ -190,7 +191,9 @@ impl Loaded {
             if path[0] == "registry" && url.path() != "/" {
                 return Err(self.error(path, "the registry's URL has no path: the API starts at /v2/ of its host"));
             }
-            if url.scheme() == "http" && !is_loopback(&url) && has_secret {
+            // A backend in plain text is what a check is there to find; no secret is ever sent to one.
+            let sends = has_secret && path[1] != "backend";
+            if url.scheme() == "http" && !is_loopback(&url) && sends {
                 let message = format!(
                     "{url} is plain http, and this scenario has secrets that would cross the network in clear; \
                      use https (plain http is accepted for loopback only)"
@@ -228,10 +231,17 @@ impl Loaded {
         }
         for (index, cache) in self.scenario.cache.iter().enumerate() {
             let at = index.to_string();
-            let parts = cache.image.rsplit_once(':').filter(|(name, tag)| is_repository_name(name) && !tag.is_empty());
-            if parts.is_none() {
-                let message = "a cached image is a repository and a tag, as docker.io/library/alpine:3.20";
-                return Err(self.error(&["cache", &at, "image"], message));
+            let images = [("image", Some(&cache.image)), ("cold", cache.cold.as_ref())];
+            for (key, image) in images.into_iter().filter_map(|(key, image)| Some((key, image?))) {
+                let parts = image.rsplit_once(':').filter(|(name, tag)| is_repository_name(name) && !tag.is_empty());
+                if parts.is_none() {
+                    let message = "a cached image is a repository and a tag, as docker.io/library/alpine:3.20";
+                    return Err(self.error(&["cache", &at, key], message));
+                }
+            }
+            if cache.cold.as_ref() == Some(&cache.image) {
+                let message = "the image for the cold fetch must not be one that other checks have cached";
+                return Err(self.error(&["cache", &at, "cold"], message));
             }
         }
         Ok(())

@@ -19,7 +19,14 @@ pub(crate) struct Answer {
     pub(crate) url: Url,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
+    /// The body; its start alone where the request asked for a hash.
     pub(crate) body: Bytes,
+    /// How many bytes the whole body has.
+    pub(crate) size: u64,
+    /// The digest of the whole body, where the request asked for it.
+    pub(crate) sha256: Option<String>,
+    /// The certificate of the server, in DER, where the connection was encrypted.
+    pub(crate) certificate: Option<Bytes>,
     /// Its place in the transcript.
     pub(crate) index: usize,
 }
@@ -85,6 +92,16 @@ impl Answer {
             _ => return Ok(()),
         };
         Err(why.undecided(expected, format_args!("{}: {reason}", self.brief()), self.index))
+    }
+
+    /// Where the registry's challenges send clients for tokens (distribution's token authentication); a challenge that
+    /// cannot be read is told whole, since a client may read it in another way.
+    pub(crate) fn token_realms(&self) -> Vec<String> {
+        let values = self.headers.get_all("www-authenticate").iter();
+        let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        // zot's own `basic realm=` is not even valid (RFC 9110, section 11.2), and only a token has a realm to be sent to.
+        let asking = texts.filter(|text| text.to_ascii_lowercase().contains("bearer"));
+        asking.flat_map(|text| realms(&text).unwrap_or_else(|| vec![text])).collect()
     }
 
     /// One of these statuses, else Fail.
@@ -156,7 +173,7 @@ impl Answer {
         };
         let joined = self.url.join(location).ok().filter(|url| Origin::of(&self.url).owns(url));
         match joined {
-            Some(url) if url.path().starts_with(&prefix) => {
+            Some(url) if url.path().strip_prefix(&prefix).is_some_and(|session| !session.is_empty()) => {
                 Ok(url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path())))
             }
             _ => {
@@ -169,6 +186,16 @@ impl Answer {
             }
         }
     }
+}
+
+fn realms(challenges: &str) -> Option<Vec<String>> {
+    let parsed = http_auth::parse_challenges(challenges).ok()?;
+    let bearer = parsed.iter().filter(|challenge| !challenge.scheme.eq_ignore_ascii_case("basic"));
+    let realm = |challenge: &http_auth::ChallengeRef<'_>| {
+        let found = challenge.params.iter().find(|(name, _)| name.eq_ignore_ascii_case("realm"));
+        found.map(|(_, value)| value.to_unescaped()).unwrap_or_default()
+    };
+    Some(bearer.map(realm).collect())
 }
 
 /// Whether the body is a registry's error: the spec's list, or the bare object of zot's authentication.

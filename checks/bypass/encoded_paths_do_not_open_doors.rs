@@ -1,0 +1,140 @@
+//! Percent-encoded paths do not lead into a private repository.
+//!
+//! ## Why it matters
+//!
+//! Whoever decodes last decides what is served; whoever decides first decides who may have it. Encoded slashes and dots are how
+//! rules of a proxy were passed again and again.
+//!
+//! ## How it is proven
+//!
+//! The control: an identity that may reads the private repository. Then its paths with letters, slashes and dots encoded once,
+//! twice, half and wrongly, sent as they are written, without credentials: 4xx, or a redirect within this origin. Nothing
+//! is pushed to such a path: a server may read another one.
+//!
+//! ## When it fails
+//!
+//! The proxy decodes paths after it decided, or passes them on decoded: pass the raw path on, and refuse `%2F` and `%2e` there.
+//!
+//! ## References
+//!
+//! RFC 3986, section 2.1. zot `pkg/api/controller.go`: paths are matched raw and never decoded.
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta {
+    needs: &[Need::PrivateRepository, Need::AnyIdentity],
+    effect: Effect::ReadOnly,
+    usual: Duration::from_millis(60),
+};
+
+const WHY: Why<'static> = Why {
+    claim: "no encoding leads around the rights of a private repository",
+    cause: "something decodes the path after the rights were decided",
+    remedy: "let the proxy pass the raw path on, or refuse encoded slashes and dots",
+};
+
+/// What most of them have in common.
+const BASE: Probe =
+    Probe { reference: "RFC 3986, section 2.1; gorilla/mux, UseEncodedPath, as zot uses it", ..Probe::ANONYMOUS };
+
+pub(crate) const PROBES: &[Probe] = &[
+    Probe {
+        id: "encoded-slash",
+        shape: Shape::get("/v2/{private_slash}/manifests/{private_tag}").raw("1.1"),
+        reason: "One program sees one segment, the other two",
+        ..BASE
+    },
+    Probe {
+        id: "encoded-letter",
+        shape: Shape::get("/v2/{private_encoded}/manifests/{private_tag}").raw("1.1"),
+        reason: "Judged as another name, served as the private one",
+        ..BASE
+    },
+    Probe {
+        id: "encoded-kind",
+        shape: Shape::get("/v2/{private}/%6Danifests/{private_tag}").raw("1.1"),
+        reason: "A rule for manifests does not match",
+        ..BASE
+    },
+    Probe {
+        id: "encoded-dot-dot",
+        severity: Severity::Critical,
+        shape: Shape::get("/v2/{public}/%2e%2e/%2e%2e/{private}/manifests/{private_tag}").raw("1.1"),
+        reason: "Decoded after the decision, this is a way up",
+        ..BASE
+    },
+    Probe {
+        id: "encoded-mixed-dot-dot",
+        severity: Severity::Critical,
+        shape: Shape::get("/v2/{public}/.%2e/%2e./{private}/manifests/{private_tag}").raw("1.1"),
+        reason: "Half encoded, for filters that know one form",
+        ..BASE
+    },
+    Probe {
+        id: "encoded-twice",
+        shape: Shape::get("/v2/{public}/%252e%252e/%252e%252e/{private}/manifests/{private_tag}").raw("1.1"),
+        reason: "For two programs that each decode once",
+        ..BASE
+    },
+    Probe {
+        id: "encoded-overlong",
+        severity: Severity::Medium,
+        shape: Shape::get("/v2/{public}/%c0%ae%c0%ae/%c0%ae%c0%ae/{private}/manifests/{private_tag}").raw("1.1"),
+        reason: "An overlong form of the dot, which strict decoders refuse",
+        ..BASE
+    },
+    Probe {
+        id: "encoded-backslash",
+        shape: Shape::get("/v2%5c{private}%5cmanifests%5c{private_tag}").raw("1.1"),
+        reason: "A backslash that is decoded becomes a slash",
+        ..BASE
+    },
+    Probe {
+        id: "encoded-nul",
+        severity: Severity::Medium,
+        shape: Shape::get("/v2/{private}%00/manifests/{private_tag}").raw("1.1"),
+        reason: "What follows a NUL is cut off by some programs",
+        ..BASE
+    },
+    Probe {
+        id: "encoded-line-break",
+        shape: Shape::get("/v2/{private}/manifests/{private_tag}%0d%0aX-Regproof:%20x").raw("1.1"),
+        reason: "A decoded line break is a header of the client's choice",
+        ..BASE
+    },
+    Probe {
+        id: "encoded-question-mark",
+        severity: Severity::Medium,
+        shape: Shape::get("/v2/{private}/tags/list%3fn=1").raw("1.1"),
+        reason: "Decoded after the decision, this is a query",
+        ..BASE
+    },
+];
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    probe::prove(cx, PROBES, &WHY).await
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, fails, proven};
+
+    const ID: &str = "bypass::encoded_paths_do_not_open_doors";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        assert!(!proven(ID).await.cases.is_empty());
+    }
+
+    #[tokio::test]
+    async fn fails_when_paths_are_decoded_after_the_decision() {
+        fails(ID, Weakness::EncodedPathsDecoded).await;
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        error_when_down(ID).await;
+    }
+}

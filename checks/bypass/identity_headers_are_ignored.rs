@@ -1,0 +1,176 @@
+//! Headers that claim an identity, an address or another path change nothing.
+//!
+//! ## Why it matters
+//!
+//! Forward-auth proxies tell the service behind them who logged in, by a header. If a client can send that header itself,
+//! anyone is anyone.
+//!
+//! ## How it is proven
+//!
+//! A push that stores nothing, to an existing tag, without credentials, with each of the headers that proxies and providers use
+//! to claim a user, a group, an address or another path. Each must be refused in the registry's own words, as without the
+//! header; an identity that may push gets through to the handler.
+//!
+//! ## When it fails
+//!
+//! The proxy passes the header on, and something behind it believes it. Drop these headers from clients at the proxy.
+//!
+//! ## References
+//!
+//! RFC 7239, section 8.1. zot `pkg/api/authn.go`.
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta {
+    needs: &[Need::PublicRepository, Need::AnonymousCannotCreate, Need::Writer],
+    effect: Effect::Oracle,
+    usual: Duration::from_millis(80),
+};
+
+const WHY: Why<'static> = Why {
+    claim: "no header makes anyone somebody else",
+    cause: "something in front of or inside the registry believes a header that clients can send",
+    remedy: "let the proxy drop this header from clients",
+};
+
+/// What most of them have in common.
+const BASE: Probe = Probe {
+    severity: Severity::Critical,
+    impact: Impact::Oracle,
+    expect: Expect::Denied,
+    bad: Bad::status(415),
+    reference: "zot pkg/api/authn.go knows no such header",
+    ..Probe::ANONYMOUS
+};
+
+pub(crate) const PROBES: &[Probe] = &[
+    Probe {
+        id: "x-forwarded-user",
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("X-Forwarded-User", "{other_user}")]),
+        reason: "Behind a forward-auth proxy this header is the login",
+        ..BASE
+    },
+    Probe {
+        id: "remote-user",
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("Remote-User", "{other_user}")]),
+        reason: "Behind a forward-auth proxy this header is the login",
+        ..BASE
+    },
+    Probe {
+        id: "x-remote-user",
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}")
+            .with(&[("X-Remote-User", "{other_user}"), ("X-Remote-Group", "admins")]),
+        reason: "Behind a forward-auth proxy this header is the login",
+        ..BASE
+    },
+    Probe {
+        id: "x-webauth-user",
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("X-Webauth-User", "{other_user}")]),
+        reason: "Behind a forward-auth proxy this header is the login",
+        ..BASE
+    },
+    Probe {
+        id: "x-authentik-username",
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}")
+            .with(&[("X-authentik-username", "{other_user}"), ("X-authentik-groups", "admins")]),
+        reason: "The provider's outpost sets this header, and must drop it from clients",
+        ..BASE
+    },
+    Probe {
+        id: "x-auth-request-user",
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}")
+            .with(&[("X-Auth-Request-User", "{other_user}"), ("X-Auth-Request-Groups", "admins")]),
+        reason: "An OAuth proxy sets this header, and must drop it from clients",
+        ..BASE
+    },
+    Probe {
+        id: "client-certificate-header",
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}")
+            .with(&[("X-SSL-Client-S-DN", "CN={other_user}"), ("X-SSL-Client-Verify", "SUCCESS")]),
+        reason: "A proxy that ends mutual TLS sets these headers, and must drop them from clients",
+        ..BASE
+    },
+    Probe {
+        id: "user-cookie",
+        severity: Severity::High,
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("Cookie", "user={other_user}")]),
+        reason: "zot's cookie of that name is for its pages, and proves nothing",
+        ..BASE
+    },
+    Probe {
+        id: "forged-session",
+        severity: Severity::High,
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}")
+            .with(&[("Cookie", "session=regproof"), ("X-ZOT-API-CLIENT", "zot-ui")]),
+        reason: "A session that was not opened is no session",
+        ..BASE
+    },
+    Probe {
+        id: "x-forwarded-for-loopback",
+        severity: Severity::High,
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("X-Forwarded-For", "127.0.0.1")]),
+        reason: "Whoever claims to be on the same host is not",
+        ..BASE
+    },
+    Probe {
+        id: "x-real-ip-loopback",
+        severity: Severity::High,
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("X-Real-IP", "127.0.0.1")]),
+        reason: "Whoever claims to be on the same host is not",
+        ..BASE
+    },
+    Probe {
+        id: "forwarded-loopback",
+        severity: Severity::High,
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("Forwarded", "for=127.0.0.1;proto=https")]),
+        reason: "RFC 7239 warns that this header is whatever the client says",
+        ..BASE
+    },
+    Probe {
+        id: "x-original-url",
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("X-Original-URL", "/metrics")]),
+        reason: "Judged as the open metrics, done as the push",
+        ..BASE
+    },
+    Probe {
+        id: "x-rewrite-url",
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("X-Rewrite-URL", "/metrics")]),
+        reason: "Judged as the open metrics, done as the push",
+        ..BASE
+    },
+    Probe {
+        id: "x-forwarded-uri",
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}")
+            .with(&[("X-Forwarded-Uri", "/metrics"), ("X-Forwarded-Method", "GET")]),
+        reason: "Forward-auth decides on these, and a client must not set them",
+        ..BASE
+    },
+];
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    probe::prove(cx, PROBES, &WHY).await
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, fails, proven};
+
+    const ID: &str = "bypass::identity_headers_are_ignored";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        assert!(!proven(ID).await.cases.is_empty());
+    }
+
+    #[tokio::test]
+    async fn fails_when_a_header_is_the_login() {
+        fails(ID, Weakness::IdentityHeadersTrusted).await;
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        error_when_down(ID).await;
+    }
+}

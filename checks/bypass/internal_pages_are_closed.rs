@@ -1,0 +1,184 @@
+//! Profiles, debug pages, trust settings and files are not served.
+//!
+//! ## Why it matters
+//!
+//! Debug pages show memory and configuration and let anyone load the registry. They come with a build or a proxy rule, not with a
+//! decision.
+//!
+//! ## How it is proven
+//!
+//! The control: the registry answers at `/v2/`. Then each page without credentials, the profiles also by an identity that may push:
+//! 4xx. zot's management page may be open, and may hold no key that names a secret. OPTIONS, which is answered before anybody is
+//! authenticated, must be empty. A page of profiles is never asked for a profile.
+//!
+//! ## When it fails
+//!
+//! 200: a debug build, a debug server on a public address, or a file server at the proxy. Close the path at the proxy, and use
+//! the release build.
+//!
+//! ## References
+//!
+//! zot `pkg/debug`, `pkg/extensions`. Go `net/http/pprof`.
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta { needs: &[], effect: Effect::ReadOnly, usual: Duration::from_millis(60) };
+
+const WHY: Why<'static> = Why {
+    claim: "what is for operators alone is not served",
+    cause: "a debug build, a debug server on a public address, or a file server at the proxy",
+    remedy: "use the release build, bind debug servers to loopback, and close the path at the proxy",
+};
+
+/// What most of them have in common.
+const BASE: Probe = Probe { bad: Bad::body("profiles"), reference: "zot pkg/debug/pprof", ..Probe::ANONYMOUS };
+
+pub(crate) const PROBES: &[Probe] = &[
+    Probe {
+        id: "pprof-go",
+        shape: Shape::get("/debug/pprof/"),
+        reason: "Profiles show memory, and load the registry",
+        reference: "Go net/http/pprof",
+        ..BASE
+    },
+    Probe { id: "pprof-zot", shape: Shape::get("/v2/_zot/pprof/"), reason: "Profiles are for administrators", ..BASE },
+    Probe {
+        id: "pprof-zot-by-a-creator",
+        who: Principal::Creator,
+        shape: Shape::get("/v2/_zot/pprof/"),
+        reason: "Profiles are for administrators",
+        ..BASE
+    },
+    Probe {
+        id: "expvar",
+        severity: Severity::Medium,
+        shape: Shape::get("/debug/vars"),
+        bad: Bad::body("{\"cmdline\":[]}"),
+        reason: "The command line and memory statistics",
+        reference: "Go expvar",
+        ..BASE
+    },
+    Probe {
+        id: "graphql-playground",
+        severity: Severity::Medium,
+        shape: Shape::get("/v2/_zot/debug/graphql-playground"),
+        bad: Bad::body("playground"),
+        reason: "A page of debug builds alone",
+        reference: "zot pkg/debug/gqlplayground",
+        ..BASE
+    },
+    Probe {
+        id: "swagger",
+        severity: Severity::Low,
+        shape: Shape::get("/swagger/v2/index.html"),
+        bad: Bad::body("swagger"),
+        reason: "A page of debug builds alone",
+        reference: "zot pkg/debug/swagger",
+        ..BASE
+    },
+    Probe {
+        id: "cosign-trust",
+        shape: Shape::get("/v2/_zot/ext/cosign"),
+        bad: Bad::status(200),
+        reason: "Trusted keys are set by administrators",
+        reference: "zot pkg/extensions/extension_image_trust.go",
+        ..BASE
+    },
+    Probe {
+        id: "notation-trust",
+        shape: Shape::get("/v2/_zot/ext/notation"),
+        bad: Bad::status(200),
+        reason: "Trusted certificates are set by administrators",
+        reference: "zot pkg/extensions/extension_image_trust.go",
+        ..BASE
+    },
+    Probe {
+        id: "user-preferences",
+        severity: Severity::Low,
+        shape: Shape::get("/v2/_zot/ext/userprefs"),
+        bad: Bad::status(200),
+        reason: "Preferences belong to a user",
+        reference: "zot pkg/extensions/extension_userprefs.go",
+        ..BASE
+    },
+    Probe {
+        id: "distribution-debug-health",
+        severity: Severity::Low,
+        shape: Shape::get("/debug/health"),
+        bad: Bad::body("{}"),
+        reason: "The debug server of distribution belongs on loopback",
+        reference: "distribution configuration, http.debug",
+        ..BASE
+    },
+    Probe {
+        id: "configuration-file",
+        shape: Shape::get("/config.json"),
+        bad: Bad::body("{\"http\":{}}"),
+        reason: "A file server beside the registry may serve its folder",
+        reference: "zot configuration",
+        ..BASE
+    },
+    Probe {
+        id: "storage-index",
+        shape: Shape::get("/index.json"),
+        bad: Bad::body("{\"manifests\":[]}"),
+        reason: "A file server beside the registry may serve its storage",
+        reference: "OCI image layout",
+        ..BASE
+    },
+    Probe {
+        id: "management",
+        shape: Shape::get("/v2/_zot/ext/mgmt"),
+        expect: Expect::NoSecret,
+        bad: Bad::body("{\"http\":{\"auth\":{\"ldap\":{\"bindPassword\":\"x\"}}}}"),
+        reason: "zot tells its login page how to log in, and must tell no secret",
+        reference: "zot pkg/extensions/extension_mgmt.go",
+        ..BASE
+    },
+    Probe {
+        id: "options-on-keys",
+        shape: Shape::new("OPTIONS", "/zot/auth/apikey"),
+        expect: Expect::Silent,
+        bad: Bad::body("{\"apiKeys\":[]}"),
+        reason: "OPTIONS is answered before anybody is authenticated",
+        reference: "zot pkg/api/authn.go",
+        ..BASE
+    },
+    Probe {
+        id: "options-on-private-manifest",
+        shape: Shape::new("OPTIONS", "/v2/{private}/manifests/{private_tag}"),
+        expect: Expect::Silent,
+        bad: Bad::body("{\"digest\":\"{private_digest}\"}"),
+        reason: "OPTIONS is answered before anybody is authenticated",
+        reference: "zot pkg/api/authz.go",
+        ..BASE
+    },
+];
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    probe::prove(cx, PROBES, &WHY).await
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, fails, proven};
+
+    const ID: &str = "bypass::internal_pages_are_closed";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        assert!(!proven(ID).await.cases.is_empty());
+    }
+
+    #[tokio::test]
+    async fn fails_when_profiling_is_open() {
+        fails(ID, Weakness::ProfilingOpen).await;
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        error_when_down(ID).await;
+    }
+}

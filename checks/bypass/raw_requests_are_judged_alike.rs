@@ -1,0 +1,167 @@
+//! Old and odd forms of a request have the same rights as every other.
+//!
+//! ## Why it matters
+//!
+//! HTTP/1.0, a target with a host in it, two Host headers, an upgrade: proxies have their own paths for these, and their rules
+//! are seldom tried. Each was the way around an access rule somewhere.
+//!
+//! ## How it is proven
+//!
+//! Sent as written, over TLS where the registry has it. Reads of a private repository without credentials must end in 4xx, a
+//! public read of HTTP/1.0 must be as every other or refused, a push must be refused in the registry's own words. The controls:
+//! identities that may read and push get through.
+//!
+//! ## When it fails
+//!
+//! The transcript shows the form that got through: refuse it at the proxy, or let the default virtual host refuse everything.
+//!
+//! ## References
+//!
+//! RFC 9112, section 3.2. RFC 9113, section 3.1.
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta {
+    needs: &[Need::PrivateRepository, Need::AnyIdentity],
+    effect: Effect::Oracle,
+    usual: Duration::from_millis(60),
+};
+
+const WHY: Why<'static> = Why {
+    claim: "rights do not depend on the form of the request",
+    cause: "a proxy or a default virtual host treats this form of request by other rules",
+    remedy: "let the proxy refuse this form, and let its default virtual host refuse everything",
+};
+
+/// What most of them have in common.
+const BASE: Probe = Probe { reference: "RFC 9112, section 3.2", ..Probe::ANONYMOUS };
+
+pub(crate) const PROBES: &[Probe] = &[
+    Probe {
+        id: "http10-without-host",
+        shape: Shape::get("/v2/{private}/tags/list").raw("1.0"),
+        reason: "Without a Host the request falls to whatever the default is",
+        ..BASE
+    },
+    Probe {
+        id: "http10-with-host",
+        shape: Shape::get("/v2/{private}/tags/list").with(&[("Host", "{host}")]).raw("1.0"),
+        reason: "Rules and filters are often written for HTTP/1.1 alone",
+        ..BASE
+    },
+    Probe {
+        id: "http10-public-read",
+        severity: Severity::Low,
+        shape: Shape::get("/v2/{public}/manifests/{tag}").with(&[("Host", "{host}")]).raw("1.0"),
+        expect: Expect::Ignored,
+        bad: Bad::body("{}"),
+        reason: "An old client gets what everyone gets",
+        ..BASE
+    },
+    Probe {
+        id: "http10-push",
+        severity: Severity::Critical,
+        impact: Impact::Oracle,
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("Host", "{host}")]).raw("1.0"),
+        expect: Expect::Denied,
+        bad: Bad::status(415),
+        reason: "Rights must not depend on the version of the protocol",
+        ..BASE
+    },
+    Probe {
+        id: "absolute-form",
+        shape: Shape::get("{origin}/v2/{private}/tags/list").with(&[("Host", "{host}")]).raw("1.1"),
+        reason: "A target with scheme and host is matched by other rules than a path",
+        reference: "RFC 9112, section 3.2.2",
+        ..BASE
+    },
+    Probe {
+        id: "absolute-form-foreign-host",
+        shape: Shape::get("http://regproof.invalid/v2/{private}/tags/list").with(&[("Host", "{host}")]).raw("1.1"),
+        reason: "The target names another host than the Host header",
+        reference: "RFC 9112, section 3.2.2",
+        ..BASE
+    },
+    Probe {
+        id: "foreign-host",
+        shape: Shape::get("/v2/{private}/tags/list").with(&[("Host", "regproof.invalid")]).raw("1.1"),
+        reason: "A virtual host without rules may be the default",
+        reference: "RFC 9110, section 7.2",
+        ..BASE
+    },
+    Probe {
+        id: "localhost-host",
+        shape: Shape::get("/v2/{private}/tags/list").with(&[("Host", "localhost")]).raw("1.1"),
+        reason: "Some programs trust whoever says localhost",
+        reference: "RFC 9110, section 7.2",
+        ..BASE
+    },
+    Probe {
+        id: "two-hosts",
+        shape: Shape::get("/v2/{private}/tags/list")
+            .with(&[("Host", "{host}"), ("Host", "regproof.invalid")])
+            .raw("1.1"),
+        reason: "Two programs may each believe another of two Hosts",
+        ..BASE
+    },
+    Probe {
+        id: "upgrade-to-http2",
+        shape: Shape::get("/v2/{private}/tags/list")
+            .with(&[
+                ("Connection", "Upgrade, HTTP2-Settings"),
+                ("Upgrade", "h2c"),
+                ("HTTP2-Settings", "AAMAAABkAAQCAAAAAAIAAAAA"),
+            ])
+            .raw("1.1"),
+        reason: "A proxy that passes an upgrade on no longer sees what follows",
+        reference: "RFC 9113, section 3.1",
+        ..BASE
+    },
+    Probe {
+        id: "hop-by-hop-host",
+        severity: Severity::Medium,
+        shape: Shape::get("/v2/{private}/tags/list").with(&[("Connection", "close, Host, X-Forwarded-For")]).raw("1.1"),
+        reason: "Headers that are named hop-by-hop are dropped on the way",
+        reference: "RFC 9110, section 7.6.1",
+        ..BASE
+    },
+    Probe {
+        id: "expect-continue-push",
+        severity: Severity::Medium,
+        impact: Impact::Oracle,
+        shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("Expect", "100-continue")]).raw("1.1"),
+        expect: Expect::Denied,
+        bad: Bad::status(415),
+        reason: "A body that is only announced must not change who may send it",
+        reference: "RFC 9110, section 10.1.1",
+        ..BASE
+    },
+];
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    probe::prove(cx, PROBES, &WHY).await
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, fails, proven};
+
+    const ID: &str = "bypass::raw_requests_are_judged_alike";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        assert!(!proven(ID).await.cases.is_empty());
+    }
+
+    #[tokio::test]
+    async fn fails_when_old_requests_are_not_checked() {
+        fails(ID, Weakness::OldProtocolUnchecked).await;
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        error_when_down(ID).await;
+    }
+}

@@ -1,0 +1,83 @@
+//! CI cannot push into the cache's namespace.
+//!
+//! ## Why it matters
+//!
+//! What is pushed below `docker.io/` is served to everyone who pulls through the cache, under the name of an image that they
+//! trust. One CI job that is taken over would be enough to replace base images.
+//!
+//! ## How it is proven
+//!
+//! For each `[[cache]]` image, with the identity that pushes, by requests that no registry can store:
+//!
+//! 1. The control: `PUT manifests/<unused tag>` with a media type that nobody knows, in the scratch repository: 415 (400 on
+//!    other registries), so this identity may create there and the question is understood.
+//! 2. The same in the repository of the cached image: refused by the registry itself.
+//! 3. `POST blobs/uploads/?from=x` there: refused too; zot decides about uploads by their own request.
+//!
+//! ## When it fails
+//!
+//! 415: the pattern that matches the cache grants `create` to CI, as `**` does where the cache has no pattern of its own. The
+//! operator may accept that and waive this check.
+//!
+//! ## References
+//!
+//! zot `pkg/api/authz.go`: the longest matching pattern alone decides. zot documentation, section Mirroring.
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta {
+    needs: &[Need::CachedImage, Need::Scratch, Need::Writer],
+    effect: Effect::Oracle,
+    usual: Duration::from_millis(20),
+};
+
+const WHY: Why<'static> = Why {
+    claim: "CI cannot push into the cache's namespace",
+    cause: "no pattern of accessControl covers the cache alone, so the grants of `**` hold there too",
+    remedy: "give the cache a longer pattern of its own, as \"docker.io/**\", with anonymousPolicy and defaultPolicy \
+             [\"read\"] and no policy that grants create; or accept it with [[waive]]",
+};
+
+/// What zot answers to who may create; other registries call the media type a bad request.
+const ALLOWED: [u16; 2] = [415, 400];
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let (writer, scratch) = (cx.writer()?, cx.scratch()?);
+    let who = cx.scenario().writer().unwrap_or_default();
+    let tag = cx.tag("unused");
+    oracle::create_tag(&writer, scratch, &tag).await?.expect_control(&ALLOWED, who, &WHY)?;
+    for cache in &cx.scenario().cache {
+        let Some((repository, _)) = cache.image.rsplit_once(':') else { continue };
+        oracle::create_tag(&writer, repository, &tag).await?.expect_denied(&WHY)?;
+        oracle::start_upload(&writer, repository).await?.expect_denied(&WHY)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
+
+    const ID: &str = "cache::ci_cannot_push_into_the_cache";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        proven(ID).await;
+    }
+
+    #[tokio::test]
+    async fn fails_when_the_cache_has_no_pattern_of_its_own() {
+        for weakness in [Weakness::CacheNamespaceOpen, Weakness::AccessControlRemoved] {
+            let finding = fails(ID, weakness).await;
+            assert!(finding.actual.contains("415"), "{weakness}: {finding:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_control_fails_or_the_registry_is_down() {
+        errs(ID, Weakness::CiCannotCreate).await;
+        error_when_down(ID).await;
+    }
+}

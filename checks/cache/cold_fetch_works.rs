@@ -1,0 +1,107 @@
+//! An image that was never cached is fetched from its upstream.
+//!
+//! ## Why it matters
+//!
+//! Whatever was cached once is served from the store, so a broken way to the upstream (credentials, firewall, DNS, rate limit)
+//! stays unseen until somebody needs something new.
+//!
+//! ## How it is proven
+//!
+//! On request, for each `[[cache]]` with a `cold` image, which costs one question to the upstream and the space of that image:
+//!
+//! 1. The tag is not in the registry's own list of tags, which asks no upstream.
+//! 2. The manifest by tag: its bytes hashed, its time measured.
+//! 3. The tag is in the list now, and the manifest is served by digest: it was kept.
+//!
+//! A tag is cold only once. Where the tag is cached already, nothing is proven, and the check says so.
+//!
+//! ## When it fails
+//!
+//! 404: the upstream was not asked (prefix, onDemand) or did not give it (credentials, rate limit); zot's log tells which. Not
+//! in the list afterwards: the registry, or something in front of it, passes through and keeps nothing.
+//!
+//! ## References
+//!
+//! zot documentation, section Mirroring (`onDemand`). OCI distribution spec, section Listing Tags.
+
+use std::time::{Duration, Instant};
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta =
+    Meta { needs: &[Need::ColdImage], effect: Effect::ReadOnly, usual: Duration::from_secs(5) };
+
+const WHY: Why<'static> = Why {
+    claim: "an image that was never cached is fetched from its upstream and kept",
+    cause: "the upstream is not asked, or refuses: prefix, onDemand, credentials, rate limit, firewall",
+    remedy: "look at extensions.sync in zot's configuration and at its log for this image",
+};
+
+const COLD: Why<'static> = Why {
+    claim: "the image for the cold fetch was never cached",
+    cause: "an earlier run or somebody else pulled it",
+    remedy: "name another tag as `cold`, or take `cold` out of the scenario: it is for one run",
+};
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let client = cx.reader()?;
+    for image in cx.scenario().cache.iter().filter_map(|cache| cache.cold.as_deref()) {
+        let Some((repository, tag)) = image.rsplit_once(':') else { continue };
+        if let Some(index) = listed(&client, repository, tag).await?.1 {
+            return Err(COLD.undecided("not in the list of tags", format_args!("{image} is cached"), index));
+        }
+        let began = Instant::now();
+        let fetched = transfer::manifest(&client, repository, tag, &WHY).await?;
+        let took = began.elapsed();
+        let (asked, found) = listed(&client, repository, tag).await?;
+        if found.is_none() {
+            return Err(WHY.fail("the tag in the list of tags", "it is not there", asked));
+        }
+        transfer::manifest(&client, repository, &fetched.digest, &WHY).await?;
+        cx.measure("cache_cold_fetch_seconds", image, took.as_secs_f64());
+        cx.note(format!("{image}: {} in {} ms", fetched.digest, took.as_millis()));
+    }
+    Ok(())
+}
+
+/// The exchange that asked for the tags, and the same again if the tag is among them. No repository has no tags.
+async fn listed(client: &Client, repository: &str, tag: &str) -> Result<(usize, Option<usize>), Failure> {
+    let answer = client.get(format!("/v2/{repository}/tags/list")).send().await?;
+    answer.expect_status(&[200, 404], &WHY)?;
+    if answer.status == 404 {
+        return Ok((answer.index, None));
+    }
+    let body = answer.json()?;
+    let tags = body["tags"].as_array().into_iter().flatten();
+    let found = tags.filter_map(|listed| listed.as_str()).any(|listed| listed == tag);
+    Ok((answer.index, found.then_some(answer.index)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Setting, Weakness};
+
+    const COLD: Setting = Setting {
+        id: "cache::cold_fetch_works",
+        weaknesses: &[],
+        change: |text| text.replace("[[cache]]\n", "[[cache]]\ncold = \"docker.io/library/alpine:3.19\"\n"),
+    };
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        let outcome = COLD.proven().await;
+        assert_eq!(outcome.measures[0].name, "cache_cold_fetch_seconds");
+    }
+
+    #[tokio::test]
+    async fn fails_when_the_upstream_is_not_asked_or_does_not_answer() {
+        for weakness in [Weakness::SyncOff, Weakness::UpstreamDown] {
+            COLD.fails(weakness).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        COLD.error_when_down().await;
+    }
+}

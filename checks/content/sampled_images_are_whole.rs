@@ -1,0 +1,101 @@
+//! Images of the public repositories are whole: manifest, config and every layer, byte for byte.
+//!
+//! ## Why it matters
+//!
+//! A disk that loses a block, a garbage collector that took too much, a restore that missed a folder: the registry still lists
+//! the tag, and the next node that pulls it fails.
+//!
+//! ## How it is proven
+//!
+//! For each repository in `[repositories] public`, three tags, drawn anew in each run (the same run on another machine draws
+//! the same), as anyone who may read:
+//!
+//! 1. The manifest, hashed; for an index, those of all its platforms.
+//! 2. The config and every layer, hashed while they are read, and their sizes compared. Each blob once.
+//! 3. Up to 256 MiB in one run and 64 MiB in one blob; what is beyond is left out, and the notes say how much.
+//!
+//! ## When it fails
+//!
+//! 404: the blob is gone; push the image again, and look at gc and at the last restore. Another digest: the storage or
+//! something in between changed the bytes; `zot scrub` on the storage tells which.
+//!
+//! ## References
+//!
+//! OCI image spec, sections Manifest, Index and Descriptor. zot documentation, extension scrub.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta =
+    Meta { needs: &[Need::PublicRepository], effect: Effect::ReadOnly, usual: Duration::from_secs(2) };
+
+const WHY: Why<'static> = Why {
+    claim: "images of the public repositories are whole",
+    cause: "the storage lost or changed bytes, or garbage collection took what a manifest still names",
+    remedy: "push the image again; run zot's scrub over the storage; look at gc and at the last restore",
+};
+
+const SAMPLES: usize = 3;
+const BUDGET: u64 = 256 << 20;
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let client = cx.reader()?;
+    let (mut hashed, mut left_out, mut images) = (0, 0, 0);
+    for repository in &cx.scenario().repositories.public {
+        let mut tags = listing::tags(&client, repository, &WHY).await?;
+        if tags.is_empty() {
+            return Err(WHY.undecided("at least one tag", format_args!("{repository} has none"), None));
+        }
+        tags.sort_by_cached_key(|tag| digest_of(format!("{} {tag}", cx.run_id()).as_bytes()));
+        let mut seen = BTreeSet::new();
+        for tag in tags.iter().take(SAMPLES) {
+            images += 1;
+            let mut waiting = vec![transfer::manifest(&client, repository, tag, &WHY).await?];
+            while let Some(manifest) = waiting.pop() {
+                for blob in manifest.blobs().filter(|blob| seen.insert(blob.digest.clone())) {
+                    if blob.size > transfer::BLOB_LIMIT || hashed + blob.size > BUDGET {
+                        left_out += 1;
+                        continue;
+                    }
+                    transfer::blob(cx, &client, repository, blob, &WHY).await?;
+                    hashed += blob.size;
+                }
+                for entry in &manifest.content.manifests {
+                    if seen.insert(entry.digest.clone()) {
+                        waiting.push(transfer::manifest(&client, repository, &entry.digest, &WHY).await?);
+                    }
+                }
+            }
+        }
+    }
+    cx.measure("content_hashed_bytes", "", hashed as f64);
+    cx.note(format!("{images} images, {hashed} bytes hashed, {left_out} blobs left out for their size"));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, fails, proven};
+
+    const ID: &str = "content::sampled_images_are_whole";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        let outcome = proven(ID).await;
+        assert!(outcome.measures[0].value > 1000.0, "{:?}", outcome.notes);
+        assert!(outcome.notes[0].contains("3 images") && outcome.notes[0].contains(" 0 blobs"), "{:?}", outcome.notes);
+    }
+
+    #[tokio::test]
+    async fn fails_when_bytes_changed() {
+        let finding = fails(ID, Weakness::BlobBytesCorrupted).await;
+        assert!(finding.remedy.contains("scrub"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        error_when_down(ID).await;
+    }
+}

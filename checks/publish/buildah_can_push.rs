@@ -1,0 +1,70 @@
+//! The real buildah can push an image and a multi-arch index as CI, with its login in a file.
+//!
+//! ## Why it matters
+//!
+//! Clients differ: in how they ask for a login, in the media types they send, in what they take for success. buildah pushes from
+//! a store of its own, where an image has lost its bytes and is put together anew.
+//!
+//! ## How it is proven
+//!
+//! 1. A tiny image and a tiny index for two architectures are written as OCI layouts into a private folder and taken into a
+//!    store there; the identity's login is in a file that nobody else may read: nothing secret is on the command line.
+//! 2. `buildah push` and `buildah manifest push --all` push each to the scratch repository under a new tag.
+//! 3. Their exit status is not believed: tag, manifests and blobs are read over HTTP and hashed, and the tag's digest is the
+//!    one that buildah says it pushed.
+//! 4. The same push again is refused or changes nothing: the tag keeps its digest.
+//!
+//! ## When it fails
+//!
+//! `unauthorized` although the API-key push works: `/v2/` answers 200 without a challenge, so the client sends no login; let
+//! the proxy pass WWW-Authenticate on. Where buildah cannot keep a store (no user namespaces), the check is undecided.
+//!
+//! ## References
+//!
+//! buildah-push(1), buildah-manifest-push(1), containers-auth.json(5).
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta {
+    needs: &[Need::Scratch, Need::Writer, Need::Program("buildah")],
+    effect: Effect::Writes,
+    usual: Duration::from_millis(1200),
+};
+
+const WHY: Why<'static> =
+    Why { claim: "buildah can push a new tag as CI", cause: clients::CAUSE, remedy: clients::REMEDY };
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let shop = Shop::open(cx, "buildah", "--version", WHY).await?;
+    Image::tiny("buildah").write_layout(shop.path("image").as_ref(), "it")?;
+    Index::tiny("buildah").write_layout(shop.path("index").as_ref(), "it")?;
+    clients::push_from_store(cx, &shop).await
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, fails, proven};
+
+    const ID: &str = "publish::buildah_can_push";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        let outcome = proven(ID).await;
+        assert!(outcome.notes.iter().any(|note| note.starts_with("buildah ")), "{:?}", outcome.notes);
+        assert!(outcome.notes.iter().any(|note| note.contains("the same push again")), "{:?}", outcome.notes);
+    }
+
+    #[tokio::test]
+    async fn fails_when_ci_cannot_create_and_when_the_push_is_lost() {
+        let finding = fails(ID, Weakness::CiCannotCreate).await;
+        assert!(finding.actual.to_lowercase().contains("denied"), "{finding:?}");
+        fails(ID, Weakness::PushAcceptedButLost).await;
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        error_when_down(ID).await;
+    }
+}

@@ -1,0 +1,79 @@
+//! The real crane can push an image and a multi-arch index as CI, with its login in a file.
+//!
+//! ## Why it matters
+//!
+//! Clients differ: in how they ask for a login, in the media types they send, in what they take for success. crane, and all
+//! tools that share its library (ko, Kaniko, cosign), ask `/v2/` for a challenge first and push blobs in parallel.
+//!
+//! ## How it is proven
+//!
+//! 1. A tiny image and a tiny index for two architectures are written as OCI layouts into a private folder, and the
+//!    identity's login into a file beside them that nobody else may read: nothing secret is on the command line.
+//! 2. `crane push` pushes each to the scratch repository under a new tag.
+//! 3. Its exit status is not believed: tag, manifests and blobs are read over HTTP and hashed.
+//! 4. The same push again is refused or changes nothing: the tag keeps its digest.
+//!
+//! ## When it fails
+//!
+//! `UNAUTHORIZED` although the API-key push works: `/v2/` answers 200 without a challenge, so the client sends no login; let
+//! the proxy pass WWW-Authenticate on. Otherwise as for `publish::api_key_can_push`.
+//!
+//! ## References
+//!
+//! go-containerregistry, cmd/crane/doc/crane_push.md. OCI image spec, section Image Layout.
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta {
+    needs: &[Need::Scratch, Need::Writer, Need::Program("crane")],
+    effect: Effect::Writes,
+    usual: Duration::from_millis(500),
+};
+
+const WHY: Why<'static> =
+    Why { claim: "crane can push a new tag as CI", cause: clients::CAUSE, remedy: clients::REMEDY };
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let shop = Shop::open(cx, "crane", "version", WHY).await?;
+    let (image, index) = (Image::tiny("crane"), Index::tiny("crane"));
+    image.write_layout(shop.path("image").as_ref(), "it")?;
+    index.write_layout(shop.path("index").as_ref(), "it")?;
+    for (what, digest) in [("image", image.digest()), ("index", index.digest())] {
+        let (tag, layout) = (cx.tag(what), shop.path(what));
+        let reference = shop.reference(&tag);
+        let mut arguments = vec!["push", layout.as_str(), reference.as_str()];
+        if shop.plain() {
+            arguments.push("--insecure");
+        }
+        shop.push(&tag, &arguments, &Pushed::Digest(digest)).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, fails, proven};
+
+    const ID: &str = "publish::crane_can_push";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        let outcome = proven(ID).await;
+        assert!(outcome.notes.iter().any(|note| note.starts_with("crane ")), "{:?}", outcome.notes);
+        assert!(outcome.notes.iter().any(|note| note.contains("the same push again")), "{:?}", outcome.notes);
+    }
+
+    #[tokio::test]
+    async fn fails_when_ci_cannot_create_and_when_the_push_is_lost() {
+        let finding = fails(ID, Weakness::CiCannotCreate).await;
+        assert!(finding.actual.to_lowercase().contains("denied"), "{finding:?}");
+        fails(ID, Weakness::PushAcceptedButLost).await;
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        error_when_down(ID).await;
+    }
+}

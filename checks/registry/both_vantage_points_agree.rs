@@ -1,0 +1,199 @@
+//! The registry answers alike through its proxy and behind it.
+//!
+//! ## Why it matters
+//!
+//! Where the proxy alone refuses, whoever reaches the registry's own port gets everything. Where the proxy answers in the
+//! registry's place, every other check judges the proxy.
+//!
+//! ## How it is proven
+//!
+//! The same reads and permission oracles, which store nothing, are sent to `registry.url` and to `registry.backend`, without
+//! credentials and by an identity: status, error code, digest and challenge must be equal. The promises of the scenario
+//! tell who is to blame for a difference. Credentials are never sent to a backend in plain text, unless it is on this machine.
+//!
+//! ## When it fails
+//!
+//! A difference names the proxy or the registry. A backend that answers in plain text from another host than its own: bind it
+//! to loopback or to a private network, or give it TLS, since clients' keys can be sent there past the proxy.
+//!
+//! ## References
+//!
+//! OCI distribution spec, section Endpoints. zot configuration, `http.address`.
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta =
+    Meta { needs: &[Need::Backend], effect: Effect::Oracle, usual: Duration::from_millis(80) };
+
+const WHY: Why<'static> = Why {
+    claim: "the proxy and the registry behind it give the same answer",
+    cause: "both keep the promise, and yet they differ: one of them is another registry, or a cache answers",
+    remedy: "compare registry.url and registry.backend with the deployment, and look for caches",
+};
+
+const PROXY: Why<'static> = Why {
+    cause: "the proxy breaks the promise: the registry behind it answers as promised",
+    remedy: "look at the proxy's rules for this path and method",
+    ..WHY
+};
+
+const REGISTRY: Why<'static> = Why {
+    cause: "the registry breaks the promise, and the proxy hides it: whoever reaches the backend is not refused",
+    remedy: "mend the registry's own access control, and bind the backend to loopback",
+    ..WHY
+};
+
+const BOTH: Why<'static> = Why { cause: "both break the promise, each in its own way", ..WHY };
+
+const PLAIN: Why<'static> = Why {
+    claim: "the backend can't be reached in plain text from other hosts",
+    cause: "the registry listens without TLS on an address that other hosts reach (zot: http.address 0.0.0.0)",
+    remedy: "bind it to 127.0.0.1 or to a network of its own, or give it TLS",
+};
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    if cx.backend_in_plain_text()? {
+        let answer = cx.at_backend(None)?.get("/v2/").send().await?;
+        return Err(PLAIN.fail("no connection, or TLS", answer.brief(), answer.index));
+    }
+    let identity = cx.scenario().writer().or(cx.scenario().identities.keys().next().map(String::as_str));
+    let mut worst = Ok(());
+    for question in questions(cx).await? {
+        for who in [None].into_iter().chain(identity.map(Some)) {
+            if who.is_some() && !question.by_identity {
+                continue;
+            }
+            let proof = compare(cx, &question, who).await;
+            cx.case(format!("{}: {} {}", who.unwrap_or("anonymous"), question.method, question.target), &proof);
+            if proof.is_err() && !matches!(worst, Err(Failure::Fail(_))) {
+                worst = proof;
+            }
+        }
+    }
+    worst
+}
+
+/// One request, and what anonymous clients are promised for it.
+struct Question {
+    method: &'static str,
+    target: String,
+    /// Statuses that keep the promise to anonymous clients.
+    promised: &'static [u16],
+    /// Whether it is asked with credentials too.
+    by_identity: bool,
+}
+
+async fn questions(cx: &Cx) -> Result<Vec<Question>, Failure> {
+    const REFUSED: &[u16] = &[401, 403];
+    const OPEN: &[u16] = &[200];
+    const CLOSED: &[u16] = &[401, 403, 404];
+    let scenario = cx.scenario();
+    let mut all = Vec::new();
+    let mut add = |method, target, promised, by_identity| all.push(Question { method, target, promised, by_identity });
+    let rights = scenario.promised(None);
+    add("GET", "/v2/".to_owned(), &[200, 401][..], true);
+    if let Some(metrics) = &scenario.metrics {
+        add("GET", metrics.path.clone(), if metrics.anonymous { OPEN } else { REFUSED }, false);
+    }
+    add("GET", "/v2/_zot/pprof/".to_owned(), CLOSED, false);
+    if let Some(repository) = scenario.repositories.private.first() {
+        add("GET", format!("/v2/{repository}/tags/list"), CLOSED, true);
+    }
+    if let (Some(repository), true) = (scenario.repositories.public.first(), rights.contains(&Action::Read)) {
+        let tag = transfer::some_tag(&cx.anonymous()?, repository, &WHY).await.map_err(Failure::into_control)?;
+        add("GET", format!("/v2/{repository}/tags/list"), OPEN, true);
+        add("GET", format!("/v2/{repository}/manifests/{tag}"), OPEN, true);
+        if scenario.access.is_some() && !rights.contains(&Action::Create) {
+            add("PUT", format!("/v2/{repository}/manifests/{tag}"), REFUSED, true);
+            add("POST", format!("/v2/{repository}/blobs/uploads/?from=x"), REFUSED, true);
+            add("DELETE", format!("/v2/{repository}/blobs/notadigest"), REFUSED, true);
+        }
+    }
+    Ok(all)
+}
+
+async fn compare(cx: &Cx, question: &Question, who: Option<&str>) -> Proof {
+    let front = match who {
+        None => cx.anonymous()?,
+        Some(name) => cx.identity(name)?,
+    };
+    let (front, behind) = (ask(&front, question).await?, ask(&cx.at_backend(who)?, question).await?);
+    for answer in [&front, &behind] {
+        if answer.status == 429 || answer.status >= 500 {
+            return Err(WHY.undecided("two answers to compare", answer.brief(), answer.index));
+        }
+    }
+    if view(&front) == view(&behind) {
+        return Ok(());
+    }
+    let keeps = |answer: &Answer| who.is_some() || question.promised.contains(&answer.status);
+    let why = match (keeps(&front), keeps(&behind)) {
+        (true, true) => WHY,
+        (false, true) => PROXY,
+        (true, false) => REGISTRY,
+        (false, false) => BOTH,
+    };
+    let actual = format!("{} through the proxy, {} behind it", view(&front), view(&behind));
+    Err(why.fail("the same answer at both", actual, behind.index))
+}
+
+async fn ask(client: &Client, question: &Question) -> anyhow::Result<Answer> {
+    match question.method {
+        "PUT" => oracle::put_unstorable(client, &question.target).await,
+        "POST" => client.post(&question.target).send().await,
+        "DELETE" => client.delete(&question.target).send().await,
+        _ => client.get(&question.target).header("Accept", transfer::ACCEPT).limit(MANIFEST_LIMIT).send().await,
+    }
+}
+
+/// What must be equal; metrics and dates change by themselves.
+fn view(answer: &Answer) -> String {
+    let mut text = answer.status.to_string();
+    for part in [answer.error_code().as_deref(), answer.header("docker-content-digest")].into_iter().flatten() {
+        text.push(' ');
+        text.push_str(part);
+    }
+    if answer.header("www-authenticate").is_some() {
+        text.push_str(" with a challenge");
+    }
+    if answer.is_html() {
+        text.push_str(" with an HTML page");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::Weakness;
+    use crate::trial::vantage::{error_when_down, fails, in_plain_text, proven};
+
+    const ID: &str = "registry::both_vantage_points_agree";
+
+    #[tokio::test]
+    async fn proven_behind_a_faithful_proxy() {
+        assert!(proven(ID).await.cases.len() >= 10);
+    }
+
+    #[tokio::test]
+    async fn fails_and_tells_who_is_to_blame() {
+        let refuses = fails(ID, None, |line| line.starts_with("GET /metrics").then_some("403 Forbidden")).await;
+        let opens = fails(ID, None, |line| line.starts_with("PUT ").then_some("415 Unsupported Media Type")).await;
+        assert!(refuses.contains("the proxy breaks") && opens.contains("the proxy breaks"), "{refuses} {opens}");
+        let open = Some(Weakness::ProfilingOpen);
+        let hidden = fails(ID, open, |line| line.contains("/pprof/").then_some("404 Not Found")).await;
+        assert!(hidden.contains("the registry breaks"), "{hidden}");
+    }
+
+    #[tokio::test]
+    async fn fails_on_a_backend_in_plain_text_that_other_hosts_reach() {
+        let cause = in_plain_text(ID).await.finding.map(|finding| finding.cause).unwrap_or_default();
+        assert!(cause.contains("0.0.0.0"), "{cause}");
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_backend_fails_or_is_down() {
+        error_when_down(ID).await;
+    }
+}

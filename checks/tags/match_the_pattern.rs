@@ -1,0 +1,91 @@
+//! Every tag of the public repositories matches the promised pattern.
+//!
+//! ## Why it matters
+//!
+//! A tag that fits no release was pushed by hand or by a job that should not push there. It is how a mistake, or somebody with
+//! a stolen key, first shows.
+//!
+//! ## How it is proven
+//!
+//! For each repository in `[repositories] public`, as anyone who may read:
+//!
+//! 1. The whole list of tags, page by page, following `Link` on the same origin and list only.
+//! 2. Each page brings tags after those of the page before, none twice, and the list ends.
+//! 3. Each tag matches `[tags] pattern`.
+//!
+//! ## When it fails
+//!
+//! The finding names up to ten tags. Remove what does not belong there, or widen the pattern if it does (`latest` must be in
+//! the pattern to be accepted). A list that repeats itself comes from a cache in front of the registry.
+//!
+//! ## References
+//!
+//! OCI distribution spec, section Listing Tags. RFC 8288 (Link).
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta {
+    needs: &[Need::TagPattern, Need::PublicRepository],
+    effect: Effect::ReadOnly,
+    usual: Duration::from_millis(50),
+};
+
+const WHY: Why<'static> = Why {
+    claim: "every tag matches the promised pattern",
+    cause: "somebody pushed a tag that is no release, or the pattern does not cover a kind of release",
+    remedy: "find out who pushed the tags (zot's log names the user), remove them, or widen [tags] pattern",
+};
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let client = cx.reader()?;
+    let pattern = &cx.scenario().tags.as_ref().context("no [tags]")?.pattern;
+    let matcher = regex::Regex::new(pattern)?;
+    let mut strangers = Vec::new();
+    for repository in &cx.scenario().repositories.public {
+        let tags = listing::tags(&client, repository, &WHY).await?;
+        cx.note(format!("{repository}: {} tags", tags.len()));
+        if tags.is_empty() {
+            return Err(WHY.undecided("at least one tag", format_args!("{repository} has none"), None));
+        }
+        let found = tags.iter().filter(|tag| !matcher.is_match(tag));
+        strangers.extend(found.map(|tag| format!("{repository}:{tag}")));
+    }
+    if strangers.is_empty() {
+        return Ok(());
+    }
+    let more = strangers.len().saturating_sub(10);
+    strangers.truncate(10);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Err(WHY.fail(pattern, format_args!("{}{rest}", strangers.join(", ")), None))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
+
+    const ID: &str = "tags::match_the_pattern";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        let outcome = proven(ID).await;
+        assert!(outcome.notes.iter().any(|note| note.ends_with("3 tags")), "{:?}", outcome.notes);
+    }
+
+    #[tokio::test]
+    async fn fails_for_a_tag_pushed_by_hand_and_for_a_list_without_end() {
+        let finding = fails(ID, Weakness::TagOutsideThePattern).await;
+        assert!(finding.actual.contains("navidrome:test"), "{finding:?}");
+        let finding = fails(ID, Weakness::TagsListLoops).await;
+        assert!(finding.cause.contains("repeats"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down_or_busy() {
+        errs(ID, Weakness::RateLimited).await;
+        error_when_down(ID).await;
+    }
+}

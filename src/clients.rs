@@ -1,0 +1,216 @@
+//! What the checks of real client programs share: a shop with the login in a file, a push, and its confirmation over HTTP.
+//!
+//! Knows no client's command line, and never believes an exit status alone.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use url::{Position, Url};
+
+use crate::check::{Failure, Why};
+use crate::context::Cx;
+use crate::process::{Ended, Workshop};
+use crate::transfer;
+use crate::wire::Client;
+
+/// The likely cause when a client cannot push, for all clients alike.
+pub(crate) const CAUSE: &str =
+    "the key is refused, or `/v2/` answers without a challenge so that the client sends no login";
+/// What to do about it.
+pub(crate) const REMEDY: &str =
+    "first make publish::api_key_can_push pass; then let the proxy pass WWW-Authenticate of GET /v2/ on";
+
+/// What a client pushed, as far as it is known before.
+#[derive(Clone, Debug)]
+pub(crate) enum Pushed {
+    /// Exactly these bytes.
+    Digest(String),
+    /// An image that the client puts together itself: its own word for the digest is in this file.
+    Told(PathBuf),
+    /// An image that the client puts together itself, around this config.
+    Around(String),
+    /// An image that the client puts together itself, each time anew, and whose digest it prints.
+    Printed,
+}
+
+/// A client program at work, as the identity that pushes.
+#[derive(Debug)]
+pub(crate) struct Shop<'a> {
+    cx: &'a Cx,
+    program: &'static str,
+    workshop: Workshop,
+    pub(crate) writer: Client,
+    pub(crate) scratch: &'a str,
+    /// The file with the login.
+    pub(crate) login: String,
+    /// The folder with the scenario's certificates, if it has any.
+    pub(crate) certificates: Option<String>,
+    why: Why<'static>,
+}
+
+impl<'a> Shop<'a> {
+    /// Prepares login and certificates, and notes the program's version.
+    pub(crate) async fn open(
+        cx: &'a Cx,
+        program: &'static str,
+        version: &str,
+        why: Why<'static>,
+    ) -> anyhow::Result<Shop<'a>> {
+        let (writer, scratch, workshop) = (cx.writer()?, cx.scratch()?, Workshop::new()?);
+        let login = workshop.log_in(&writer)?.display().to_string();
+        let certificates = workshop.certificates(cx)?;
+        workshop.trust_images()?;
+        let shop = Shop { cx, program, workshop, writer, scratch, login, certificates, why };
+        let said = shop.run(&[version]).await?;
+        let lines = said.stdout.lines().map(str::trim).filter(|line| !line.is_empty());
+        let words = lines.take(1).flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+        cx.note(if words.to_ascii_lowercase().starts_with(program) { words } else { format!("{program} {words}") });
+        Ok(shop)
+    }
+
+    /// A path in the private folder, as text for a command line.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.workshop.path(name).display().to_string()
+    }
+
+    /// Whether the registry speaks plain http.
+    pub(crate) fn plain(&self) -> bool {
+        self.url().scheme() == "http"
+    }
+
+    fn url(&self) -> &Url {
+        self.writer.origin().url()
+    }
+
+    /// `host:port/repository:tag`.
+    pub(crate) fn reference(&self, tag: &str) -> String {
+        let host = &self.url()[Position::BeforeHost..Position::AfterPort];
+        format!("{host}/{}:{tag}", self.scratch)
+    }
+
+    /// Runs the program to its end.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> anyhow::Result<Ended> {
+        self.workshop.run(self.cx, self.program, arguments).await
+    }
+
+    /// Runs the program for a step that only prepares the push: what goes wrong there says nothing about the registry.
+    pub(crate) async fn prepare(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let ended = self.run(arguments).await?;
+        let (program, said) = (self.program, last_line(&ended));
+        anyhow::ensure!(ended.success, "{program} could not prepare the image: {}: {said}", ended.status);
+        Ok(ended.stdout.trim().to_owned())
+    }
+
+    /// Pushes to a new tag, confirms it over HTTP, and pushes the same again, which must change nothing.
+    pub(crate) async fn push(&self, tag: &str, arguments: &[&str], pushed: &Pushed) -> Result<(), Failure> {
+        self.cx.leaves(self.scratch, tag);
+        let ended = self.run(arguments).await?;
+        let seen = transfer::tag_digest(&self.writer, self.scratch, tag, &self.why).await?;
+        if !ended.success {
+            return Err(self.failure(&ended));
+        }
+        let Some(digest) = seen else {
+            return Err(self.why.fail("the tag that was pushed", "no such tag", ended.index));
+        };
+        match pushed {
+            Pushed::Digest(expected) if *expected == digest => {}
+            Pushed::Digest(expected) => return Err(self.why.fail(expected, digest, ended.index)),
+            Pushed::Told(file) => {
+                let told = std::fs::read_to_string(file)
+                    .with_context(|| format!("{} did not say what it pushed", self.program))?;
+                if told.trim() != digest {
+                    return Err(self.why.fail(told.trim(), digest, ended.index));
+                }
+            }
+            Pushed::Printed => {
+                if !ended.stdout.contains(&digest) {
+                    return Err(self.why.fail(ended.stdout.trim(), digest, ended.index));
+                }
+            }
+            Pushed::Around(config) => {
+                let manifest = transfer::manifest(&self.writer, self.scratch, &digest, &self.why).await?;
+                let found = manifest.content.config.map(|found| found.digest).unwrap_or_default();
+                if found != *config {
+                    return Err(self.why.fail(format_args!("the config {config}"), found, manifest.index));
+                }
+            }
+        }
+        transfer::whole(self.cx, &self.writer, self.scratch, &digest, &self.why).await?;
+        if matches!(pushed, Pushed::Printed) {
+            return Ok(());
+        }
+        let again = self.run(arguments).await?;
+        let after = transfer::tag_digest(&self.writer, self.scratch, tag, &self.why).await?;
+        if after.as_ref() != Some(&digest) {
+            let after = after.unwrap_or_else(|| "no such tag".to_owned());
+            let expected = format!("{digest}, also after the same push again");
+            return Err(self.why.fail(expected, after, again.index));
+        }
+        let how = if again.success { "succeeds and changes nothing" } else { "is refused" };
+        self.cx.note(format!("{}: the same push again {how}", self.program));
+        Ok(())
+    }
+
+    /// What the program said: a refusal by the registry is a Fail, anything else proves nothing about it.
+    fn failure(&self, ended: &Ended) -> Failure {
+        let actual = format!("{}: {}", ended.status, last_line(ended));
+        let said = ended.stderr.to_ascii_lowercase();
+        let refused = [
+            "unauthorized",
+            "denied",
+            "authentication required",
+            "forbidden",
+            "status: 4",
+            "manifest invalid",
+            // oras looks again for what it pushed, and did not find it.
+            "error response from registry: sha256:",
+        ];
+        if refused.iter().any(|word| said.contains(word)) {
+            self.why.fail("exit status 0", actual, ended.index)
+        } else {
+            self.why.undecided("exit status 0", actual, ended.index)
+        }
+    }
+}
+
+/// Pushes the layouts `image` and `index` of a shop as buildah and podman do, whose commands are the same: from a store of
+/// their own, which here lives in the private folder.
+pub(crate) async fn push_from_store(cx: &Cx, shop: &Shop<'_>) -> Result<(), Failure> {
+    let (root, run) = (shop.path("storage"), shop.path("run"));
+    // The one driver that needs nothing of the kernel.
+    let store = ["--root", &root, "--runroot", &run, "--storage-driver", "vfs"];
+    // Relative, since they make a name of the path, and names have no capital letters.
+    let (image, index) = ("oci:image:it", "oci:index:it");
+    let with_store = |arguments: &[&str]| -> Vec<String> {
+        store.iter().chain(arguments).map(|argument| (*argument).to_owned()).collect()
+    };
+    let id = shop.prepare(&refs(&with_store(&["pull", "--quiet", image]))).await?;
+    let id = id.lines().last().unwrap_or_default().to_owned();
+    shop.prepare(&refs(&with_store(&["manifest", "create", "list"]))).await?;
+    shop.prepare(&refs(&with_store(&["manifest", "add", "--all", "list", index]))).await?;
+    let verify = format!("--tls-verify={}", !shop.plain());
+    for (what, command) in [("image", vec!["push"]), ("index", vec!["manifest", "push", "--all"])] {
+        let (tag, told) = (cx.tag(what), shop.path(&format!("{what}.digest")));
+        let destination = format!("docker://{}", shop.reference(&tag));
+        let mut arguments = command;
+        arguments.extend(["--authfile", &shop.login, "--digestfile", &told, &verify]);
+        if let Some(folder) = &shop.certificates {
+            arguments.extend(["--cert-dir", folder]);
+        }
+        arguments.extend([if what == "image" { id.as_str() } else { "list" }, &destination]);
+        shop.push(&tag, &refs(&with_store(&arguments)), &Pushed::Told(told.into())).await?;
+    }
+    Ok(())
+}
+
+fn refs(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
+}
+
+fn last_line(ended: &Ended) -> &str {
+    ended.stderr.lines().rev().chain(ended.stdout.lines().rev()).map(str::trim).find(|l| !l.is_empty()).unwrap_or("")
+}
+
+#[cfg(test)]
+#[path = "clients_tests.rs"]
+mod tests;

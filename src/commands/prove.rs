@@ -1,0 +1,148 @@
+//! `prove`: the user's own proof that this binary notices what it should. Every weakness of the lab, one by one, and by which
+//! checks it was caught; exactly those of the weakness's own list must have noticed it.
+//!
+//! Judges regproof, never a registry.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use futures::StreamExt;
+
+use super::signals::Signals;
+use super::{Terminal, Trouble, runtime, show};
+use crate::checks::CHECKS;
+use crate::cli;
+use crate::lab::{Lab, Options, Weakness};
+use crate::outcome::{ExitStatus, Verdict};
+use crate::plan::{Machine, Plan};
+use crate::runner::{self, Board, Stop};
+use crate::target::Target;
+
+/// How many labs are judged at once.
+const AT_ONCE: usize = 3;
+
+/// What one lab's checklist found.
+struct Row {
+    noticed: BTreeSet<String>,
+    failed: BTreeSet<String>,
+    skipped: BTreeSet<String>,
+}
+
+/// `prove`.
+pub(crate) fn prove(args: &cli::Prove, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
+    let signals = Signals::listen(terminal)?;
+    let chosen: Vec<Weakness> =
+        if args.weakness.is_empty() { Weakness::all().collect() } else { args.weakness.clone() };
+    let runtime = runtime()?;
+    let (healthy, rows) = runtime.block_on(async {
+        let healthy = row(None, !args.no_browser, signals.stop()).await?;
+        let rows = futures::stream::iter(chosen.into_iter().map(|weakness| {
+            let browser = !args.no_browser && weakness.breaks().iter().any(|id| id.starts_with("oidc::login"));
+            let stop = signals.stop();
+            async move { row(Some(weakness), browser, stop).await.map(|row| (weakness, row)) }
+        }));
+        let rows: Vec<Result<(Weakness, Row), Trouble>> = rows.buffered(AT_ONCE).collect().await;
+        let rows: Result<Vec<(Weakness, Row)>, Trouble> = rows.into_iter().collect();
+        rows.map(|rows| (healthy, rows))
+    })?;
+    if let Some(reason) = signals.reason() {
+        return Err(Trouble::failed(format_args!("the proof ended early: {reason}")));
+    }
+    let (text, status) = verdict(&healthy, &rows);
+    show(terminal, &text)?;
+    Ok(status)
+}
+
+async fn row(weakness: Option<Weakness>, browser: bool, stop: Stop) -> Result<Row, Trouble> {
+    let name = weakness.map_or("the sound lab", Weakness::name);
+    let failed = |error: &dyn std::fmt::Display| Trouble::failed(format_args!("{name}: {error}"));
+    let folder = tempfile::tempdir().map_err(|error| failed(&error))?;
+    let options = Options { weaknesses: weakness.into_iter().collect(), ..Options::default() };
+    let lab = Lab::start(options).await.map_err(|error| failed(&error))?;
+    let file = lab.write_scenario(folder.path()).map_err(|error| failed(&error))?;
+    let machine = Machine::here(!browser);
+    let target = Target::open(&file, None)?.on(machine.clone());
+    crate::log::hide(target.redactor());
+    let plan = Plan::new(CHECKS, target.scenario(), &machine, target.effects(), &[])?;
+    let run = runner::execute(&Board::new(Arc::new(target), plan), stop, |_| ()).await;
+    lab.stop().await;
+    let ids = |wanted: &[Verdict]| -> BTreeSet<String> {
+        let outcomes = run.outcomes.iter().filter(|outcome| wanted.contains(&outcome.verdict));
+        outcomes.map(|outcome| outcome.id.clone()).collect()
+    };
+    Ok(Row {
+        noticed: ids(&[Verdict::Fail, Verdict::Error]),
+        failed: ids(&[Verdict::Fail]),
+        skipped: ids(&[Verdict::Skip]),
+    })
+}
+
+/// The kill matrix as lines, and what it says about this binary.
+fn verdict(healthy: &Row, rows: &[(Weakness, Row)]) -> (String, ExitStatus) {
+    let mut text = String::new();
+    let mut wrong = 0;
+    // Writing to a String cannot fail.
+    let mut say = |line: String| _ = writeln!(text, "{line}");
+    let named = |set: &BTreeSet<String>| set.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    if !healthy.noticed.is_empty() {
+        wrong += 1;
+        say(format!("FALSE ALARM  the sound lab: {}", named(&healthy.noticed)));
+    }
+    let mut killers: BTreeSet<String> = BTreeSet::new();
+    for (weakness, row) in rows {
+        let expected: BTreeSet<String> = weakness.breaks().iter().map(|id| (*id).to_owned()).collect();
+        let reachable: BTreeSet<String> = expected.difference(&row.skipped).cloned().collect();
+        let lost: BTreeSet<String> = reachable.difference(&row.noticed).cloned().collect();
+        let more: BTreeSet<String> = row.noticed.difference(&expected).cloned().collect();
+        killers.extend(row.failed.iter().cloned());
+        let word = match (lost.is_empty() && more.is_empty(), row.noticed.is_empty()) {
+            (true, false) => "caught",
+            (true, true) => "harmless",
+            (false, true) => "SURVIVED",
+            (false, false) => "DIFFERENT",
+        };
+        wrong += usize::from(word == "SURVIVED" || word == "DIFFERENT");
+        say(format!("{word:<11}  {}: {}", weakness.name(), named(&row.noticed)));
+        for (set, what) in [(&lost, "did not notice"), (&more, "noticed unexpectedly")] {
+            if !set.is_empty() {
+                say(format!("             {what}: {}", named(set)));
+            }
+        }
+    }
+    let ran = CHECKS.iter().filter(|check| !healthy.skipped.contains(check.id));
+    let idle: BTreeSet<String> = ran.map(|check| check.id.to_owned()).filter(|id| !killers.contains(id)).collect();
+    if !idle.is_empty() {
+        say(format!("\nnever seen to fail here: {}", named(&idle)));
+    }
+    if !healthy.skipped.is_empty() {
+        say(format!("not run here: {}", named(&healthy.skipped)));
+    }
+    say(format!("\n{} weaknesses, {} as they should be, {wrong} not", rows.len(), rows.len().saturating_sub(wrong)));
+    (text, if wrong == 0 { ExitStatus::Proven } else { ExitStatus::Broken })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(noticed: &[&str], skipped: &[&str]) -> Row {
+        let set = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<String>>();
+        Row { noticed: set(noticed), failed: set(noticed), skipped: set(skipped) }
+    }
+
+    #[test]
+    fn a_survivor_a_difference_and_a_false_alarm_are_each_a_failure() {
+        let expected = Weakness::MetricsClosed.breaks();
+        for (healthy, seen, skipped, status) in [
+            (&[][..], expected, &[][..], ExitStatus::Proven),
+            (&[], &[][..], &[], ExitStatus::Broken),
+            (&[], &[][..], expected, ExitStatus::Proven),
+            (&[], &["access::anonymous_can_pull"], &[], ExitStatus::Broken),
+            (&["access::anonymous_can_pull"], expected, &[], ExitStatus::Broken),
+        ] {
+            let (text, found) = verdict(&row(healthy, &[]), &[(Weakness::MetricsClosed, row(seen, skipped))]);
+            assert_eq!(found, status, "{text}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What the placeholders of probes stand for on this registry, found by the reads that any client makes, and the clients.
+//!
+//! Decides no verdict. A fact that is not there carries its reason.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Expect, Principal, Probe};
+use crate::check::{Failure, Why};
+use crate::context::Cx;
+use crate::scenario::Action;
+use crate::transfer;
+use crate::wire::Client;
+
+const WHY: Why<'static> = Why {
+    claim: "the repositories of the scenario can be read by those who may",
+    cause: "the repository has no tag, or the identity lost its rights",
+    remedy: "first make `access::anonymous_can_pull` pass, and look at [repositories] and [identities]",
+};
+
+/// Placeholders and what they stand for, or why they stand for nothing here.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    known: BTreeMap<&'static str, Result<String, String>>,
+    outsider: Option<String>,
+    clients: Mutex<BTreeMap<Principal, Client>>,
+}
+
+impl Facts {
+    /// Looks at the registry, for what these probes name.
+    pub(crate) async fn of(cx: &Cx, probes: &[Probe]) -> Result<Facts, Failure> {
+        let texts = |probe: &Probe| {
+            let headers = probe.shape.headers.iter().map(|(_, value)| *value);
+            headers.chain([probe.shape.target]).collect::<String>()
+        };
+        let named = |names: &[&str]| probes.iter().any(|probe| names.iter().any(|name| texts(probe).contains(name)));
+        let outsider = probes.iter().any(|probe| probe.who == Principal::Outsider || probe.expect == Expect::Unnamed);
+        let mut facts = Facts::default();
+        facts.fixed(cx);
+        facts.identity(cx);
+        if named(&["{public}", "{tag}", "{digest}"]) {
+            facts.public(cx).await?;
+        }
+        if outsider || named(&["{private"]) {
+            facts.private(cx).await?;
+        }
+        Ok(facts)
+    }
+
+    fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.known.insert(name, Ok(value.into()));
+    }
+
+    fn lack(&mut self, names: &[&'static str], reason: &str) {
+        for name in names {
+            self.known.insert(name, Err(reason.to_owned()));
+        }
+    }
+
+    fn fixed(&mut self, cx: &Cx) {
+        let scenario = cx.scenario();
+        let url = &scenario.registry.url;
+        let host = url.host_str().unwrap_or_default();
+        self.set("host", url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")));
+        self.set("origin", cx.target().origin().to_string());
+        self.set("uuid", uuid::Uuid::new_v4().to_string());
+        let random = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+        self.set("random", random);
+        self.set("long", "a".repeat(8 << 10));
+        self.set("metrics", scenario.metrics.as_ref().map_or("/metrics", |metrics| metrics.path.as_str()));
+        match &scenario.oidc {
+            Some(oidc) => self.set("provider", &oidc.provider),
+            None => self.lack(&["provider"], "there is no [oidc]"),
+        }
+        match &scenario.repositories.scratch {
+            Some(scratch) => self.set("scratch", scratch),
+            None => self.lack(&["scratch"], "no scratch repository is declared"),
+        }
+    }
+
+    /// An identity whose credentials probes bend; where there is another, its name is what they pretend to be.
+    fn identity(&mut self, cx: &Cx) {
+        let scenario = cx.scenario();
+        let name = scenario.writer().or(scenario.identities.keys().next().map(String::as_str));
+        let credential = name.and_then(|name| cx.identity(name).ok()?.credential().cloned());
+        let Some(credential) = credential else {
+            self.lack(&["user", "key", "basic", "basic_no_colon", "other_user"], "the scenario has no identity");
+            return;
+        };
+        let encode = |text: String| STANDARD.encode(text);
+        self.set("basic", encode(format!("{}:{}", credential.username, credential.secret.expose())));
+        self.set("basic_no_colon", encode(credential.username.clone()));
+        self.set("key", credential.secret.expose());
+        let remover = scenario.remover().and_then(|name| scenario.identities.get(name));
+        let other = remover.filter(|other| other.username != credential.username);
+        self.set("other_user", other.map_or("admin", |other| other.username.as_str()));
+        self.set("user", credential.username);
+    }
+
+    async fn public(&mut self, cx: &Cx) -> Result<(), Failure> {
+        let Some(repository) = cx.scenario().repositories.public.first() else {
+            self.lack(&["public", "tag", "digest", "tag_encoded"], "no public repository is declared");
+            return Ok(());
+        };
+        let client = reader(cx)?;
+        let tag = transfer::some_tag(&client, repository, &WHY).await.map_err(Failure::into_control)?;
+        let manifest = transfer::manifest(&client, repository, &tag, &WHY).await.map_err(Failure::into_control)?;
+        self.set("public", repository);
+        self.set("digest", manifest.digest);
+        self.set("tag_encoded", encoded(&tag));
+        self.set("tag", tag);
+        Ok(())
+    }
+
+    /// The private canary, read by an identity that may: without that, a refusal of others proves nothing.
+    async fn private(&mut self, cx: &Cx) -> Result<(), Failure> {
+        const NAMES: [&str; 7] = [
+            "private",
+            "private_tag",
+            "private_digest",
+            "private_blob",
+            "private_encoded",
+            "private_slash",
+            "private_part",
+        ];
+        let scenario = cx.scenario();
+        let Some(repository) = scenario.repositories.private.first() else {
+            self.lack(&NAMES, "no private repository is declared");
+            return Ok(());
+        };
+        let mut readers = Vec::new();
+        for name in scenario.identities.keys() {
+            let answer = cx.identity(name)?.get(format!("/v2/{repository}/tags/list")).send().await?;
+            match answer.status {
+                200 => readers.push(name),
+                401 | 403 => {
+                    let creates = scenario.promised(Some(name)).contains(&Action::Create);
+                    if self.outsider.is_none() || creates {
+                        self.outsider = Some(name.clone());
+                    }
+                }
+                _ => return Err(WHY.undecided("200, 401 or 403", answer.brief(), answer.index)),
+            }
+        }
+        let Some(name) = readers.first() else {
+            self.lack(&NAMES, "no identity of the scenario can read the private repository");
+            return Ok(());
+        };
+        let client = cx.identity(name)?;
+        let tag = transfer::some_tag(&client, repository, &WHY).await.map_err(Failure::into_control)?;
+        let manifest = transfer::manifest(&client, repository, &tag, &WHY).await.map_err(Failure::into_control)?;
+        match manifest.content.layers.last().or(manifest.content.config.as_ref()) {
+            Some(blob) => self.set("private_blob", &blob.digest),
+            None => self.lack(&["private_blob"], "the private repository's tag is an index"),
+        }
+        self.set("private", repository);
+        self.set("private_encoded", encoded(repository));
+        self.set("private_slash", repository.replace('/', "%2F"));
+        self.set("private_part", repository.rsplit('/').next().unwrap_or(repository));
+        self.set("private_tag", tag);
+        self.set("private_digest", manifest.digest);
+        Ok(())
+    }
+
+    /// Fills placeholders in; the error is the reason why one has no value.
+    pub(crate) fn fill(&self, template: &str) -> Result<String, String> {
+        let mut text = template.to_owned();
+        for (name, value) in &self.known {
+            let placeholder = format!("{{{name}}}");
+            if text.contains(&placeholder) {
+                text = text.replace(&placeholder, value.as_ref().map_err(Clone::clone)?);
+            }
+        }
+        Ok(text)
+    }
+
+    /// Names that nobody without rights may see.
+    pub(crate) fn secret_names<'a>(&self, cx: &'a Cx) -> &'a [String] {
+        &cx.scenario().repositories.private
+    }
+
+    /// The client that asks, or why there is none.
+    pub(crate) fn client(&self, cx: &Cx, who: Principal) -> Result<Client, String> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&who) {
+            return Ok(client.clone());
+        }
+        let client = self.connect(cx, who)?;
+        clients.insert(who, client.clone());
+        Ok(client)
+    }
+
+    fn connect(&self, cx: &Cx, who: Principal) -> Result<Client, String> {
+        let scenario = cx.scenario();
+        let name = match who {
+            Principal::Anonymous => return cx.anonymous().map_err(|error| format!("{error:#}")),
+            Principal::Creator => scenario.creator(),
+            Principal::Reader => scenario.identity_with(|rights| !rights.contains(&Action::Create)),
+            Principal::Outsider => self.outsider.as_deref(),
+        };
+        let name = name.ok_or_else(|| format!("the scenario does not have {who}"))?;
+        cx.identity(name).map_err(|error| format!("{error:#}"))
+    }
+}
+
+/// A client that may read what is public: nobody, where anyone may, else an identity.
+fn reader(cx: &Cx) -> anyhow::Result<Client> {
+    let scenario = cx.scenario();
+    if scenario.access.is_none() || scenario.promised(None).contains(&Action::Read) {
+        return cx.anonymous();
+    }
+    match scenario.identities.keys().next() {
+        Some(name) => cx.identity(name),
+        None => cx.anonymous(),
+    }
+}
+
+/// The same text with its first character percent-encoded.
+fn encoded(text: &str) -> String {
+    let first = text.bytes().next().map(|byte| format!("%{byte:02X}")).unwrap_or_default();
+    format!("{first}{}", text.get(1..).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_filled_and_a_missing_one_says_why() {
+        let mut facts = Facts::default();
+        facts.set("public", "team/app");
+        facts.lack(&["private"], "no private repository is declared");
+        assert_eq!(facts.fill("/v2/{public}/tags/list?{other}").unwrap(), "/v2/team/app/tags/list?{other}");
+        assert_eq!(facts.fill("/v2/{private}/x").unwrap_err(), "no private repository is declared");
+        assert_eq!(encoded("latest"), "%6Catest");
+    }
+}

@@ -1,0 +1,151 @@
+//! What an answer to a probe means. Pure.
+//!
+//! 429 and 5xx decide nothing; content that should not be there is a Fail, whatever its status.
+
+use std::collections::BTreeMap;
+
+use super::{Expect, Probe};
+use crate::check::{Failure, Why};
+use crate::wire::{Answer, Origin, is_registry_error};
+
+/// What the answer is held against.
+pub(crate) struct Against<'a> {
+    pub(crate) why: &'a Why<'a>,
+    pub(crate) origin: &'a Origin,
+    /// The answer to the same request without the trick.
+    pub(crate) plain: Option<&'a Answer>,
+    pub(crate) secret_names: &'a [String],
+}
+
+/// Decides one probe.
+pub(crate) fn judge(probe: &Probe, answer: &Answer, against: &Against<'_>) -> Result<(), Failure> {
+    let why = against.why;
+    let reason = match answer.status {
+        429 => Some("the registry limits the rate of requests"),
+        500..=599 => Some("the registry or its proxy failed"),
+        _ => None,
+    };
+    if let Some(reason) = reason {
+        return Err(why.undecided(probe.expect, format_args!("{}: {reason}", answer.brief()), answer.index));
+    }
+    let broken = |actual: String| Err(why.fail(probe.expect, actual, answer.index));
+    match probe.expect {
+        Expect::Denied => denied(answer, why, probe.expect),
+        Expect::Unauthorized => answer.expect_unauthorized(why).map(|_| ()),
+        Expect::Closed => closed(answer, against).or_else(broken),
+        Expect::Silent if answer.status < 300 && answer.body.is_empty() => Ok(()),
+        Expect::Silent => closed(answer, against).or_else(broken),
+        Expect::NotMounted if answer.status == 202 => Ok(()),
+        Expect::NotMounted => closed(answer, against).or_else(broken),
+        Expect::Ignored => match against.plain {
+            Some(plain) if plain.status == answer.status && plain.body == answer.body => Ok(()),
+            // What the handler of the other method says, such as 415 to a push, is no refusal.
+            _ if answer.status == probe.bad.status => broken(answer.brief()),
+            _ => closed(answer, against).or_else(broken),
+        },
+        Expect::Unnamed => unnamed(answer, against).or_else(broken),
+        Expect::NoSecret => match secret(answer) {
+            Some(key) => broken(format!("{}, with a value for `{key}`", answer.brief())),
+            None => Ok(()),
+        },
+        Expect::NoForeignOrigin => origin_is_closed(answer).or_else(broken),
+        Expect::SameLogin => same_login(answer, against).or_else(broken),
+    }
+}
+
+/// 405 and 412 are what others refuse with; to an oracle they are the handler's words, after authorization.
+fn denied(answer: &Answer, why: &Why<'_>, expect: Expect) -> Result<(), Failure> {
+    match answer.status {
+        401 | 403 => answer.expect_denied(why).map(|_| ()),
+        _ => Err(why.fail(expect, answer.brief(), answer.index)),
+    }
+}
+
+fn closed(answer: &Answer, against: &Against<'_>) -> Result<(), String> {
+    unnamed(answer, against)?;
+    match answer.status {
+        300..=399 => match answer.header("location").map(|location| lands(answer, location)) {
+            Some(Ok(url)) if against.origin.owns(&url) => Ok(()),
+            Some(Err(_)) | None => Ok(()),
+            Some(Ok(url)) => Err(format!("{}, which leads to {url}", answer.brief())),
+        },
+        400..=499 if answer.is_html() && scripted(answer) => {
+            Err(format!("{}, which repeats the request", answer.brief()))
+        }
+        400..=499 => Ok(()),
+        _ => Err(answer.brief()),
+    }
+}
+
+/// Where a browser or client would go.
+fn lands(answer: &Answer, location: &str) -> Result<url::Url, url::ParseError> {
+    answer.url.join(location)
+}
+
+/// What the callback's probe sends, come back as markup.
+fn scripted(answer: &Answer) -> bool {
+    String::from_utf8_lossy(&answer.body).contains("<script>regproof")
+}
+
+/// Refusals may repeat what was asked for; content may not name what is private.
+fn unnamed(answer: &Answer, against: &Against<'_>) -> Result<(), String> {
+    if answer.status >= 300 || is_registry_error(answer) {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&answer.body);
+    match against.secret_names.iter().find(|name| text.contains(name.as_str())) {
+        Some(name) => Err(format!("{}, which names {name}", answer.brief())),
+        None => Ok(()),
+    }
+}
+
+/// A key of a JSON object that promises a secret and has a value.
+fn secret(answer: &Answer) -> Option<String> {
+    let mut left = vec![answer.json().ok()?];
+    while let Some(value) = left.pop() {
+        match value {
+            serde_json::Value::Object(members) => {
+                for (key, value) in members {
+                    let name = key.to_ascii_lowercase();
+                    let telling = ["secret", "password", "token", "credential"].iter().any(|word| name.contains(word));
+                    if telling && value.as_str().is_some_and(|text| !text.is_empty()) {
+                        return Some(key);
+                    }
+                    left.push(value);
+                }
+            }
+            serde_json::Value::Array(items) => left.extend(items),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Fetch standard, section CORS protocol and credentials.
+fn origin_is_closed(answer: &Answer) -> Result<(), String> {
+    let allowed = answer.header("access-control-allow-origin").unwrap_or_default();
+    let credentials = answer.header("access-control-allow-credentials").is_some_and(|v| v.eq_ignore_ascii_case("true"));
+    let foreign = allowed == "*" || allowed == "null" || allowed.contains("regproof.invalid");
+    if credentials && foreign {
+        return Err(format!("{} with Access-Control-Allow-Origin: {allowed} and credentials allowed", answer.brief()));
+    }
+    Ok(())
+}
+
+fn same_login(answer: &Answer, against: &Against<'_>) -> Result<(), String> {
+    if answer.status >= 400 {
+        return Ok(());
+    }
+    let read = |answer: &Answer| {
+        let url = url::Url::parse(answer.header("location")?).ok()?;
+        let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
+        let part = |name: &str| query.get(name).cloned().unwrap_or_default();
+        let place = format!("{}{}", Origin::of(&url), url.path());
+        Some((place, part("redirect_uri"), part("client_id"), part("response_type")))
+    };
+    match (against.plain.and_then(read), read(answer)) {
+        (Some(plain), Some(now)) if plain == now => Ok(()),
+        (None, _) => Err("no login to compare with".to_owned()),
+        _ => Err(answer.brief()),
+    }
+}

@@ -1,0 +1,253 @@
+//! Asks the probes of one family: facts, controls, requests, cases, and the check's verdict.
+//!
+//! What is not asked is noted with its reason; a family of which nothing could be asked is an Error, never a Pass.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+
+use super::judge::{Against, judge};
+use super::{Expect, Facts, Impact, Principal, Probe};
+use crate::check::{Effect, Failure, Proof, Why};
+use crate::context::Cx;
+use crate::guard::ORACLE_TYPE;
+use crate::scenario::Action;
+use crate::transfer;
+use crate::wire::{Answer, Client, MANIFEST_LIMIT, Raw};
+
+/// Denials may be delayed by the registry (zot's `failDelay`); so many at once keep a family within its deadline.
+const AT_ONCE: usize = 4;
+
+/// A request with everything filled in.
+struct Filled {
+    method: reqwest::Method,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: &'static str,
+}
+
+/// Proves that every door of a family is closed.
+pub(crate) async fn prove(cx: &Cx, probes: &[Probe], why: &Why<'_>) -> Proof {
+    alive(cx, why).await?;
+    let facts = Facts::of(cx, probes).await?;
+    let controls = Controls::of(cx, &facts, probes).await?;
+    let mut left_out: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut asked = Vec::new();
+    for probe in probes {
+        match ready(cx, &facts, &controls, probe) {
+            Ok((client, filled)) => asked.push((probe, client, filled)),
+            Err(reason) => left_out.entry(reason).or_default().push(probe.id),
+        }
+    }
+    for (reason, ids) in &left_out {
+        cx.note(format!("not asked, {reason}: {}", ids.join(", ")));
+    }
+    if asked.is_empty() {
+        let reasons: Vec<&str> = left_out.keys().map(String::as_str).collect();
+        return Err(
+            anyhow::anyhow!("none of the {} probes could be asked: {}", probes.len(), reasons.join("; ")).into()
+        );
+    }
+    // Boxed one by one: a stream of closures that borrow would not be `Send` for every lifetime.
+    let mut waiting: Vec<BoxFuture<'_, (&Probe, Proof)>> = Vec::new();
+    for (probe, client, filled) in asked {
+        let facts = &facts;
+        waiting.push(Box::pin(async move { (probe, ask(cx, facts, probe, &client, &filled, why).await) }));
+    }
+    // What one writing probe left could answer for the next.
+    let alone = probes.iter().any(|probe| probe.impact == Impact::Scratch);
+    let at_once = if alone { 1 } else { AT_ONCE };
+    let mut proofs: Vec<(&Probe, Proof)> = futures::stream::iter(waiting).buffered(at_once).collect().await;
+    for (probe, proof) in &proofs {
+        cx.case(format!("{} ({})", probe.id, probe.severity), proof);
+    }
+    // The worst door first: a Fail before an Error, a critical one before a low one.
+    proofs.sort_by_key(|(probe, proof)| (!matches!(proof, Err(Failure::Fail(_))), proof.is_ok(), probe.severity));
+    proofs.into_iter().next().map_or(Ok(()), |(_, proof)| proof)
+}
+
+/// The first control of every family: a registry answers, so that refusals can be its own.
+async fn alive(cx: &Cx, why: &Why<'_>) -> Proof {
+    let answer = cx.anonymous()?.get("/v2/").send().await?;
+    let speaks =
+        answer.header("docker-distribution-api-version").is_some() || answer.header("www-authenticate").is_some();
+    if matches!(answer.status, 200 | 401) && speaks && !answer.is_html() {
+        return Ok(());
+    }
+    let actual = format!("{}: without an answer of the registry itself, no refusal means anything", answer.brief());
+    Err(why.undecided("200 or 401 by the registry at /v2/", actual, answer.index))
+}
+
+/// Which refusals count: those of requests that get through for somebody else.
+#[derive(Default)]
+struct Controls {
+    creates: Option<Result<(), String>>,
+    deletes: Option<Result<(), String>>,
+}
+
+impl Controls {
+    async fn of(cx: &Cx, facts: &Facts, probes: &[Probe]) -> Result<Controls, Failure> {
+        let mut controls = Controls::default();
+        let uses =
+            |methods: &[&str]| probes.iter().any(|p| p.expect == Expect::Denied && methods.contains(&p.shape.method));
+        let Ok(repository) = facts.fill("{public}") else { return Ok(controls) };
+        if uses(&["PUT", "POST", "PATCH"]) {
+            controls.creates = Some(match cx.scenario().writer() {
+                None => Err("no identity may create, so that no refusal can be told from a broken registry".to_owned()),
+                Some(name) => {
+                    let target = format!("/v2/{repository}/manifests/{}", cx.tag("control"));
+                    let answer = cx.identity(name)?.put(target).body(ORACLE_TYPE, "{}").send().await?;
+                    let invalid = answer.status == 400 && answer.error_code().is_some_and(|c| c == "MANIFEST_INVALID");
+                    if answer.status == 415 || invalid { Ok(()) } else { return Err(failed(name, &answer)) }
+                }
+            });
+        }
+        if uses(&["DELETE"]) {
+            controls.deletes = Some(match cx.scenario().remover() {
+                None => Err("no identity may delete, so that no refusal can be told from a broken registry".to_owned()),
+                Some(name) => {
+                    let target = facts.fill("/v2/{public}/manifests/sha256:{random}").unwrap_or_default();
+                    let answer = cx.identity(name)?.delete(target).send().await?;
+                    if answer.status == 404 { Ok(()) } else { return Err(failed(name, &answer)) }
+                }
+            });
+        }
+        Ok(controls)
+    }
+
+    fn allow(&self, cx: &Cx, probe: &Probe) -> Result<(), String> {
+        if probe.expect != Expect::Denied {
+            return Ok(());
+        }
+        let (control, action) = match probe.shape.method {
+            "PUT" | "POST" | "PATCH" => (&self.creates, Action::Create),
+            "DELETE" => (&self.deletes, Action::Delete),
+            _ => return Ok(()),
+        };
+        let scenario = cx.scenario();
+        if scenario.access.is_none() {
+            return Err("no rights are promised ([access])".to_owned());
+        }
+        if probe.who == Principal::Anonymous && scenario.promised(None).contains(&action) {
+            return Err("anonymous clients may do that".to_owned());
+        }
+        control.clone().unwrap_or_else(|| Err("no public repository is declared".to_owned()))
+    }
+}
+
+fn failed(name: &str, answer: &Answer) -> Failure {
+    const CONTROL: Why<'static> = Why {
+        claim: "the control: an identity that may do this gets through",
+        cause: "the identity lost its group, or this registry does not decide on rights before it looks at the request",
+        remedy: "first make `publish::api_key_can_push` pass for this identity",
+    };
+    CONTROL.undecided(format_args!("the handler's own answer for {name}"), answer.brief(), answer.index)
+}
+
+/// The client and the request, or why the probe is not asked.
+fn ready(cx: &Cx, facts: &Facts, controls: &Controls, probe: &Probe) -> Result<(Client, Filled), String> {
+    let opted = &cx.scenario().probes;
+    match probe.impact {
+        Impact::Litters if !opted.litter => return Err("it litters, and [probes] litter is not true".to_owned()),
+        Impact::Strains if !opted.strain => return Err("it strains, and [probes] strain is not true".to_owned()),
+        Impact::Scratch | Impact::Litters if cx.effect() < Effect::Writes => {
+            return Err(format!("this run is allowed `{}`", cx.effect()));
+        }
+        _ => {}
+    }
+    controls.allow(cx, probe)?;
+    let filled = fill(facts, probe, probe.shape.target, probe.shape.headers)?;
+    Ok((facts.client(cx, probe.who)?, filled))
+}
+
+fn fill(facts: &Facts, probe: &Probe, target: &str, headers: &[(&str, &str)]) -> Result<Filled, String> {
+    let target = facts.fill(target)?;
+    let mut filled = Vec::new();
+    for (name, value) in headers {
+        filled.push(((*name).to_owned(), facts.fill(value)?));
+    }
+    let overrides = headers.iter().any(|(_, value)| *value == "PUT");
+    let writes = probe.shape.method == "PUT" || overrides;
+    let body = if writes && target.contains("/manifests/") {
+        filled.push(("Content-Type".to_owned(), ORACLE_TYPE.to_owned()));
+        "{}"
+    } else if probe.shape.method == "PATCH" {
+        filled.push(("Content-Range".to_owned(), "5-1".to_owned()));
+        filled.push(("Content-Type".to_owned(), "application/octet-stream".to_owned()));
+        "x"
+    } else {
+        ""
+    };
+    if probe.shape.method == "GET" && target.contains("/manifests/") {
+        filled.push(("Accept".to_owned(), transfer::ACCEPT.to_owned()));
+    }
+    let method = probe.shape.method.parse().map_err(|_| "its method is not one".to_owned())?;
+    Ok(Filled { method, target, headers: filled, body })
+}
+
+async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Filled, why: &Why<'_>) -> Proof {
+    let claim = format!("{}: {}", why.claim, probe.id);
+    let cause = format!("{} ({}). {}", probe.reason.trim_end_matches('.'), probe.reference, why.cause);
+    let why = Why { claim: &claim, cause: &cause, remedy: why.remedy };
+    let plain = match probe.expect {
+        Expect::Ignored | Expect::SameLogin => Some(without_trick(facts, probe, client, &why).await?),
+        _ => None,
+    };
+    let answer = match probe.shape.raw {
+        None => send(client, filled).await?,
+        Some(version) => {
+            let mut headers = filled.headers.clone();
+            let hosted = version == "1.0" || headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host"));
+            if !hosted {
+                headers.insert(0, ("Host".to_owned(), facts.fill("{host}").unwrap_or_default()));
+            }
+            let (method, target) = (probe.shape.method.to_owned(), filled.target.clone());
+            client.send_raw(&Raw { method, target, version, headers, body: filled.body.to_owned() }).await?
+        }
+    };
+    if book(cx, facts, probe, &answer) {
+        // At once, not at the end: what is linked here answers every probe that follows.
+        cx.clean_up().await;
+    }
+    let origin = cx.target().origin();
+    let secret_names = facts.secret_names(cx);
+    judge(probe, &answer, &Against { why: &why, origin: &origin, plain: plain.as_ref(), secret_names })
+}
+
+async fn send(client: &Client, filled: &Filled) -> anyhow::Result<Answer> {
+    let mut request = client.request(filled.method.clone(), &filled.target).limit(MANIFEST_LIMIT);
+    for (name, value) in &filled.headers {
+        request = request.header(name, value);
+    }
+    request.content(filled.body).send().await
+}
+
+/// The same request without the trick; it must be answered, or there is nothing to compare with.
+async fn without_trick(facts: &Facts, probe: &Probe, client: &Client, why: &Why<'_>) -> Result<Answer, Failure> {
+    let target = probe.shape.plain.unwrap_or(probe.shape.target);
+    let filled = fill(facts, probe, target, &[]).map_err(|reason| anyhow::anyhow!(reason))?;
+    let answer = send(client, &filled).await?;
+    let expected: &[u16] = if probe.expect == Expect::SameLogin { &[302, 303, 307] } else { &[200] };
+    if expected.contains(&answer.status) {
+        return Ok(answer);
+    }
+    let actual = format!("{}: the plain request failed, so there is nothing to compare with", answer.brief());
+    Err(why.undecided("the plain answer", actual, answer.index))
+}
+
+/// Whether a broken registry linked or started something, which is then booked for removal.
+fn book(cx: &Cx, facts: &Facts, probe: &Probe, answer: &Answer) -> bool {
+    let (Ok(scratch), true) = (facts.fill("{scratch}"), matches!(answer.status, 200..=299)) else { return false };
+    if !matches!(probe.impact, Impact::Scratch | Impact::Litters) {
+        return false;
+    }
+    if answer.status == 202
+        && let Some(location) = answer.header("location")
+    {
+        cx.leaves_upload(location);
+    } else if let Ok(blob) = facts.fill("{private_blob}") {
+        cx.leaves_blob(&scratch, &blob);
+    }
+    true
+}

@@ -1,0 +1,39 @@
+//! The parts of a scenario about content, and about probes that run only on request. Data, no logic.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What is promised about content.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Content {
+    /// Whether manifests in Docker's media type are taken, as zot does with `http.compat: ["docker2s2"]`.
+    pub docker_media_type: Option<Reception>,
+}
+
+/// What a registry does with something it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Reception {
+    /// It takes it.
+    Accepted,
+    /// It refuses it.
+    Refused,
+}
+
+/// Probes that run only on request.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Probes {
+    /// Whether probes may leave something outside of the scratch repository on a registry that is open, as an empty
+    /// repository.
+    pub litter: bool,
+    /// Whether probes may load the registry.
+    pub strain: bool,
+    /// Pushes with the real dagger, which starts its engine on this machine's Docker daemon.
+    pub dagger: bool,
+    /// Uploads bodies just over the common limits of proxies into the scratch repository, 32 MiB the largest.
+    pub large_body: bool,
+    /// Trickles an upload for longer than a minute.
+    pub slow_upload: bool,
+}

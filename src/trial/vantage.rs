@@ -1,0 +1,52 @@
+//! Helpers of the tests of two vantage points: the lab as the backend, and a small proxy in front of it.
+
+use crate::lab::{Lab, Options};
+use crate::outcome::{Outcome, Verdict};
+use crate::trial::{Weakness, proxy, run_scenario};
+
+async fn behind(id: &str, lab: &Lab, fault: proxy::Fault) -> Outcome {
+    let front = format!("http://{}", proxy::start(lab.url(), fault).await);
+    with(id, lab, &format!("url = \"{front}\"\nbackend = \"{}\"", lab.url())).await
+}
+
+async fn with(id: &str, lab: &Lab, registry: &str) -> Outcome {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = lab.write_scenario(folder.path()).expect("the scenario can be written");
+    let text = std::fs::read_to_string(&file).expect("the scenario is there");
+    let text = text.replace(&format!("url = \"{}\"", lab.url()), registry);
+    std::fs::write(&file, text).expect("the scenario can be written");
+    run_scenario(id, &file).await
+}
+
+/// Pass behind a faithful proxy.
+pub(crate) async fn proven(id: &str) -> Outcome {
+    let outcome = behind(id, &Lab::healthy().await.expect("the lab starts"), |_| None).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{:#?}", outcome.finding);
+    outcome
+}
+
+/// Fail behind a faulty proxy, with the cause that it names.
+pub(crate) async fn fails(id: &str, weakness: Option<Weakness>, fault: proxy::Fault) -> String {
+    let options = Options { weaknesses: weakness.into_iter().collect(), ..Options::default() };
+    let outcome = behind(id, &Lab::start(options).await.expect("the lab starts"), fault).await;
+    assert_eq!(outcome.verdict, Verdict::Fail, "{:#?}", outcome.finding);
+    outcome.finding.expect("a Fail has a finding").cause
+}
+
+/// How it ends with a backend that answers in plain text under a name of another host.
+pub(crate) async fn in_plain_text(id: &str) -> Outcome {
+    let lab = Lab::healthy().await.expect("the lab starts");
+    let port = lab.url().rsplit(':').next().expect("the lab has a port");
+    let name = format!("backend.example.test:{port}");
+    let resolve = format!("resolve = {{ \"{name}\" = \"127.0.0.1:{port}\" }}");
+    with(id, &lab, &format!("url = \"{}\"\nbackend = \"http://{name}\"\n{resolve}", lab.url())).await
+}
+
+/// Error where the backend fails, and where nothing listens.
+pub(crate) async fn error_when_down(id: &str) {
+    let lab = Lab::healthy().await.expect("the lab starts");
+    let outcome = behind(id, &lab, |line| line.starts_with("GET /metrics").then_some("502 Bad Gateway")).await;
+    assert_eq!(outcome.verdict, Verdict::Error);
+    let outcome = with(id, &lab, &format!("url = \"{}\"\nbackend = \"http://127.0.0.1:1\"", lab.url())).await;
+    assert_eq!(outcome.verdict, Verdict::Error);
+}

@@ -1,0 +1,133 @@
+//! The permission matrix on real zot: every cell proven from zot's own configuration, and nothing left behind.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use regproof::check::Effect;
+use regproof::checks::CHECKS;
+use regproof::outcome::{Outcome, Run, Verdict};
+use regproof::plan::{Machine, Plan};
+use regproof::runner::{self, Board};
+use regproof::target::Target;
+use support::world::{Setup, World};
+use support::zot::{Release, Zot};
+
+const MATRIX: &str = "access::permission_matrix";
+
+fn run(file: &Path, effects: Effect, only: &[&str]) -> Run {
+    let target = Arc::new(Target::open(file, Some(effects)).expect("the world's scenario is sound"));
+    let only: Vec<String> = only.iter().map(ToString::to_string).collect();
+    let plan = Plan::new(CHECKS, target.scenario(), &Machine::here(true), effects, &only);
+    let board = Board::new(target, plan.expect("the checks exist"));
+    support::http::block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await })
+}
+
+/// The matrix of a world, promised by the configuration that it was started with.
+fn matrix(world: &World) -> Outcome {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let config = world.promised_config();
+    let file = world.scenario_with(folder.path(), |scenario| {
+        scenario.as_object_mut().expect("a scenario is a table").remove("access");
+        scenario["registry"]["zot_config"] = serde_json::json!(config);
+    });
+    run(&file, Effect::Oracle, &[MATRIX]).outcomes.remove(0)
+}
+
+fn broken(outcome: &Outcome) -> Vec<&str> {
+    outcome.cases.iter().filter(|case| case.verdict != Verdict::Pass).map(|case| case.name.as_str()).collect()
+}
+
+/// All files below a folder but those that zot writes of its own accord: sessions, and the databases that hold users,
+/// their keys' last use, and download counts.
+fn content(folder: &Path, into: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in std::fs::read_dir(folder).expect("the folder can be read").flatten() {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if name == "_sessions" || name.ends_with(".db") {
+            continue;
+        }
+        if path.is_dir() {
+            into.insert(format!("{}/", path.display()), vec![]);
+            content(&path, into);
+        } else {
+            into.insert(path.display().to_string(), std::fs::read(&path).expect("a file can be read"));
+        }
+    }
+}
+
+#[test]
+fn every_cell_of_a_hardened_zot_is_proven_and_its_data_is_the_same_before_and_after() {
+    let Some(world) = World::start("every_cell_of_a_hardened_zot_is_proven_and_its_data_is_the_same_before_and_after")
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = world.scenario(folder.path());
+    // What is cached is cached before: the run asks the cache for it.
+    world.request("GET", "/v2/docker.io/library/alpine/manifests/3.20").send().must_be(200);
+    let catalog = || world.request("GET", "/v2/_catalog").send().must_be(200).json();
+    let files = || {
+        let mut all = BTreeMap::new();
+        content(&world.zot.storage(), &mut all);
+        all
+    };
+    run(&file, Effect::Oracle, &[]);
+    let before = (files(), catalog());
+    let outcome = matrix(&world);
+    assert_eq!(outcome.verdict, Verdict::Pass, "{:#?}\n{:?}", outcome.finding, broken(&outcome));
+    let all = run(&file, Effect::Oracle, &[]);
+    assert!(all.outcomes.iter().any(|outcome| outcome.verdict == Verdict::Pass));
+    assert_eq!(before.1, catalog(), "a run without writes made a repository");
+    let after = files();
+    let changed: Vec<&String> =
+        before.0.iter().filter(|(path, bytes)| after.get(*path) != Some(bytes)).map(|(path, _)| path).collect();
+    let new: Vec<&String> = after.keys().filter(|path| !before.0.contains_key(*path)).collect();
+    assert!(changed.is_empty() && new.is_empty(), "changed: {changed:?}, new: {new:?}");
+}
+
+#[test]
+fn each_change_of_the_running_policy_shows_in_exactly_its_cells() {
+    let Some(mut world) = World::start("each_change_of_the_running_policy_shows_in_exactly_its_cells") else { return };
+    for (pointer, value, cases) in [
+        (
+            "anonymousPolicy",
+            serde_json::json!(["read", "create"]),
+            &["anonymous: create a tag", "anonymous: upload"][..],
+        ),
+        ("anonymousPolicy", serde_json::json!([]), &["anonymous: read"]),
+        ("defaultPolicy", serde_json::json!(["read", "create"]), &["guest: create a tag", "guest: upload"]),
+        ("policies/0/actions", serde_json::json!(["read", "create", "update"]), &["ci: move a tag"]),
+        ("policies/0/actions", serde_json::json!(["read", "create", "delete"]), &["ci: delete"]),
+        ("policies/0/actions", serde_json::json!(["read"]), &["ci: create a tag", "ci: upload"]),
+        ("policies/1/actions", serde_json::json!(["read", "create", "update"]), &["admin: delete"]),
+    ] {
+        let path = format!("/http/accessControl/repositories/**/{pointer}");
+        let mut old = serde_json::Value::Null;
+        world = world.reconfigure(|config| {
+            let place = config.pointer_mut(&path).expect("the hardened configuration has it");
+            old = std::mem::replace(place, value.clone());
+        });
+        let outcome = matrix(&world);
+        assert_eq!(broken(&outcome), cases, "{path} {value}");
+        world = world.reconfigure(|config| {
+            *config.pointer_mut(&path).expect("it was there before") = old.clone();
+        });
+    }
+}
+
+#[test]
+fn a_release_that_lets_create_move_a_tag_breaks_the_promise() {
+    let test = "a_release_that_lets_create_move_a_tag_breaks_the_promise";
+    for (release, cases) in [
+        (Release(2, 1, 14), &["ci: move a tag"][..]),
+        (Release(2, 1, 15), &[]),
+        (Release(2, 1, 18), &["ci: move a tag"]),
+    ] {
+        let Some(zot) = Zot::find_release(test, release) else { continue };
+        let Some(world) = World::start_on(&zot, test, Setup::default()) else { return };
+        let outcome = matrix(&world);
+        assert_eq!(broken(&outcome), cases, "{release}: {:#?}", outcome.finding);
+    }
+}

@@ -187,6 +187,13 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             )
         }
         Need::AnyIdentity => promised(scenario.identities.is_empty(), "there is no [identities.…]"),
+        Need::ApiKey => {
+            let none = !scenario.identities.values().any(|identity| identity.api_key);
+            promised(none, "no identity's secret is an API key of zot (zak_…)")
+        }
+        Need::KeyLifecycle => {
+            promised(!scenario.keys.lifecycle, "[keys] lifecycle = true is not set; it mints a key and revokes it")
+        }
         Need::Writer => promised(
             scenario.writer().is_none(),
             "no identity may create, and without one no refusal can be told from a broken registry",

@@ -19,7 +19,7 @@ use url::Url;
 
 pub use content::{Content, Probes, Reception};
 pub(crate) use rights::Promise;
-pub use values::{Day, Period, SecretSource};
+pub use values::{Day, Days, Period, SecretSource};
 
 use crate::zot::config::Config;
 use crate::zot::policy;
@@ -42,6 +42,9 @@ pub struct Scenario {
     /// Users that regproof may act as, by a name of your choice.
     #[serde(default)]
     pub identities: BTreeMap<String, Identity>,
+    /// What is promised about API keys.
+    #[serde(default)]
+    pub keys: Keys,
     /// What is promised about metrics.
     pub metrics: Option<Metrics>,
     /// What is promised about the OpenID login.
@@ -163,6 +166,19 @@ pub struct Identity {
     /// The groups that the operator promises for this user.
     #[serde(default)]
     pub groups: BTreeSet<String>,
+    /// Whether the password is an API key of zot; known once it was read.
+    #[serde(skip)]
+    pub api_key: bool,
+}
+
+/// What is promised about API keys.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keys {
+    /// A key must live at least this long still, so that it can be renewed in time.
+    pub horizon: Days,
+    /// Whether a check may log in, mint a key that ends within minutes, and revoke it.
+    pub lifecycle: bool,
 }
 
 /// What is promised about metrics.

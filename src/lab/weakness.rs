@@ -296,7 +296,7 @@ weaknesses! {
         [PULLS, LOGINS];
     AnotherRegistry = "another-registry",
         "Another registry answers at this address: neither metrics nor login, and none of zot's words.",
-        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM, MATRIX, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
+        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
     CacheBypassed = "cache-bypassed",
         "A proxy answers for the cache from the upstream itself, unseen by the registry.",
         [WARM, NO_CACHE_PUSH];
@@ -332,7 +332,7 @@ weaknesses! {
         [HOME];
     StateNotChecked = "state-not-checked",
         "The callback does not compare the state: a login can be slipped in.",
-        [CALLBACKS];
+        [CALLBACKS, ASTRAY];
     SessionCookieOpen = "session-cookie-open",
         "The session cookie can be read by scripts.",
         [COOKIES];

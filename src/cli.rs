@@ -42,6 +42,10 @@ pub enum Command {
     Run(Run),
     /// Show what `run` would do, and what it would skip and why; sends nothing
     Plan(Plan),
+    /// Keep what the registry answers now, to be compared with other days; stores nothing there
+    Snapshot(Snapshot),
+    /// Name every answer and tag that differs between two snapshots; sends nothing
+    Diff(Diff),
     /// Name every check
     List(List),
     /// Say why a check matters, how it proves its promise, and what to do when it fails
@@ -108,6 +112,12 @@ pub struct Run {
     /// Show nothing on the console if everything is proven
     #[arg(long, short)]
     pub quiet: bool,
+    /// Prove also that nothing changed since this snapshot, once all other checks have ended
+    #[arg(long, value_name = "SNAPSHOT", value_hint = ValueHint::FilePath)]
+    pub against: Option<PathBuf>,
+    /// Changes that do not count, as `regproof diff` prints them: one a line, or `accept = [...]` in a .toml file
+    #[arg(long, value_name = "FILE", requires = "against", value_hint = ValueHint::FilePath)]
+    pub accept: Option<PathBuf>,
     /// How the console looks.
     #[command(flatten)]
     pub look: Look,
@@ -149,6 +159,40 @@ pub struct Plan {
     /// Which checks.
     #[command(flatten)]
     pub selection: Selection,
+}
+
+/// `snapshot`.
+#[derive(Clone, Debug, Args)]
+pub struct Snapshot {
+    /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
+    /// Where to write it [default: stdout]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Look at the tags of the whole catalog too, not only of the declared repositories
+    #[arg(long)]
+    pub catalog: bool,
+}
+
+/// `diff`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 nothing changed that was not accepted, 1 something did, 3 a file cannot be used."
+)]
+pub struct Diff {
+    /// The earlier snapshot
+    #[arg(value_name = "BEFORE", value_hint = ValueHint::FilePath)]
+    pub before: PathBuf,
+    /// The later one
+    #[arg(value_name = "AFTER", value_hint = ValueHint::FilePath)]
+    pub after: PathBuf,
+    /// In which format
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: DiffFormat,
+    /// Changes that do not count, as printed: one a line, or `accept = [...]` in a .toml file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub accept: Option<PathBuf>,
 }
 
 /// `list`.
@@ -281,6 +325,17 @@ impl From<ConsoleFormat> for Format {
             ConsoleFormat::Github => Format::Github,
         }
     }
+}
+
+/// How a difference is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// For a comment or a job summary
+    Markdown,
 }
 
 /// How checks are listed.

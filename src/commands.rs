@@ -3,6 +3,7 @@
 
 mod clean;
 mod demo;
+mod diff;
 mod explain;
 mod lab;
 mod list;
@@ -14,6 +15,7 @@ mod ready;
 mod reports;
 mod run;
 mod signals;
+mod snapshot;
 
 use std::fmt;
 use std::io;
@@ -81,6 +83,8 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
         Command::Prove(args) => prove::prove(args, terminal),
         Command::Run(args) => run::run(args, terminal),
         Command::Plan(args) => plan::plan(args, terminal),
+        Command::Snapshot(args) => snapshot::snapshot(args, terminal),
+        Command::Diff(args) => diff::diff(args, terminal),
         Command::List(args) => show(terminal, &list::list(args.format)),
         Command::Explain(args) => explain::explain(&args.id).and_then(|text| show(terminal, &text)),
         Command::Init(args) => init(args, terminal),

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use crate::apikeys::{self, Own};
 use crate::check::{Check, Failure};
 use crate::guard::{Guard, Intent, KeyUse};
-use crate::outcome::{Case, Finding, Leftover, Measure, Screenshot, Table, Verdict};
+use crate::outcome::{Case, Finding, Leftover, Measure, Screenshot, Table, Told, Verdict};
 use crate::scenario::secrets::LoginSecrets;
 use crate::scenario::{Action, Oidc, Scenario};
 use crate::target::Target;
@@ -39,6 +39,7 @@ pub(crate) struct Found {
     pub(crate) cases: Vec<Case>,
     pub(crate) tables: Vec<Table>,
     pub(crate) measures: Vec<Measure>,
+    pub(crate) told: Vec<Told>,
     pub(crate) screenshots: Vec<Screenshot>,
     pub(crate) leftovers: Vec<Leftover>,
     /// Repository and tag, digest or upload to remove.
@@ -202,6 +203,11 @@ impl Cx {
     /// A number for machines.
     pub(crate) fn measure(&self, name: &'static str, of: &str, value: f64) {
         self.found().measures.push(Measure { name, of: of.to_owned(), value });
+    }
+
+    /// A decided answer, in words that are the same each time, to be compared with those of other days.
+    pub(crate) fn tell(&self, question: impl Into<String>, answer: impl Into<String>) {
+        self.found().told.push(Told { question: question.into(), answer: answer.into() });
     }
 
     /// A table for the reports.

@@ -13,6 +13,7 @@ pub mod commands;
 mod context;
 mod diagnosis;
 mod discovery;
+pub mod drift;
 mod fingerprint;
 mod guard;
 mod image;

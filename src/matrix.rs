@@ -37,6 +37,12 @@ pub(crate) struct Asker {
     client: Client,
 }
 
+impl Asker {
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
 /// One answer, and how often it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -237,6 +243,24 @@ async fn one(
         }
         Err(error) => (Permission::Undecided(format!("{error:#}")), None),
     })
+}
+
+/// Writes down what was decided. Not what depends on what a cache or the scratch repository happens to hold today.
+pub(crate) fn tell(cx: &Cx, cells: &[Cell], places: &[Place]) {
+    let still = |name: &str| places.iter().any(|place| place.still && place.repository == name);
+    let steady = |oracle: Oracle| {
+        let by_content = [Oracle::ReadManifest, Oracle::UpdateTag, Oracle::UpdateLatest, Oracle::MoveTagByQuery];
+        !by_content.contains(&oracle)
+    };
+    for cell in cells.iter().filter(|cell| cell.unasked.is_none() && (steady(cell.oracle) || still(&cell.repository))) {
+        let answer = match cell.seen.as_slice() {
+            _ if cell.is_random() => "random",
+            [one] if one.permission == Permission::Allowed => "allowed",
+            [one] if one.permission == Permission::Denied => "denied",
+            _ => continue,
+        };
+        cx.tell(format!("{}, {} in {}", cell.who, cell.oracle.describe(), cell.repository), answer);
+    }
 }
 
 /// Why cells were not asked, and how many for each reason.

@@ -125,6 +125,9 @@ pub struct Outcome {
     pub screenshots: Vec<Screenshot>,
     /// Numbers for machines, as days left on a key.
     pub measures: Vec<Measure>,
+    /// What was answered to which question, to be compared with other days; not in reports.
+    #[serde(skip)]
+    pub told: Vec<Told>,
     /// When the check began.
     #[serde(with = "time::serde::rfc3339")]
     pub started: OffsetDateTime,
@@ -151,6 +154,15 @@ pub struct Measure {
     pub of: String,
     /// The value.
     pub value: f64,
+}
+
+/// What the registry answered to one question, in words that are the same each time: no times, no random names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Told {
+    /// The question, as `anonymous GET /metrics`.
+    pub question: String,
+    /// The answer, as `200`. A question that was not decided is not here.
+    pub answer: String,
 }
 
 /// What the registry says it is. A claim, not a proof.
@@ -279,6 +291,7 @@ mod tests {
             transcript: vec![],
             screenshots: vec![],
             measures: vec![],
+            told: vec![],
             started: OffsetDateTime::UNIX_EPOCH,
             duration: Duration::ZERO,
         }

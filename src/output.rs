@@ -46,6 +46,9 @@ pub fn redacted(run: &Run, redactor: &Redactor) -> Run {
         }
         outcome.screenshots.iter_mut().for_each(|picture| clean(&mut picture.name));
         outcome.measures.iter_mut().for_each(|measure| clean(&mut measure.of));
+        for told in &mut outcome.told {
+            [&mut told.question, &mut told.answer].into_iter().for_each(clean);
+        }
         outcome.transcript = outcome.transcript.drain(..).map(|exchange| redactor.exchange(exchange)).collect();
     }
     run

@@ -84,6 +84,17 @@ pub(crate) enum Pull {
     StoppedAtPing(Box<Answer>),
 }
 
+/// Writes down how a client fared, where that was decided.
+pub(crate) fn tell(cx: &Cx, persona: &Persona, what: &str, pulled: &Result<Pull, Failure>) {
+    let answer = match pulled {
+        Ok(Pull::Done) => "works",
+        Ok(Pull::StoppedAtPing(_)) => "gives up at /v2/",
+        Err(Failure::Fail(_)) => "does not work",
+        Err(Failure::Error(..)) => return,
+    };
+    cx.tell(format!("{}, {what}", persona.name), answer);
+}
+
 impl Persona {
     /// Pulls the manifest of a tag and its smallest blob, as this client does. `client` has credentials or none; they are sent
     /// when this client would send them.

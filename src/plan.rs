@@ -18,6 +18,8 @@ pub struct Step {
     pub skip: Option<String>,
     /// The waiver that covers it.
     pub waived: Option<Waive>,
+    /// Whether it runs when all others have ended.
+    pub last: bool,
 }
 
 /// All selected checks of one scenario, by id.
@@ -104,7 +106,7 @@ impl Plan {
                 more.then(|| format!("it needs `--effects {}`, this run is allowed `{effects}`", check.meta.effect))
             });
             let waived = scenario.waive.iter().find(|waiver| waiver.check == check.id).cloned();
-            Step { check, skip, waived }
+            Step { check, skip, waived, last: false }
         };
         Ok(Plan { steps: checks.iter().filter(selected).map(step).collect() })
     }

@@ -24,6 +24,7 @@ pub use self::console::{console, progress};
 pub use self::har::har;
 pub use self::html::html;
 pub use self::junit::junit;
+pub(crate) use self::markdown::code;
 pub use self::markdown::markdown;
 pub use self::prometheus::prometheus;
 pub use self::text::{visible, xml_text};

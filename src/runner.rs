@@ -106,6 +106,7 @@ fn blank(check: &Check, verdict: Verdict, finding: Option<Finding>) -> Outcome {
         transcript: vec![],
         screenshots: vec![],
         measures: vec![],
+        told: vec![],
         started: OffsetDateTime::now_utc(),
         duration: Duration::ZERO,
     }
@@ -136,19 +137,23 @@ pub async fn execute(board: &Board, stop: Stop, event: impl Fn(Event<'_>) + Sync
             }
         }
     };
-    let checks = futures::stream::iter(order)
-        .map(|index| {
-            let (step, stop, event) = (&board.plan.steps[index], stop.clone(), &event);
-            async move {
-                event(Event::Started(step.check.id));
-                let outcome = execute_one(step, &board.target, stop).await;
-                event(Event::Finished(&outcome));
-                board.set(index, outcome);
-            }
-        })
-        .buffer_unordered(board.target.scenario().limits.concurrency.max(1))
-        .collect::<Vec<()>>();
-    futures::join!(fingerprint, checks);
+    let (last, order): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|index| board.plan.steps[*index].last);
+    let part = |indices: Vec<usize>| {
+        futures::stream::iter(indices)
+            .map(|index| {
+                let (step, stop, event) = (&board.plan.steps[index], stop.clone(), &event);
+                async move {
+                    event(Event::Started(step.check.id));
+                    let outcome = execute_one(step, &board.target, stop).await;
+                    event(Event::Finished(&outcome));
+                    board.set(index, outcome);
+                }
+            })
+            .buffer_unordered(board.target.scenario().limits.concurrency.max(1))
+            .collect::<Vec<()>>()
+    };
+    futures::join!(fingerprint, part(order));
+    part(last).await;
     let reason = stop.borrow().clone();
     board.run(reason.as_deref())
 }
@@ -186,6 +191,7 @@ pub async fn execute_one(step: &Step, target: &Arc<Target>, mut stop: Stop) -> O
     outcome.tables = found.tables;
     outcome.notes = found.notes.iter().map(|note| target.redactor.text(note)).collect();
     outcome.measures = found.measures;
+    outcome.told = found.told;
     outcome.screenshots = found.screenshots;
     outcome.leftovers = found.leftovers;
     outcome.transcript = cx.recorder().exchanges();

@@ -12,6 +12,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use crate::apikeys;
 use crate::check::Effect;
 use crate::checks;
+use crate::drift::Against;
 use crate::plan::Machine;
 use crate::redact::Redactor;
 use crate::scenario::Scenario;
@@ -20,7 +21,7 @@ use crate::scenario::secrets::{self, Secrets};
 use crate::wire::{Origin, Route};
 
 /// One scenario made ready to run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     pub(crate) loaded: Loaded,
     pub(crate) secrets: Secrets,
@@ -32,6 +33,8 @@ pub struct Target {
     pub(crate) run_id: String,
     /// Where programs are.
     pub(crate) machine: Machine,
+    /// What its answers are compared with.
+    pub(crate) against: Option<Arc<Against>>,
 }
 
 impl Target {
@@ -62,6 +65,7 @@ impl Target {
             effects: effects.unwrap_or(default),
             run_id,
             machine: Machine::here(false),
+            against: None,
         })
     }
 

@@ -116,7 +116,7 @@ pub(crate) fn is_tag(text: &str) -> bool {
 }
 
 /// The digests that this program can recompute (OCI image spec, section Digests).
-fn is_digest(text: &str) -> bool {
+pub(crate) fn is_digest(text: &str) -> bool {
     let hex = |hex: &str| hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     text.strip_prefix("sha256:").is_some_and(hex)
 }

@@ -51,7 +51,9 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let promised = cx.scenario().clients.as_ref().is_some_and(|clients| clients.anonymous_docker);
     let mut worst = Ok(());
     for persona in PERSONAS {
-        let proof = match persona.pull(cx, &client, repository, &tag, &WHY).await {
+        let pulled = persona.pull(cx, &client, repository, &tag, &WHY).await;
+        persona::tell(cx, &persona, "pull without credentials", &pulled);
+        let proof = match pulled {
             Ok(Pull::Done) => Ok(()),
             Ok(Pull::StoppedAtPing(ping)) if promised => {
                 Err(DOCKER.fail("200 at /v2/, or a pull that goes on", ping.brief(), ping.index))

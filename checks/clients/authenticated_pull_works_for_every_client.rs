@@ -45,10 +45,12 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     cx.note(format!("as {name}, on {repository}"));
     let mut worst = Ok(());
     for persona in PERSONAS {
-        let proof = match persona.log_in(&client, &WHY).await {
-            Ok(()) => persona.pull(cx, &client, &repository, &tag, &WHY).await.map(|_| ()),
+        let pulled = match persona.log_in(&client, &WHY).await {
+            Ok(()) => persona.pull(cx, &client, &repository, &tag, &WHY).await,
             Err(failure) => Err(failure),
         };
+        persona::tell(cx, &persona, &format!("log in and pull as {name}"), &pulled);
+        let proof = pulled.map(|_| ());
         cx.case(persona.name, &proof);
         if proof.is_err() && !matches!(worst, Err(Failure::Fail(_))) {
             worst = proof;

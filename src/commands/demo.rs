@@ -58,7 +58,7 @@ fn checked(args: &cli::Demo, lab: &Lab, folder: &Path, signals: &Signals, termin
     let file = lab.write_scenario(folder);
     let file = file.map_err(|error| Trouble::failed(format_args!("cannot write the lab's scenario: {error}")))?;
     let selection = Selection { only: vec![], effects: None, no_browser: args.no_browser, partition: None };
-    let boards = prepare::boards(&[file], &selection)?;
+    let boards = prepare::boards(&[file], &selection, None)?;
     let mut closing = Closing::new(boards, terminal);
     closing.colour = colour(args.look.colour, terminal);
     let (mut runs, _) = conduct(&Arc::new(closing), Duration::ZERO, signals)?;

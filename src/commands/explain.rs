@@ -7,6 +7,7 @@ use std::fmt::Write;
 use super::Trouble;
 use crate::check::Check;
 use crate::checks::{self, CHECKS};
+use crate::drift;
 use crate::lab::Weakness;
 use crate::zot::advisory::{self, Advisory};
 use crate::zot::lint::{self, LINTS, LintInfo};
@@ -14,7 +15,7 @@ use crate::zot::lint::{self, LINTS, LintInfo};
 /// The text of a check, a lint, an advisory or a weakness.
 pub(crate) fn explain(id: &str) -> Result<String, Trouble> {
     let advisory = || advisory::all().iter().find(|advisory| advisory.id.eq_ignore_ascii_case(id));
-    if let Some(check) = checks::find(id) {
+    if let Some(check) = checks::find(id).or((id == drift::CHECK.id).then_some(&drift::CHECK)) {
         Ok(of_check(check))
     } else if let Some((check, probe)) = checks::probe(id) {
         Ok(format!("{}Asked by: {check}\n", probe.text()))

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::Trouble;
 use crate::checks::CHECKS;
-use crate::cli::{Files, Selection};
+use crate::cli::{self, Files, Selection};
+use crate::drift::{self, Against, Snapshot};
 use crate::log;
 use crate::plan::{Machine, Plan};
 use crate::runner::Board;
@@ -34,11 +35,23 @@ pub(crate) fn usual() -> PathBuf {
 }
 
 /// All scenarios of a run; an error in any of them ends the run before anything is sent.
-pub(crate) fn boards(scenarios: &[PathBuf], selection: &Selection) -> Result<Vec<Arc<Board>>, Trouble> {
+pub(crate) fn boards(
+    scenarios: &[PathBuf],
+    selection: &Selection,
+    against: Option<Against>,
+) -> Result<Vec<Arc<Board>>, Trouble> {
+    if against.is_some() && scenarios.len() > 1 {
+        return Err(Trouble::usage("--against is for one scenario: a snapshot is of one registry"));
+    }
+    let against = against.map(Arc::new);
     let mut names = BTreeSet::new();
     let mut boards = Vec::new();
     for file in scenarios {
-        let (target, plan) = one(file, selection)?;
+        let (mut target, mut plan) = one(file, selection)?;
+        if let Some(against) = &against {
+            target.against = Some(Arc::clone(against));
+            plan.steps.push(drift::step(target.effects()));
+        }
         if !names.insert(target.scenario().name.clone()) {
             let name = &target.scenario().name;
             return Err(Trouble::usage(format_args!(
@@ -50,6 +63,13 @@ pub(crate) fn boards(scenarios: &[PathBuf], selection: &Selection) -> Result<Vec
         boards.push(Arc::new(Board::new(Arc::new(target), plan)));
     }
     Ok(boards)
+}
+
+/// What `run` is to be compared with, if anything.
+pub(crate) fn against(args: &cli::Run) -> Result<Option<Against>, Trouble> {
+    let Some(file) = &args.against else { return Ok(None) };
+    let before = Snapshot::read(file).map_err(|error| Trouble::usage(format_args!("failed to {error}")))?;
+    Ok(Some(Against { before, accepted: super::diff::accepted(args.accept.as_deref())? }))
 }
 
 /// No report may overwrite another one.

@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(30);
 pub(crate) fn run(args: &cli::Run, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
     prepare::distinct(&args.files)?;
     let scenarios = if args.scenarios.is_empty() { vec![prepare::usual()] } else { args.scenarios.clone() };
-    let boards = prepare::boards(&scenarios, &args.selection)?;
+    let boards = prepare::boards(&scenarios, &args.selection, prepare::against(args)?)?;
     let closing = Closing {
         format: args.format.into(),
         colour: colour(args.look.colour, terminal),
@@ -199,7 +199,7 @@ mod tests {
         let today = time::macros::date!(2026 - 01 - 01);
         let loaded = load::parse(&folder.path().join("r.toml"), text, |_| true, today).unwrap();
         let target = Arc::new(Target::ready(loaded, None).unwrap());
-        let steps = vec![Step { check: &BLOCKS, skip: None, waived: None }];
+        let steps = vec![Step { check: &BLOCKS, skip: None, waived: None, last: false }];
         let board = Arc::new(Board::new(target, Plan { steps }));
         let terminal = Terminal { print: |_| Ok(()), tell: silent, end, colour: false, live: false };
         let junit = folder.path().join("report.xml");

@@ -217,7 +217,13 @@ async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Fi
     }
     let origin = cx.target().origin();
     let secret_names = facts.secret_names(cx);
-    judge(probe, &answer, &Against { why: &why, origin: &origin, plain: plain.as_ref(), secret_names })
+    let proof = judge(probe, &answer, &Against { why: &why, origin: &origin, plain: plain.as_ref(), secret_names });
+    match &proof {
+        Ok(()) => cx.tell(format!("probe {}", probe.id), format!("closed, {}", answer.status)),
+        Err(Failure::Fail(_)) => cx.tell(format!("probe {}", probe.id), format!("open, {}", answer.status)),
+        Err(Failure::Error(..)) => {}
+    }
+    proof
 }
 
 async fn send(client: &Client, filled: &Filled) -> anyhow::Result<Answer> {

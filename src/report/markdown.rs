@@ -79,7 +79,7 @@ fn row(label: &str, detail: &str) -> String {
 }
 
 /// An inline code span, with more backticks around it than in it (CommonMark, section 6.1).
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = visible(text, LINE);
     let ticks = "`".repeat(longest_run(&text) + 1);
     if text.is_empty() { "`-`".to_owned() } else { format!("{ticks} {text} {ticks}") }

@@ -31,6 +31,7 @@ pub(crate) fn outcome(id: &str, title: &str, verdict: Verdict, millis: u64) -> O
         transcript: vec![],
         screenshots: vec![],
         measures: vec![],
+        told: vec![],
         started: datetime!(2026-03-01 12:00:00 UTC),
         duration: Duration::from_millis(millis),
     }

@@ -1,0 +1,36 @@
+//! `snapshot`: what a live registry answers now, as a file to be compared with other days.
+//!
+//! Decides no verdict, and writes nothing but the file.
+
+use super::signals::Signals;
+use super::{Terminal, Trouble, prepare, runtime, show};
+use crate::check::Effect;
+use crate::cli;
+use crate::drift;
+use crate::log;
+use crate::outcome::ExitStatus;
+use crate::output::{firewall, write_atomically};
+use crate::target::Target;
+
+/// `snapshot`.
+pub(crate) fn snapshot(args: &cli::Snapshot, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
+    let file = args.scenario.clone().unwrap_or_else(prepare::usual);
+    let target = Target::open(&file, Some(Effect::Oracle))?;
+    log::hide(target.redactor());
+    let signals = Signals::listen(terminal)?;
+    let runtime = runtime()?;
+    let taken = runtime.block_on(drift::take(&target, args.catalog, signals.stop()));
+    runtime.shutdown_background();
+    let taken = taken.map_err(|error| Trouble::failed(format_args!("cannot take a snapshot: {error:#}")))?;
+    let text = taken.text();
+    let Some(path) = &args.output else {
+        return show(terminal, &firewall(&text, target.redactor()).0);
+    };
+    write_atomically(path, &text, target.redactor())
+        .map_err(|error| Trouble::failed(format_args!("failed to {error}")))?;
+    for gap in &taken.gaps {
+        (terminal.tell)(&format!("not in the snapshot: {}\n", log::clean(gap)));
+    }
+    let (answers, tags) = (taken.answers.len(), taken.tag_count());
+    show(terminal, &format!("{answers} answers and {tags} tags in {}\n", path.display()))
+}

@@ -1,0 +1,89 @@
+//! The comparison alone: no registry, no file but those of the test.
+
+use super::*;
+
+fn snapshot(answers: &[(&str, &str)], tags: &[(&str, &str)]) -> Snapshot {
+    let digests = tags.iter().map(|(tag, digest)| {
+        let digest = Some((*digest).to_owned()).filter(|digest| !digest.is_empty());
+        ((*tag).to_owned(), digest)
+    });
+    Snapshot {
+        schema: 1,
+        regproof: "0".into(),
+        scenario: "s".into(),
+        target: "t".into(),
+        catalog: false,
+        answers: answers.iter().map(|(question, answer)| ((*question).into(), (*answer).into())).collect(),
+        tags: [("a/b".to_owned(), Tags { whole: true, digests: digests.collect() })].into(),
+        gaps: vec![],
+    }
+}
+
+fn ids(diff: &Diff) -> Vec<(Kind, &str)> {
+    diff.changes.iter().map(|change| (change.kind, change.id.as_str())).collect()
+}
+
+fn none() -> BTreeSet<String> {
+    BTreeSet::new()
+}
+
+#[test]
+fn equal_snapshots_differ_in_nothing() {
+    let one = snapshot(&[("q", "200")], &[("v1", "d1"), ("v2", "")]);
+    let diff = compare(&one, &one, &none());
+    assert_eq!((ids(&diff), diff.answers, diff.tags, diff.new_tags), (vec![], 1, 1, 0));
+}
+
+#[test]
+fn every_kind_of_difference_is_named_with_both_answers() {
+    let before = snapshot(&[("q", "200"), ("r", "allowed")], &[("v1", "d1"), ("v2", "d2"), ("v3", "d3")]);
+    let after = snapshot(&[("q", "401"), ("s", "denied")], &[("v1", "d9"), ("v3", ""), ("v4", "d4")]);
+    let diff = compare(&before, &after, &none());
+    let expected = [
+        (Kind::Changed, "q: 200 -> 401"),
+        (Kind::Moved, "tag a/b:v1: d1 -> d9"),
+        (Kind::Gone, "tag a/b:v2: d2 -> gone"),
+        (Kind::Lost, "r: allowed -> not answered"),
+        (Kind::Lost, "tag a/b:v3: d3 -> not answered"),
+        (Kind::New, "s: not known -> denied"),
+    ];
+    assert_eq!(ids(&diff), expected);
+    assert_eq!(diff.new_tags, 1, "a new tag is counted and no change");
+}
+
+#[test]
+fn a_list_that_is_not_whole_or_not_there_loses_tags_and_never_removes_them() {
+    let before = snapshot(&[("q", "1")], &[("v1", "d1")]);
+    let mut after = snapshot(&[("q", "1")], &[]);
+    after.tags.get_mut("a/b").unwrap().whole = false;
+    assert_eq!(ids(&compare(&before, &after, &none())), [(Kind::Lost, "tag a/b:v1: d1 -> not answered")]);
+    after.tags.clear();
+    assert_eq!(ids(&compare(&before, &after, &none())), [(Kind::Lost, "tags of a/b: 1 tags -> not answered")]);
+}
+
+#[test]
+fn an_accepted_change_is_shown_and_does_not_count_until_it_changes_further() {
+    let (before, after) = (snapshot(&[("q", "200")], &[]), snapshot(&[("q", "401")], &[]));
+    let accepted = BTreeSet::from(["q: 200 -> 401".to_owned()]);
+    let diff = compare(&before, &after, &accepted);
+    assert!(diff.changes.len() == 1 && diff.open().count() == 0);
+    let diff = compare(&before, &snapshot(&[("q", "500")], &[]), &accepted);
+    assert_eq!(diff.open().count(), 1);
+    assert_eq!(diff.notes, ["accepted, and not there: q: 200 -> 401"]);
+}
+
+#[test]
+fn a_snapshot_is_read_as_it_was_written_and_nothing_else_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("s.json");
+    let one = snapshot(&[("q", "200")], &[("v1", "d1")]);
+    std::fs::write(&file, one.text()).unwrap();
+    assert_eq!(Snapshot::read(&file).unwrap(), one);
+    let empty = Snapshot { answers: [].into(), ..one.clone() };
+    let newer = Snapshot { schema: 2, ..one.clone() };
+    for text in [String::new(), "{}".into(), one.text().replace("catalog", "other"), empty.text(), newer.text()] {
+        std::fs::write(&file, &text).unwrap();
+        assert!(Snapshot::read(&file).is_err(), "{text}");
+    }
+    assert!(Snapshot::read(folder.path()).is_err());
+}

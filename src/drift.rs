@@ -121,13 +121,3 @@ impl Snapshot {
         self.tags.values().map(|tags| tags.digests.len()).sum()
     }
 }
-
-/// How `ask` and `take` name a repository's list among the answers.
-fn list_of(repository: &str) -> String {
-    format!("tags of {repository}")
-}
-
-/// How they name a tag. Neither a repository nor a tag holds a colon.
-fn tag_of(repository: &str, tag: &str) -> String {
-    format!("tag {repository}:{tag}")
-}

@@ -26,6 +26,9 @@ const MOST_REPOSITORIES: usize = 500;
 /// No manifest has it.
 const NOWHERE: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
+/// The check whose answers are lists of tags.
+pub(crate) const TAGS: &str = "snapshot::tags";
+
 const META: Meta = Meta { needs: &[], effect: Effect::ReadOnly, usual: Duration::from_millis(500) };
 
 /// The pages, and the tags of the declared repositories.
@@ -33,14 +36,12 @@ pub(crate) static DECLARED: [Check; 2] = [
     Check::new("snapshot::pages", "src/drift/ask.rs", "//! What each page answers to whom.", META, |cx| {
         Box::pin(pages(cx))
     }),
-    Check::new("snapshot::tags", "src/drift/ask.rs", "//! Where tags point.", META, |cx| Box::pin(tags(cx, false))),
+    Check::new(TAGS, "src/drift/ask.rs", "//! Where tags point.", META, |cx| Box::pin(tags(cx, false))),
 ];
 
 /// The pages, and the tags of everything that the catalog lists.
-pub(crate) static CATALOG: [Check; 2] = [
-    DECLARED[0],
-    Check::new("snapshot::tags", "src/drift/ask.rs", "//! Where tags point.", META, |cx| Box::pin(tags(cx, true))),
-];
+pub(crate) static CATALOG: [Check; 2] =
+    [DECLARED[0], Check::new(TAGS, "src/drift/ask.rs", "//! Where tags point.", META, |cx| Box::pin(tags(cx, true)))];
 
 const WHY: Why<'static> = Why {
     claim: "the tags of the repository can be listed",
@@ -214,7 +215,8 @@ async fn list(client: &Client, repository: &str) -> Result<Vec<String>, String> 
 /// HEAD, not GET: zot counts a GET of a manifest as a pull.
 async fn heads(cx: &Cx, client: &Client, repository: &str, names: Vec<String>, left: &mut usize) {
     let whole = names.len() <= *left;
-    cx.tell(super::list_of(repository), if whole { super::WHOLE } else { "listed in part" });
+    // A name without a colon is the list, one with a colon a tag.
+    cx.tell(repository, if whole { super::WHOLE } else { "listed in part" });
     if !whole {
         cx.note(format!(
             "{repository} has {} tags, of which {left} were looked at: a snapshot has at most {MOST_TAGS}",
@@ -235,7 +237,7 @@ async fn heads(cx: &Cx, client: &Client, repository: &str, names: Vec<String>, l
         .collect()
         .await;
     for (tag, digest) in digests {
-        cx.tell(super::tag_of(repository, &tag), digest.unwrap_or_default());
+        cx.tell(format!("{repository}:{tag}"), digest.unwrap_or_default());
     }
 }
 

@@ -140,12 +140,12 @@ impl Diff {
     fn tags_of(&mut self, repository: &str, old: &Tags, new: Option<&Tags>) {
         let Some(new) = new else {
             let count = format!("{} tags", old.digests.len());
-            return self.add(Kind::Lost, &super::list_of(repository), Some(&count), None);
+            return self.add(Kind::Lost, &format!("tags of {repository}"), Some(&count), None);
         };
         for (tag, digest) in &old.digests {
             // Without a digest nothing was known of it.
             let Some(digest) = digest else { continue };
-            let name = super::tag_of(repository, tag);
+            let name = format!("tag {repository}:{tag}");
             match new.digests.get(tag) {
                 Some(Some(now)) => {
                     self.tags += 1;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{SCHEMA, Snapshot, Tags, WHOLE, ask};
 use crate::check::Effect;
 use crate::checks::CHECKS;
-use crate::outcome::{Run, Verdict};
+use crate::outcome::{Outcome, Run, Verdict};
 use crate::output::redacted;
 use crate::plan::Plan;
 use crate::runner::{self, Board, Stop};
@@ -36,7 +36,8 @@ pub async fn take(target: &Target, catalog: bool, stop: Stop) -> anyhow::Result<
         anyhow::bail!("{reason}");
     }
     let snapshot = of(&redacted(&run, target.redactor()), catalog);
-    anyhow::ensure!(!snapshot.answers.is_empty(), "the registry answered nothing: {}", snapshot.gaps.join("; "));
+    let why = snapshot.gaps.first().map_or("", String::as_str);
+    anyhow::ensure!(!snapshot.answers.is_empty(), "the registry answered nothing: {why}");
     Ok(snapshot)
 }
 
@@ -44,16 +45,18 @@ pub async fn take(target: &Target, catalog: bool, stop: Stop) -> anyhow::Result<
 fn of(run: &Run, catalog: bool) -> Snapshot {
     let mut answers = BTreeMap::new();
     let mut tags: BTreeMap<String, Tags> = BTreeMap::new();
-    for told in run.outcomes.iter().flat_map(|outcome| &outcome.told) {
-        if let Some(repository) = told.question.strip_prefix("tags of ") {
-            tags.entry(repository.to_owned()).or_default().whole = told.answer == WHOLE;
-        } else if let Some((repository, tag)) =
-            told.question.strip_prefix("tag ").and_then(|name| name.rsplit_once(':'))
-        {
-            let digest = Some(told.answer.clone()).filter(|digest| !digest.is_empty());
-            tags.entry(repository.to_owned()).or_default().digests.insert(tag.to_owned(), digest);
-        } else {
-            answers.insert(told.question.clone(), told.answer.clone());
+    let (lists, others): (Vec<&Outcome>, Vec<&Outcome>) =
+        run.outcomes.iter().partition(|outcome| outcome.id == ask::TAGS);
+    for told in others.iter().flat_map(|outcome| &outcome.told) {
+        answers.insert(told.question.clone(), told.answer.clone());
+    }
+    for told in lists.iter().flat_map(|outcome| &outcome.told) {
+        match told.question.rsplit_once(':') {
+            None => tags.entry(told.question.clone()).or_default().whole = told.answer == WHOLE,
+            Some((repository, tag)) => {
+                let digest = Some(told.answer.clone()).filter(|digest| !digest.is_empty());
+                tags.entry(repository.to_owned()).or_default().digests.insert(tag.to_owned(), digest);
+            }
         }
     }
     // Alone it would make a registry that answers nothing else look like one that answers.

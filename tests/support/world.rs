@@ -146,6 +146,14 @@ impl World {
         Self { zot, provider, upstream, keys, digest, setup, folder }
     }
 
+    /// Restarts with another zot; configuration, keys and content stay.
+    #[track_caller]
+    pub fn upgrade(self, to: &Zot) -> Self {
+        let Self { zot, provider, upstream, keys, digest, setup, folder } = self;
+        let zot = zot.upgrade(to);
+        Self { zot, provider, upstream, keys, digest, setup, folder }
+    }
+
     /// The same for a change that zot may refuse.
     pub fn try_reconfigure(self, change: impl FnOnce(&mut Value)) -> Result<Self, NotStarted> {
         let Self { zot, provider, upstream, keys, digest, setup, folder } = self;

@@ -124,6 +124,12 @@ impl RealZot {
         self.try_restart(change).unwrap_or_else(|error| panic!("zot did not start again: {error:?}"))
     }
 
+    /// Ends it and starts another zot on the same port, data and configuration.
+    #[track_caller]
+    pub fn upgrade(self, to: &Zot) -> Self {
+        Self { zot: to.clone(), ..self }.restart(|_| ())
+    }
+
     /// The same for a configuration that zot may refuse.
     pub fn try_restart(self, change: impl FnOnce(&mut Value)) -> Result<Self, NotStarted> {
         let Self { url, port, mut config, zot, folder, server } = self;

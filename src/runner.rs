@@ -75,8 +75,9 @@ impl Board {
     #[must_use]
     pub fn budget(&self) -> Duration {
         let at_once = self.target.scenario().limits.concurrency.max(1);
-        let rounds = u32::try_from(self.plan.runs().div_ceil(at_once)).unwrap_or(u32::MAX);
-        (self.target.deadline() + CLEAN_UP) * rounds.max(1)
+        let last = self.plan.steps.iter().filter(|step| step.last && step.skip.is_none()).count();
+        let rounds = (self.plan.runs() - last).div_ceil(at_once) + last.div_ceil(at_once);
+        (self.target.deadline() + CLEAN_UP) * u32::try_from(rounds).unwrap_or(u32::MAX).max(1)
     }
 
     /// The plan.

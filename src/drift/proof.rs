@@ -75,7 +75,8 @@ async fn run(cx: &Cx) -> Proof {
             cx.note(format!("accepted: {}", change.id));
             continue;
         }
-        cx.case(&change.question, &Err(failure(change)));
+        // What --accept takes.
+        cx.case(&change.id, &Err(failure(change)));
         let seen = if change.kind == Kind::Lost { &mut lost } else { &mut first };
         seen.get_or_insert(change);
     }

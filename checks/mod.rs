@@ -39,13 +39,22 @@ mod clients {
     pub(crate) mod anonymous_pull_works_for_every_client;
     pub(crate) mod authenticated_pull_works_for_every_client;
 }
+mod keys {
+    pub(crate) mod belongs_to_its_user;
+    pub(crate) mod cannot_mint_keys;
+    pub(crate) mod expires_in_time;
+    pub(crate) mod lifecycle;
+}
 mod metrics {
     pub(crate) mod anonymous_can_scrape;
 }
 mod oidc {
+    pub(crate) mod forged_callbacks_are_refused;
     pub(crate) mod login_redirects_to_the_provider;
+    pub(crate) mod login_returns_only_home;
     pub(crate) mod login_returns_with_a_session;
     pub(crate) mod provider_is_discoverable;
+    pub(crate) mod session_cookie_is_protected;
 }
 mod publish {
     pub(crate) mod api_key_can_push;
@@ -112,10 +121,17 @@ pub static CHECKS: &[Check] = &[
     check!(clients / anonymous_pull_works_for_every_client),
     check!(clients / authenticated_pull_works_for_every_client),
     check!(content / sampled_images_are_whole),
+    check!(keys / belongs_to_its_user),
+    check!(keys / cannot_mint_keys),
+    check!(keys / expires_in_time),
+    check!(keys / lifecycle),
     check!(metrics / anonymous_can_scrape),
+    check!(oidc / forged_callbacks_are_refused),
     check!(oidc / login_redirects_to_the_provider),
+    check!(oidc / login_returns_only_home),
     check!(oidc / login_returns_with_a_session),
     check!(oidc / provider_is_discoverable),
+    check!(oidc / session_cookie_is_protected),
     check!(publish / api_key_can_push),
     check!(publish / buildah_can_push),
     check!(publish / buildkit_sequence_can_push),

@@ -14,6 +14,7 @@ pub(crate) mod prelude {
     pub(crate) use super::{Effect, Failure, Meta, Need, Proof, Why};
     pub(crate) use crate::clients::{self, Pushed, Shop};
     pub(crate) use crate::context::Cx;
+    pub(crate) use crate::guard::{KeyUse, NOT_A_KEY};
     pub(crate) use crate::image::{BLOB_TYPE, DOCKER_TYPE, INDEX_TYPE, Image, Index, MANIFEST_TYPE, digest_of};
     pub(crate) use crate::outcome::Verdict;
     pub(crate) use crate::persona::{PERSONAS, Pull};
@@ -24,7 +25,9 @@ pub(crate) mod prelude {
     pub(crate) use crate::visit::{LoginPage, Visit};
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
     pub(crate) use crate::zot::advisory;
-    pub(crate) use crate::{discovery, fingerprint, listing, matrix, metrics, oci, oracle, transfer};
+    pub(crate) use crate::{
+        apikeys, diagnosis, discovery, fingerprint, listing, matrix, metrics, oci, oracle, transfer,
+    };
 }
 
 /// How a check ends: proven, or not.
@@ -152,6 +155,10 @@ pub enum Need {
     AnonymousCannotCreate,
     /// An identity.
     AnyIdentity,
+    /// An identity whose secret is an API key of zot.
+    ApiKey,
+    /// `[keys] lifecycle = true`.
+    KeyLifecycle,
     /// An identity that may create in the scratch repository.
     Writer,
     /// An identity that may create, but neither update nor delete.

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use crate::apikeys::{self, Own};
 use crate::check::{Check, Failure};
-use crate::guard::{Guard, Intent};
+use crate::guard::{Guard, Intent, KeyUse};
 use crate::outcome::{Case, Finding, Leftover, Measure, Screenshot, Table, Verdict};
 use crate::scenario::secrets::LoginSecrets;
 use crate::scenario::{Action, Oidc, Scenario};
@@ -42,6 +43,8 @@ pub(crate) struct Found {
     pub(crate) leftovers: Vec<Leftover>,
     /// Repository and tag, digest or upload to remove.
     made: Vec<(String, String)>,
+    /// Keys to revoke.
+    keys: Vec<Own>,
 }
 
 impl Cx {
@@ -52,7 +55,7 @@ impl Cx {
             target: Arc::clone(target),
             check: check.id,
             recorder: Recorder::new(Arc::clone(&target.redactor)),
-            guard: Arc::new(Guard { effect, scratch, ends_sessions: false }),
+            guard: Arc::new(Guard { effect, scratch, ends_sessions: false, key: KeyUse::None }),
             deadline: Instant::now() + target.deadline(),
             found: Mutex::default(),
         }
@@ -64,6 +67,11 @@ impl Cx {
 
     pub(crate) fn target(&self) -> &Arc<Target> {
         &self.target
+    }
+
+    /// The registry's own origin.
+    pub(crate) fn origin(&self) -> Origin {
+        self.target.origin()
     }
 
     pub(crate) fn recorder(&self) -> &Recorder {
@@ -119,8 +127,29 @@ impl Cx {
         self.client(self.target.origin(), who, Some(credential))
     }
 
+    /// A client with a key that may do one thing with a key of regproof's own making.
+    pub(crate) fn key_holder(&self, credential: Credential, key: KeyUse) -> anyhow::Result<Client> {
+        let guard = Arc::new(Guard { key, ..(*self.guard).clone() });
+        let (origin, recorder) = (self.target.origin(), self.recorder.clone());
+        Client::new(&self.target.route, origin, "a key of this run", Some(credential), guard, recorder)
+    }
+
     fn client(&self, origin: Origin, who: &str, credential: Option<Credential>) -> anyhow::Result<Client> {
         Client::new(&self.target.route, origin, who, credential, Arc::clone(&self.guard), self.recorder.clone())
+    }
+
+    /// The identities whose secret is an API key, as `Need::ApiKey` promises.
+    pub(crate) fn key_identities(&self) -> Vec<&str> {
+        let identities = self.scenario().identities.iter();
+        identities.filter(|(_, identity)| identity.api_key).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// An API key of the scenario that belongs to this user.
+    pub(crate) fn key_of(&self, username: &str) -> Option<Credential> {
+        let own = |name: &&&str| self.scenario().identities.get(**name).is_some_and(|one| one.username == username);
+        let name = self.key_identities().iter().find(own).copied()?;
+        let secret = self.target.secrets.identities.get(name)?.clone();
+        Some(Credential { username: username.to_owned(), secret })
     }
 
     /// The identity that pushes, as `Need::Writer` promises.
@@ -236,9 +265,22 @@ impl Cx {
         self.found().made.retain(|(repository, what)| format!("/v2/{repository}/{what}") != path);
     }
 
+    /// Books a key to be revoked, before it is made and again once it is there.
+    pub(crate) fn books_key(&self, own: &Own) {
+        let mut found = self.found();
+        found.keys.retain(|other| other.label != own.label);
+        found.keys.push(own.clone());
+    }
+
+    /// Takes a key off the books: it was revoked, and its use was refused.
+    pub(crate) fn key_ended(&self, own: &Own) {
+        self.found().keys.retain(|other| other.label != own.label);
+    }
+
     /// Asks the choke point for a request that something else than `wire` is about to send.
-    pub(crate) fn permit(&self, method: &str, target: &str) -> anyhow::Result<()> {
-        let guard = Guard { ends_sessions: true, ..(*self.guard).clone() };
+    pub(crate) fn permit(&self, method: &str, target: &str, body: &str, key: KeyUse) -> anyhow::Result<()> {
+        let guard = Guard { ends_sessions: true, key, ..(*self.guard).clone() };
+        let body = body.as_bytes();
         let intent = Intent {
             method,
             target,
@@ -246,7 +288,7 @@ impl Cx {
             content_range: None,
             range: false,
             override_method: None,
-            body: b"",
+            body,
         };
         Ok(guard.permit(&intent)?)
     }
@@ -267,6 +309,14 @@ impl Cx {
         Ok(same.map(|identity| identity.groups.clone()).unwrap_or_default())
     }
 
+    /// What the login's user is promised to be allowed.
+    pub(crate) fn login_rights(&self) -> anyhow::Result<BTreeSet<Action>> {
+        let groups = self.login_groups()?;
+        let Some(access) = &self.scenario().access else { return Ok(BTreeSet::new()) };
+        let by_group = groups.iter().filter_map(|group| access.groups.get(group)).flatten();
+        Ok(by_group.chain(&access.authenticated).copied().collect())
+    }
+
     /// Why there is no browser, if there is none.
     pub(crate) fn no_browser(&self) -> Option<String> {
         crate::plan::no_browser(self.scenario(), &self.target.machine)
@@ -279,13 +329,19 @@ impl Cx {
 
     /// Removes what was made, and writes down what could not be. Run by the runner, whatever became of the check.
     pub(crate) async fn clean_up(&self) {
+        // A check that used all its time gets little more: a registry that stalls must not hold up the run.
+        let end = Instant::now() + self.time_left().clamp(Duration::from_secs(2), CLEAN_UP);
+        let keys = std::mem::take(&mut self.found().keys);
+        for own in keys {
+            if let Some(reason) = apikeys::revoke(self, &own, end).await {
+                self.keeps("(API keys)", &own.label, &reason);
+            }
+        }
         let made = std::mem::take(&mut self.found().made);
         if made.is_empty() {
             return;
         }
         let remover = self.scenario().remover().map(|name| self.identity(name));
-        // A check that used all its time gets little more: a registry that stalls must not hold up the run.
-        let end = Instant::now() + self.time_left().clamp(Duration::from_secs(2), CLEAN_UP);
         for (repository, what) in made.into_iter().rev() {
             let reason = match &remover {
                 None => Some("no identity of the scenario may delete".to_owned()),

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::check::{Failure, Why};
 use crate::context::Cx;
+use crate::diagnosis;
 use crate::scenario::load::is_loopback;
 use crate::wire::{Answer, Origin};
 
@@ -18,6 +19,35 @@ pub(crate) struct Provider {
     pub(crate) authorization_endpoint: String,
     pub(crate) token_endpoint: String,
     pub(crate) jwks_uri: String,
+    #[serde(default)]
+    pub(crate) scopes_supported: Vec<String>,
+}
+
+/// By how many seconds the provider's clock is ahead of the registry's, by what both say of the time right now.
+pub(crate) async fn clock_ahead(cx: &Cx) -> Option<i64> {
+    let issuer = &cx.oidc().ok()?.issuer;
+    let document = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    let registry = cx.anonymous().ok()?;
+    let (provider, registry) = tokio::join!(get(cx, &document), registry.get("/v2/").send());
+    diagnosis::ahead(provider.ok()?.header("date"), registry.ok()?.header("date"))
+}
+
+/// The scopes that the registry asks for at the provider, and those that the provider knows.
+pub(crate) async fn scopes(cx: &Cx, login: &str) -> (Vec<String>, Vec<String>) {
+    let asked = async {
+        let answer = cx.anonymous().ok()?.get(login).send().await.ok()?;
+        let target = Url::parse(answer.header("location")?).ok()?;
+        let scope = target.query_pairs().find(|(name, _)| name == "scope")?.1.into_owned();
+        Some(scope.split(' ').map(str::to_owned).collect())
+    };
+    let known = async {
+        let issuer = &cx.oidc().ok()?.issuer;
+        let document = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+        let provider: Provider = serde_json::from_slice(&get(cx, &document).await.ok()?.body).ok()?;
+        Some(provider.scopes_supported)
+    };
+    let (asked, known): (Option<_>, Option<_>) = tokio::join!(asked, known);
+    (asked.unwrap_or_default(), known.unwrap_or_default())
 }
 
 /// The discovery document of an issuer, whose own issuer is the same text; and its place in the transcript.

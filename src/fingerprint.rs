@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::Effect;
-use crate::guard::Guard;
+use crate::guard::{Guard, KeyUse};
 use crate::metrics;
 use crate::outcome::Fingerprint;
 use crate::target::Target;
@@ -15,7 +15,7 @@ use crate::wire::{Answer, Client};
 
 /// The fingerprint for the head of a report; empty where the registry does not answer.
 pub(crate) async fn of_target(target: &Arc<Target>) -> Fingerprint {
-    let guard = Arc::new(Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false });
+    let guard = Arc::new(Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false, key: KeyUse::None });
     let recorder = Recorder::new(Arc::clone(&target.redactor));
     let client = Client::new(&target.route, target.origin(), "anonymous", None, guard, recorder);
     let Ok(client) = client else { return Fingerprint::default() };

@@ -2,6 +2,10 @@
 //!
 //! Pure. What is not allowed here cannot be sent by any check, whatever its code says.
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::apikeys;
 use crate::check::Effect;
 
 /// What a check may send, and where.
@@ -11,10 +15,30 @@ pub(crate) struct Guard {
     pub(crate) scratch: Option<String>,
     /// Whether a session or key of regproof's own making may be ended.
     pub(crate) ends_sessions: bool,
+    /// What may be done with an API key of regproof's own making.
+    pub(crate) key: KeyUse,
 }
+
+/// What may be done with an API key; each is for one request, and never for a key that was there before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum KeyUse {
+    /// Nothing.
+    #[default]
+    None,
+    /// One with this label may be made, if it has an end.
+    Mint { label: String },
+    /// The one with this id may be revoked.
+    Revoke { uuid: String },
+}
+
+/// The body that asks whether a route mints keys: zot reads it after authorization, and no key can come of it.
+pub(crate) const NOT_A_KEY: &[u8] = b"{";
 
 /// The Content-Type of the manifest oracles; no registry can store it.
 pub(crate) const ORACLE_TYPE: &str = "application/x-regproof";
+
+/// The query of the mount oracle: two digests where one is allowed, and neither is a digest.
+pub(crate) const MOUNT_ORACLE: &str = "mount=x&mount=y";
 
 /// A request as the guard sees it.
 pub(crate) struct Intent<'a> {
@@ -57,6 +81,7 @@ impl Guard {
         match method {
             "GET" | "HEAD" | "OPTIONS" => self.reads(intent),
             "POST" if self.ends_sessions && intent.target == "/zot/auth/logout" => Ok(()),
+            "POST" | "DELETE" if intent.target.starts_with(apikeys::PATH) => self.keys(method, intent),
             "POST" if is_unroutable_post(intent) && self.effect >= Effect::Oracle => Ok(()),
             "POST" | "PUT" | "PATCH" | "DELETE" => self.writes(method, intent),
             _ => Err("an unknown method"),
@@ -92,6 +117,19 @@ impl Guard {
             Effect::Oracle => "nothing but the oracles, which store nothing",
             Effect::ReadOnly => "nothing but GET and HEAD",
         })
+    }
+
+    fn keys(&self, method: &str, intent: &Intent<'_>) -> Result<(), &'static str> {
+        let asks = method == "POST" && intent.target == apikeys::PATH;
+        match &self.key {
+            _ if asks && intent.body == NOT_A_KEY && self.effect >= Effect::Oracle => Ok(()),
+            KeyUse::Mint { label } if asks && self.effect >= Effect::Writes && ends(intent.body, label) => Ok(()),
+            KeyUse::Revoke { uuid } if self.effect >= Effect::Writes && is_uuid(uuid) => {
+                let own = method == "DELETE" && intent.target == format!("{}?id={uuid}", apikeys::PATH);
+                own.then_some(()).ok_or("only a key of this run's own making may be revoked")
+            }
+            _ => Err("keys are neither made nor revoked, but for a short-lived one of this run's own"),
+        }
     }
 
     fn in_scratch(&self, target: &str) -> bool {
@@ -156,7 +194,7 @@ fn is_oracle(method: &str, intent: &Intent<'_>) -> bool {
     }
     if let Some((_, session)) = path.rsplit_once("/blobs/uploads/") {
         return match method {
-            "POST" => session.is_empty() && query == "from=x" && intent.body.is_empty(),
+            "POST" => session.is_empty() && matches!(query, "from=x" | MOUNT_ORACLE) && intent.body.is_empty(),
             "PATCH" => is_uuid(session) && intent.content_range == Some("5-1") && intent.body.len() <= 1,
             "PUT" => is_uuid(session) && query.is_empty() && intent.body.is_empty(),
             "DELETE" => is_uuid(session) && query.is_empty(),
@@ -179,168 +217,18 @@ fn is_unroutable_post(intent: &Intent<'_>) -> bool {
     empty && (is_listing(intent.target) || (path.starts_with("/v2/") && path.contains("/manifests/")))
 }
 
+/// Whether the body asks for a key of this label that does not live for ever.
+fn ends(body: &[u8], label: &str) -> bool {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let until = body.get("expirationDate").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let dated = OffsetDateTime::parse(until, &Rfc3339).is_ok_and(|at| at.year() > 1);
+    dated && label.starts_with("regproof-") && body.get("label").and_then(serde_json::Value::as_str) == Some(label)
+}
+
 fn is_uuid(text: &str) -> bool {
     uuid::Uuid::parse_str(text).is_ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn permitted(effect: Effect, method: &str, target: &str, content_type: Option<&str>, body: &[u8]) -> bool {
-        let guard = Guard { effect, scratch: Some("team/scratch".to_owned()), ends_sessions: false };
-        let intent =
-            Intent { method, target, content_type, content_range: None, range: false, override_method: None, body };
-        guard.permit(&intent).is_ok()
-    }
-
-    /// What is outside of the scratch repository, by every trick with a path that parsers disagree on.
-    fn anywhere() -> impl Strategy<Value = String> {
-        let part = prop::sample::select(vec![
-            "v2",
-            "team",
-            "scratch",
-            "scratch2",
-            "production",
-            "manifests",
-            "blobs",
-            "uploads",
-            "latest",
-            "notadigest",
-            "..",
-            ".",
-            "",
-            "%2e%2e",
-            "%2E.",
-            "..%2f..",
-            "%252e%252e",
-            "..;",
-            "\\..\\..",
-            "\t..",
-            "%00",
-            "x#",
-            "#",
-            "?",
-            "a?b",
-            "zot",
-            "auth",
-            "logout",
-            "sha256:0000000000000000000000000000000000000000000000000000000000000000",
-            "@evil.test",
-            "00000000-0000-4000-8000-000000000000",
-        ]);
-        let query =
-            prop::sample::select(vec!["", "?from=x", "?digest=a", "?tag=latest", "#/v2/team/scratch/manifests/x"]);
-        let start =
-            prop::sample::select(vec!["/v2/team/scratch/", "/v2/team/scratch/manifests/", "/v2/", "/", "//", ""]);
-        (start, prop::collection::vec(part, 0..8), query).prop_map(|(a, b, c)| format!("{a}{}{c}", b.join("/")))
-    }
-
-    /// Where a request really goes: as a URL parser, and a server that decodes, see its path.
-    fn seen(target: &str) -> Vec<String> {
-        let url = url::Url::parse(&format!("http://r.test{target}"));
-        let path = url.map_or_else(|_| target.to_owned(), |url| url.path().to_owned());
-        let again = url::Url::parse(&format!("http://r.test{}", decoded(&path)));
-        vec![again.map_or_else(|_| path.clone(), |url| url.path().to_owned()), path]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4000))]
-
-        #[test]
-        fn nothing_but_reads_and_oracles_passes_outside_of_the_scratch_repository(
-            method in prop::sample::select(vec!["POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "post", "MKCOL"]),
-            target in anywhere(),
-            kind in prop::option::of(prop::sample::select(vec![ORACLE_TYPE, "application/json"])),
-            body in prop::sample::select(vec![&b""[..], b"{}", b"x", b"much more"]),
-            effect in prop::sample::select(vec![Effect::ReadOnly, Effect::Oracle, Effect::Writes]),
-        ) {
-            if permitted(effect, method, &target, kind, body) {
-                prop_assert!(effect > Effect::ReadOnly, "{effect} {method} {target}");
-                let inside = |path: &String| {
-                    path.starts_with("/v2/team/scratch/manifests/") || path.starts_with("/v2/team/scratch/blobs/")
-                };
-                let within = effect == Effect::Writes && seen(&target).iter().all(inside);
-                let impossible = kind == Some(ORACLE_TYPE) && method == "PUT" && body == b"{}";
-                let unknown = method == "DELETE" && !target.contains(['?', '#', '%'])
-                    && (target.ends_with("/blobs/notadigest") || target.contains("/manifests/sha256:0"));
-                let session = target.contains("/blobs/uploads/") && body.len() <= 1;
-                // No registry has an endpoint there, and it carries nothing.
-                let unroutable = method == "POST" && body.is_empty()
-                    && (target.contains("/manifests/") || target.contains("/tags/list") || target.contains("/_catalog"));
-                prop_assert!(within || impossible || unknown || session || unroutable, "{effect} {method} {target}");
-            }
-        }
-
-        #[test]
-        fn a_check_that_reads_only_reads(target in anywhere(), range: bool) {
-            // The wire joins nothing else to an origin.
-            prop_assume!(target.starts_with('/'));
-            for method in ["GET", "HEAD", "OPTIONS"] {
-                let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false };
-                let intent = Intent { method, target: &target, content_type: None, content_range: None, range, override_method: None, body: b"" };
-                let blob = seen(&target).iter().any(|path| path.contains("/blobs/") && !path.contains("/uploads/"));
-                if guard.permit(&intent).is_ok() && (range || method == "HEAD") {
-                    prop_assert!(!blob, "{method} {target}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_request_that_asks_to_be_another_must_be_harmless_as_both() {
-        let guard = Guard { effect: Effect::Writes, scratch: Some("team/scratch".to_owned()), ends_sessions: false };
-        let digest = format!("/v2/a/manifests/sha256:{}", "0".repeat(64));
-        for (method, target, other, content_type, body, expected) in [
-            ("GET", "/v2/a/manifests/v1", "DELETE", None, "", false),
-            ("GET", "/v2/a/manifests/v1?_method=DELETE", "DELETE", None, "", false),
-            ("GET", "/v2/a/manifests/v1", "PUT", None, "", false),
-            ("GET", "/v2/a/manifests/v1", "PUT", Some(ORACLE_TYPE), "{}", true),
-            ("GET", "/v2/a/tags/list", "DELETE", None, "", true),
-            ("GET", &digest, "DELETE", None, "", true),
-            ("POST", "/v2/a/manifests/v1", "GET", None, "", true),
-            ("POST", "/v2/a/manifests/v1", "PUT", None, "", false),
-        ] {
-            let intent = Intent {
-                method,
-                target,
-                content_type,
-                content_range: None,
-                range: false,
-                override_method: Some(other),
-                body: body.as_bytes(),
-            };
-            assert_eq!(guard.permit(&intent).is_ok(), expected, "{method} {target} as {other}");
-        }
-    }
-
-    #[test]
-    fn each_effect_allows_only_its_own() {
-        use Effect::{Oracle, ReadOnly, Writes};
-        let digest = format!("/v2/a/manifests/sha256:{}", "0".repeat(64));
-        for (effect, method, target, content_type, body, expected) in [
-            (ReadOnly, "GET", "/v2/a/manifests/x", None, &b""[..], true),
-            (ReadOnly, "GET", "/v2/_zot/pprof/profile?seconds=1", None, b"", false),
-            (ReadOnly, "HEAD", "/v2/a/blobs/sha256:00", None, b"", false),
-            (Writes, "HEAD", "/v2/team/scratch/blobs/sha256:00", None, b"", true),
-            (ReadOnly, "PUT", "/v2/a/manifests/x", Some(ORACLE_TYPE), b"{}", false),
-            (Oracle, "PUT", "/v2/a/manifests/x", Some(ORACLE_TYPE), b"{}", true),
-            (Oracle, "PUT", "/v2/a/manifests/x", Some("application/vnd.oci.image.manifest.v1+json"), b"{}", false),
-            (Oracle, "DELETE", &digest, None, b"", true),
-            (Oracle, "DELETE", "/v2/a/manifests/v1", None, b"", false),
-            (Oracle, "POST", "/v2/a/blobs/uploads/?from=x", None, b"", true),
-            (Oracle, "POST", "/v2/a/blobs/uploads/", None, b"", false),
-            (Oracle, "DELETE", "/v2/a/blobs/notadigest", None, b"", true),
-            (Oracle, "PUT", "/v2/team/scratch/manifests/x", Some("a/b"), b"x", false),
-            (Writes, "PUT", "/v2/team/scratch/manifests/x", Some("a/b"), b"x", true),
-            (Writes, "PUT", "/v2/team/scratch/../prod/manifests/x", Some("a/b"), b"x", false),
-            (Writes, "PUT", "/v2/team/scratch2/manifests/x", Some("a/b"), b"x", false),
-            (Writes, "DELETE", "/v2/team/manifests/x", None, b"", false),
-            (Writes, "POST", "/zot/auth/logout", None, b"", false),
-            (Writes, "TRACE", "/v2/", None, b"", false),
-        ] {
-            assert_eq!(permitted(effect, method, target, content_type, body), expected, "{effect} {method} {target}");
-        }
-    }
-}
+#[path = "guard/tests.rs"]
+mod tests;

@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::check::Effect;
 use crate::fingerprint;
-use crate::guard::Guard;
+use crate::guard::{Guard, KeyUse};
 use crate::metrics;
 use crate::outcome::Fingerprint;
 use crate::redact::Redactor;
@@ -91,7 +91,7 @@ pub async fn look(url: &Url) -> anyhow::Result<Seen> {
 }
 
 fn reader(url: &Url) -> anyhow::Result<Client> {
-    let guard = Arc::new(Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false });
+    let guard = Arc::new(Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false, key: KeyUse::None });
     let recorder = Recorder::new(Arc::new(Redactor::default()));
     let route = Route { timeout: Duration::from_secs(10), ..Route::default() };
     Client::new(&route, Origin::of(url), "anonymous", None, guard, recorder)

@@ -2,6 +2,7 @@
 //!
 //! The engine lives here: scenario, plan, runner, run, reports. It knows no particular check.
 
+mod apikeys;
 mod browser;
 pub mod check;
 #[path = "../checks/mod.rs"]
@@ -10,6 +11,7 @@ pub mod cli;
 mod clients;
 pub mod commands;
 mod context;
+mod diagnosis;
 mod discovery;
 mod fingerprint;
 mod guard;

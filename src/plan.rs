@@ -162,6 +162,7 @@ const SLACK: Duration = Duration::from_secs(15);
 fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String> {
     let promised = |missing: bool, text: &str| missing.then(|| format!("not promised: {text}"));
     let anonymous = scenario.promised(None);
+    let by = scenario.config.as_ref().map_or("[access]", |config| config.file.as_str());
     match need {
         Need::Scratch => promised(scenario.repositories.scratch.is_none(), "[repositories] scratch is not set"),
         Need::PublicRepository => promised(scenario.repositories.public.is_empty(), "[repositories] public is empty"),
@@ -170,13 +171,29 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         }
         Need::Policy => promised(!scenario.has_policy(), "there is neither [access] nor registry.zot_config"),
         Need::AnonymousReads => {
-            promised(!anonymous.contains(&Action::Read), "[access] does not let anonymous clients read")
+            let closed = |name: &&String| scenario.promise(None, name, Action::Read) != Some(true);
+            match scenario.repositories.public.iter().find(closed) {
+                Some(name) => promised(true, &format!("{by} does not let anonymous clients read {name}")),
+                None => {
+                    promised(!anonymous.contains(&Action::Read), &format!("{by} does not let anonymous clients read"))
+                }
+            }
         }
-        Need::AnonymousCannotCreate => promised(
-            !scenario.has_policy() || anonymous.contains(&Action::Create),
-            "[access] does not keep anonymous clients from creating",
-        ),
+        Need::AnonymousCannotCreate => {
+            let scratch = scenario.repositories.scratch.as_deref().unwrap_or_default();
+            promised(
+                scenario.promise(None, scratch, Action::Create) != Some(false),
+                &format!("{by} does not keep anonymous clients from creating"),
+            )
+        }
         Need::AnyIdentity => promised(scenario.identities.is_empty(), "there is no [identities.…]"),
+        Need::ApiKey => {
+            let none = !scenario.identities.values().any(|identity| identity.api_key);
+            promised(none, "no identity's secret is an API key of zot (zak_…)")
+        }
+        Need::KeyLifecycle => {
+            promised(!scenario.keys.lifecycle, "[keys] lifecycle = true is not set; it mints a key and revokes it")
+        }
         Need::Writer => promised(
             scenario.writer().is_none(),
             "no identity may create, and without one no refusal can be told from a broken registry",

@@ -84,7 +84,7 @@ impl Redactor {
     /// The text without secrets.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
-        let mut clean = text.to_owned();
+        let mut clean = api_keys(text);
         for form in &self.forms {
             if clean.contains(form.as_str()) {
                 clean = clean.replace(form.as_str(), REDACTED);
@@ -126,8 +126,8 @@ impl Redactor {
         exchange.url = self.text(&one_time(&exchange.url));
         exchange.who = self.text(&exchange.who);
         exchange.username = exchange.username.map(|username| self.text(&username));
-        exchange.request_body = self.text(&api_keys(&exchange.request_body));
-        exchange.response_body = self.text(&api_keys(&exchange.response_body));
+        exchange.request_body = self.text(&exchange.request_body);
+        exchange.response_body = self.text(&exchange.response_body);
         exchange.error = exchange.error.map(|error| self.text(&error));
         exchange
     }
@@ -222,6 +222,12 @@ mod tests {
             let clean = redactor.text(&format!("a {text} b"));
             assert_eq!(clean, format!("a {REDACTED} b"));
         }
+    }
+
+    #[test]
+    fn a_minted_key_is_in_no_text_at_all() {
+        let text = "the key zak_0123456789abcdef0123456789abcdef, and zak_…";
+        assert_eq!(redactor().text(text), format!("the key {REDACTED}, and zak_…"));
     }
 
     #[test]

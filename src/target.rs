@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
+use crate::apikeys;
 use crate::check::Effect;
 use crate::checks;
 use crate::plan::Machine;
@@ -42,8 +43,12 @@ impl Target {
     }
 
     /// Makes a scenario ready that was read already.
-    pub fn ready(loaded: Loaded, effects: Option<Effect>) -> Result<Target, ScenarioError> {
+    pub fn ready(mut loaded: Loaded, effects: Option<Effect>) -> Result<Target, ScenarioError> {
         let secrets = secrets::resolve(&loaded)?;
+        for (name, identity) in &mut loaded.scenario.identities {
+            let secret = secrets.identities.get(name);
+            identity.api_key = secret.is_some_and(|secret| secret.expose().starts_with(apikeys::PREFIX));
+        }
         let redactor = Arc::new(secrets.redactor(&loaded));
         let route = route(&loaded)?;
         let scratch = loaded.scenario.repositories.scratch.is_some();

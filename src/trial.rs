@@ -51,7 +51,7 @@ impl Setting {
 
     /// Fail under a further weakness.
     pub(crate) async fn fails(&self, weakness: Weakness) -> Finding {
-        whole_finding(self.id, weakness, self.run(Some(weakness), false).await)
+        whole_finding(self.id, Some(weakness), self.run(Some(weakness), false).await)
     }
 
     /// Error when nothing answers.
@@ -82,8 +82,10 @@ pub(crate) async fn run_on_machine(id: &str, file: &Path, machine: Machine) -> O
     let target = Arc::new(target);
     let plan = Plan::new(checks::CHECKS, target.scenario(), &machine, Effect::Writes, &[id.to_owned()])
         .expect("the test names a check that exists");
-    let step = plan.steps.first().expect("a plan that was made has a step");
-    runner::execute_one(step, &target, runner::no_stop()).await
+    let mut step = plan.steps.first().expect("a plan that was made has a step").clone();
+    // What the check found, not what the lab's scenario makes of it.
+    step.waived = None;
+    runner::execute_one(&step, &target, runner::no_stop()).await
 }
 
 /// Runs one check against a running lab.
@@ -93,9 +95,18 @@ pub(crate) async fn run_on(id: &str, lab: &Lab) -> Outcome {
     run_scenario(id, &file).await
 }
 
-async fn run_with(id: &str, weakness: Weakness) -> Outcome {
-    let lab = Lab::with(weakness).await.expect("the lab starts");
+/// Runs one check against a lab of its own.
+pub(crate) async fn run_in(id: &str, options: Options) -> Outcome {
+    let lab = Lab::start(options).await.expect("the lab starts");
     run_on(id, &lab).await
+}
+
+async fn run_with(id: &str, weakness: Option<Weakness>) -> Outcome {
+    run_in(id, Options { weaknesses: weakness.into_iter().collect(), ..Options::default() }).await
+}
+
+fn named(weakness: Option<Weakness>) -> &'static str {
+    weakness.map_or("no weakness", Weakness::name)
 }
 
 /// Pass on the healthy lab.
@@ -107,13 +118,14 @@ pub(crate) async fn proven(id: &str) -> Outcome {
     outcome
 }
 
-/// Fail under a weakness, with what it found.
-pub(crate) async fn fails(id: &str, weakness: Weakness) -> Finding {
+/// Fail under a weakness, or on the lab as it is, with what it found.
+pub(crate) async fn fails(id: &str, weakness: impl Into<Option<Weakness>>) -> Finding {
+    let weakness = weakness.into();
     whole_finding(id, weakness, run_with(id, weakness).await)
 }
 
-fn whole_finding(id: &str, weakness: Weakness, outcome: Outcome) -> Finding {
-    assert_eq!(outcome.verdict, Verdict::Fail, "{id} under {}: {:#?}", weakness.name(), outcome.finding);
+fn whole_finding(id: &str, weakness: Option<Weakness>, outcome: Outcome) -> Finding {
+    assert_eq!(outcome.verdict, Verdict::Fail, "{id} under {}: {:#?}", named(weakness), outcome.finding);
     let finding = outcome.finding.expect("a Fail has a finding");
     for (part, text) in [
         ("expected", &finding.expected),
@@ -121,14 +133,14 @@ fn whole_finding(id: &str, weakness: Weakness, outcome: Outcome) -> Finding {
         ("cause", &finding.cause),
         ("remedy", &finding.remedy),
     ] {
-        assert!(!text.is_empty(), "{id} under {}: no {part}", weakness.name());
+        assert!(!text.is_empty(), "{id} under {}: no {part}", named(weakness));
     }
     finding
 }
 
 /// Error under a weakness that leaves the promise undecided.
 pub(crate) async fn errs(id: &str, weakness: Weakness) -> Outcome {
-    let outcome = run_with(id, weakness).await;
+    let outcome = run_with(id, Some(weakness)).await;
     assert_eq!(outcome.verdict, Verdict::Error, "{id} under {}: {:#?}", weakness.name(), outcome.finding);
     outcome
 }

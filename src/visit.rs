@@ -7,6 +7,9 @@ use url::Url;
 use crate::browser::{Browser, BrowserError, CookieSeen, Fetched, Login, Profile};
 use crate::check::{Failure, Why};
 use crate::context::Cx;
+use crate::diagnosis::{self, Clues};
+use crate::discovery;
+use crate::guard::KeyUse;
 use crate::transcript::Exchange;
 use crate::wire::Origin;
 
@@ -33,6 +36,13 @@ impl LoginPage {
             redirect_uri: format!("{base}/zot/auth/callback/{}", oidc.provider),
             issuer: Url::parse(&oidc.issuer)?,
         })
+    }
+
+    /// The same login with a link that wants to lead elsewhere.
+    pub(crate) fn leading_to(&self, callback_ui: &str) -> LoginPage {
+        let start = self.target.split("&callback_ui=").next().unwrap_or_default();
+        let there: String = url::form_urlencoded::byte_serialize(callback_ui.as_bytes()).collect();
+        LoginPage { target: format!("{start}&callback_ui={there}"), ..self.clone() }
     }
 }
 
@@ -64,7 +74,7 @@ impl<'a> Visit<'a> {
 
     /// Opens a page of the registry.
     pub(crate) async fn open(&self, target: &str) -> anyhow::Result<()> {
-        self.cx.permit("GET", target)?;
+        self.cx.permit("GET", target, "", KeyUse::None)?;
         let url = Origin::of(&self.base).join(target)?;
         let opened = self.browser.open(&url).await;
         self.note("OPEN", url.as_str(), opened.as_ref().map(|()| 0).map_err(ToString::to_string));
@@ -109,8 +119,14 @@ impl<'a> Visit<'a> {
             }
             Err(error @ (BrowserError::Refused { .. } | BrowserError::Stage { .. })) => {
                 self.picture("the login page").await;
+                let said = error.to_string();
+                let found = diagnosis::refusal(&Clues { said: &said, ..Clues::default() });
+                const CLAIM: &str = "the scenario's user can log in at the provider";
+                if let Some(found) = &found {
+                    return Err(found.of(CLAIM).undecided("a login", error, index));
+                }
                 let provider = Why {
-                    claim: "the scenario's user can log in at the provider",
+                    claim: CLAIM,
                     cause: "the user name or password of [oidc] login is wrong or locked, or the provider asks for more \
                             than the scenario can answer",
                     remedy: "log in by hand with the same user; look at the picture in the HTML report; for a second \
@@ -122,10 +138,68 @@ impl<'a> Visit<'a> {
         }
     }
 
+    /// A whole login, for checks that need a session and prove something else.
+    pub(crate) async fn comes_home(&self, page: &LoginPage, why: &Why<'_>) -> Result<Url, Failure> {
+        self.leads_to(page, "", why).await
+    }
+
+    /// Where a whole login ends: on the registry's origin, or on the foreign host that its link names. Whoever the provider
+    /// remembers is not asked again.
+    pub(crate) async fn leads_to(&self, page: &LoginPage, foreign: &str, why: &Why<'_>) -> Result<Url, Failure> {
+        let home = Origin::of(&self.base);
+        let ended = |url: &Url| home.owns(url) || url.host_str() == Some(foreign);
+        // Opening, and typing, fail where they lead to a host that does not exist: that is an end too.
+        let opened = self.open(&page.target).await;
+        if !self.browser.url().await.is_ok_and(|url| ended(&url)) {
+            opened?;
+            let typed = self.log_in(page, why).await;
+            if !self.browser.url().await.is_ok_and(|url| ended(&url)) {
+                typed?;
+            }
+        }
+        let result = self.browser.wait_for(ended).await;
+        let seen = result.as_ref().ok().or(result.as_ref().err().and_then(Option::as_ref));
+        self.note("ARRIVE", seen.map_or("", Url::as_str), Ok(0));
+        let at = match result {
+            Ok(url) if url.path().starts_with("/zot/auth/callback/") => return Err(self.refused(why).await),
+            Ok(url) if !url.path().starts_with("/zot/auth/") => return Ok(url),
+            Ok(url) => url.path().to_owned(),
+            Err(url) => url.map_or_else(|| "nowhere".to_owned(), |url| Origin::of(&url).to_string()),
+        };
+        Err(why.fail(format_args!("back at {home}"), format_args!("at {at}"), None))
+    }
+
+    /// The registry's callback refused: with the cause that its page and the clocks tell.
+    pub(crate) async fn refused(&self, why: &Why<'_>) -> Failure {
+        let said = self.text().await;
+        let ahead = discovery::clock_ahead(self.cx).await;
+        let found = diagnosis::refusal(&Clues { said: &said, ahead, ..Clues::default() });
+        let why = found.as_ref().map_or(*why, |found| found.of(why.claim));
+        why.fail("back at the registry with a session", format!("the callback answered: {said}"), None)
+    }
+
+    /// Ends the session that a check made; what becomes of it is proven elsewhere.
+    pub(crate) async fn logs_out(&self) {
+        let _ = self.fetch("POST", "/zot/auth/logout").await;
+    }
+
     /// A request that the registry's page makes to its own origin, with the session.
     pub(crate) async fn fetch(&self, method: &str, target: &str) -> anyhow::Result<(Fetched, usize)> {
-        self.cx.permit(method, target)?;
-        let result = self.browser.fetch(method, target, &[SESSION_HEADER]).await;
+        self.send(method, target, None, KeyUse::None).await
+    }
+
+    /// The same for a request about a key of this run's own making. The answer's body may hold that key: it is not kept.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        target: &str,
+        body: Option<&str>,
+        key: KeyUse,
+    ) -> anyhow::Result<(Fetched, usize)> {
+        self.cx.permit(method, target, body.unwrap_or_default(), key)?;
+        let json = body.map(|_| ("Content-Type", "application/json"));
+        let headers: Vec<_> = [SESSION_HEADER].into_iter().chain(json).collect();
+        let result = self.browser.fetch(method, target, &headers, body).await;
         let status = result.as_ref().map(|fetched| fetched.status).map_err(ToString::to_string);
         let index = self.note(method, &format!("{}{target}", Origin::of(&self.base)), status);
         Ok((result?, index))
@@ -133,6 +207,12 @@ impl<'a> Visit<'a> {
 
     pub(crate) async fn cookies(&self) -> Result<Vec<CookieSeen>, BrowserError> {
         self.browser.cookies().await
+    }
+
+    /// Whom the registry takes the session's user for: by its claim mapping, not always the name that was typed.
+    pub(crate) async fn user(&self) -> anyhow::Result<String> {
+        let typed = || Ok(self.cx.login()?.username.expose().to_owned());
+        self.browser.user().await?.map_or_else(typed, Ok)
     }
 
     /// The page's text, as evidence.

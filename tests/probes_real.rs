@@ -57,7 +57,12 @@ fn only_red(run: &Run, expected: &[(&str, &[&str])]) {
         expected.iter().map(|(id, cases)| (*id, cases.iter().copied().collect())).collect();
     let details: Vec<_> =
         run.outcomes.iter().flat_map(|outcome| &outcome.cases).filter(|c| c.finding.is_some()).collect();
-    assert_eq!(red(&run.outcomes), expected, "{details:#?}");
+    let errors: Vec<_> = run
+        .outcomes
+        .iter()
+        .filter_map(|outcome| (outcome.verdict == Verdict::Error).then_some(outcome.finding.as_ref()))
+        .collect();
+    assert_eq!(red(&run.outcomes), expected, "{errors:#?} {details:#?}");
 }
 
 fn asked(run: &Run) -> BTreeSet<String> {

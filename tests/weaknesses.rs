@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use caller::{DIGEST, ORACLES, PUBLIC, ask, basic, get, login, with_session};
 use regproof::lab::{Lab, Options, Weakness};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use wire::browser::target_of;
 use wire::{Reply, send};
 
@@ -51,7 +53,7 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
     let tags = get(lab, &format!("{PUBLIC}/tags/list")).await;
     let date = tags.header("date").unwrap_or_default();
     let minute = time::macros::format_description!("[hour]:[minute]");
-    let now = time::OffsetDateTime::now_utc() + time::Duration::minutes(10);
+    let now = OffsetDateTime::now_utc() + time::Duration::minutes(10);
     note("clock", date.contains(&now.format(minute).unwrap()).to_string());
     note("tags", format!("{} {} {:?}", tags.status, tags.body, tags.header("link")));
     let cached = get(lab, "/v2/docker.io/library/alpine/manifests/3.20");
@@ -94,6 +96,13 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
     ] {
         note(what, short(&send(lab.url(), "GET", "/v2/", &[basic(user, password)], None).await));
     }
+    let keys = ask(lab, "zot-ci", "GET", "/zot/auth/apikey", &[], None).await;
+    let keys: serde_json::Value = serde_json::from_str(&keys.body).unwrap_or_default();
+    let ends = keys["apiKeys"].as_array().into_iter().flatten().map(|key| {
+        let end = OffsetDateTime::parse(key["expirationDate"].as_str().unwrap(), &Rfc3339).unwrap();
+        ((end - OffsetDateTime::now_utc()).as_seconds_f64() / 86_400.0).round().max(0.0)
+    });
+    note("keys end in days", format!("{:?}", ends.collect::<Vec<_>>()));
     for (what, method, target, headers) in BENT {
         let headers: Vec<(String, String)> = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let reply = send(lab.url(), method, target, &headers, None).await;
@@ -129,12 +138,24 @@ const BENT: &[Bent] = &[
     ("agent", "GET", "/v2/", &[("User-Agent", "containerd/2.1.3")]),
 ];
 
+/// Whether a key that was revoked works.
+async fn key_symptoms(lab: &Lab) -> String {
+    let minted = ask(lab, "guest", "POST", "/zot/auth/apikey", &[], Some("{}")).await;
+    let minted: serde_json::Value = serde_json::from_str(&minted.body).unwrap_or_default();
+    let target = format!("/zot/auth/apikey?id={}", minted["uuid"].as_str().unwrap_or_default());
+    ask(lab, "guest", "DELETE", &target, &[], None).await;
+    let key = minted["apiKey"].as_str().unwrap_or_default().to_owned();
+    format!("revoked {}; ", send(lab.url(), "GET", "/v2/", &[basic("guest", &key)], None).await.status)
+}
+
 async fn login_symptoms(lab: &Lab) -> String {
     let address = lab.issuer().trim_start_matches("http://").to_owned();
     if std::net::TcpStream::connect(address).is_err() {
         return "no provider".to_owned();
     }
-    let mut text = String::new();
+    let mut text = key_symptoms(lab).await;
+    let forged = get(lab, "/zot/auth/callback/oidc?code=x&state=y").await;
+    text.push_str(&format!("forged {}; ", forged.body.trim()));
     let discovery = send(lab.issuer(), "GET", "/.well-known/openid-configuration", &[], None).await;
     let discovery: serde_json::Value = serde_json::from_str(&discovery.body).unwrap();
     text.push_str(&format!("issuer {}; ", discovery["issuer"] == lab.issuer()));
@@ -153,6 +174,8 @@ async fn login_symptoms(lab: &Lab) -> String {
     }
     let (reply, jar) = login(lab).await;
     text.push_str(&format!("callback {} {:?}; ", reply.status, reply.header("location")));
+    let session = reply.headers.iter().find(|(_, value)| value.starts_with("session="));
+    text.push_str(&format!("script {}; ", session.is_some_and(|(_, value)| !value.contains("HttpOnly"))));
     let push = with_session(lab, &jar, "POST", "/v2/blumeops/regproof/blobs/uploads/").await.status;
     text.push_str(&format!("push {push}; "));
     with_session(lab, &jar, "POST", "/zot/auth/logout").await;
@@ -175,6 +198,8 @@ const SILENT: &[Weakness] = &[
     Weakness::ApikeyOff,
     Weakness::CorsAnyOrigin,
     Weakness::ScopeOpenidMissing,
+    // Shows only in a login whose link wants to lead elsewhere, which its check begins.
+    Weakness::ForeignReturnFollowed,
     // Shows only in where a login with an absolute callback_ui returns to, which the recordings hold.
     Weakness::ExternalUrlMissing,
 ];

@@ -10,10 +10,13 @@
 //! 1. The control: `GET /zot/auth/apikey` without a session is not 200.
 //! 2. In the browser: the registry's login, the provider's pages, and back to the registry's origin.
 //! 3. The page asks for `/zot/auth/apikey` with the session: 200, with a list of keys. No text of a page is believed.
-//! 4. The session has its groups: where a group of the user may create and not everyone may, starting an impossible upload
+//! 4. The registry takes the user for the name that was typed, where an identity of the scenario has that name.
+//! 5. The session has its groups: where a group of the user may create and not everyone may, starting an impossible upload
 //!    (`?from=` without `mount`) is refused as 405, which zot says only to those who may create.
-//! 5. The session cookie cannot be read by scripts (HttpOnly).
 //! 6. Logout, and the same request again: not 200.
+//!
+//! Where the way back or the groups fail, the page's words, the scopes of the redirect, the name that the registry took the
+//! user for, and the `Date` headers of registry and provider are compared, so that the finding names its cause.
 //!
 //! ## When it fails
 //!
@@ -74,10 +77,7 @@ async fn logs_in(cx: &Cx, visit: &Visit<'_>, page: &LoginPage) -> Proof {
     visit.log_in(page, &WHY).await?;
     let home = Origin::of(&cx.scenario().registry.url);
     match visit.arrives_at(&home).await {
-        Ok(url) if url.path().starts_with("/zot/auth/callback/") => {
-            let actual = format!("the callback answered: {}", visit.text().await);
-            return Err(WHY.fail(format_args!("back at {home} with a session"), actual, None));
-        }
+        Ok(url) if url.path().starts_with("/zot/auth/callback/") => return Err(visit.refused(&WHY).await),
         Ok(_) => {}
         Err(elsewhere) => {
             let at = elsewhere.map_or_else(|| "nowhere".to_owned(), |url| Origin::of(&url).to_string());
@@ -89,11 +89,8 @@ async fn logs_in(cx: &Cx, visit: &Visit<'_>, page: &LoginPage) -> Proof {
         let actual = format!("{} for {KEYS} with the session", keys.status);
         return Err(WHY.fail("200 and a list of API keys", actual, index));
     }
-    has_its_groups(cx, visit).await?;
-    let session = visit.cookies().await?.into_iter().find(|cookie| cookie.name == "session");
-    if session.is_some_and(|cookie| !cookie.http_only) {
-        return Err(WHY.fail("a session cookie that scripts cannot read", "one without HttpOnly", None));
-    }
+    is_its_user(cx, visit, page).await?;
+    has_its_groups(cx, visit, page).await?;
     visit.picture("logged in").await;
     let (out, index) = visit.fetch("POST", "/zot/auth/logout").await?;
     if out.status != 200 {
@@ -106,8 +103,20 @@ async fn logs_in(cx: &Cx, visit: &Visit<'_>, page: &LoginPage) -> Proof {
     Ok(())
 }
 
+/// Where an identity has the name that was typed, the registry must take the login for that user: its keys are that user's.
+async fn is_its_user(cx: &Cx, visit: &Visit<'_>, page: &LoginPage) -> Proof {
+    let (typed, taken) = (cx.login()?.username.expose(), visit.user().await?);
+    if taken == typed || !cx.scenario().identities.values().any(|identity| identity.username == typed) {
+        return Ok(());
+    }
+    let (asked, known) = discovery::scopes(cx, &page.target).await;
+    let clues = diagnosis::Clues { asked: &asked, known: &known, typed, taken: &taken, ..Default::default() };
+    let found = diagnosis::name(&clues);
+    Err(found.of("a login is its user").fail(format_args!("the user {typed}"), format_args!("the user {taken}"), None))
+}
+
 /// Where a group of the user gives a right that not every user has, the session must have it.
-async fn has_its_groups(cx: &Cx, visit: &Visit<'_>) -> Proof {
+async fn has_its_groups(cx: &Cx, visit: &Visit<'_>, page: &LoginPage) -> Proof {
     let scenario = cx.scenario();
     let Some(repository) = scenario.repositories.scratch.as_ref().or(scenario.repositories.public.first()) else {
         return Ok(());
@@ -124,7 +133,14 @@ async fn has_its_groups(cx: &Cx, visit: &Visit<'_>) -> Proof {
     let (answer, index) = visit.fetch("POST", &format!("/v2/{repository}/blobs/uploads/?from=x")).await?;
     match answer.status {
         405 => Ok(()),
-        401 | 403 => Err(GROUPS.fail("405: the user may create", format_args!("{}: it may not", answer.status), index)),
+        401 | 403 => {
+            let (asked, known) = discovery::scopes(cx, &page.target).await;
+            let (typed, taken) = (cx.login()?.username.expose(), visit.user().await?);
+            let clues = diagnosis::Clues { asked: &asked, known: &known, typed, taken: &taken, ..Default::default() };
+            let found = diagnosis::groups(&clues);
+            let actual = format!("{}: it may not", answer.status);
+            Err(found.of(GROUPS.claim).fail("405: the user may create", actual, index))
+        }
         other => Err(GROUPS.undecided("405 or 403", other, index)),
     }
 }
@@ -145,7 +161,9 @@ mod tests {
     async fn fails_when_the_way_back_is_broken_in_any_part() {
         for (weakness, words) in [
             (Weakness::ClientSecretWrong, "client secret"),
-            (Weakness::ScopeProfileMissing, "scope"),
+            (Weakness::ScopeProfileMissing, "does not ask for the scope profile"),
+            (Weakness::ProviderClockAhead, "the provider's clock is 5 min ahead of the registry's"),
+            (Weakness::IssuerMismatch, "another issuer"),
             (Weakness::LoginWithoutSession, "session"),
             (Weakness::SessionSurvivesLogout, "logout"),
         ] {

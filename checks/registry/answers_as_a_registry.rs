@@ -11,7 +11,8 @@
 //! 2. The answer is the API's: it names the registry API, or its body is JSON.
 //! 3. A challenge, where there is one, stays on this origin: its realm names no other host over plain http.
 //! 4. A public repository of the scenario lists its tags under its own name, so that this is the right registry.
-//! 5. What it says of itself (product, release) is noted.
+//! 5. What it says of itself (product, release) is noted, and what is known of that release: behaviour changes and
+//!    advisories. A release is a claim; the checks that such a note names are the proof.
 //!
 //! ## When it fails
 //!
@@ -97,6 +98,7 @@ mod tests {
     async fn proven_on_the_healthy_lab_with_its_product_and_release() {
         let outcome = proven(ID).await;
         assert!(outcome.notes.iter().any(|note| note.contains("zot, v2.1.20")), "{:?}", outcome.notes);
+        assert!(outcome.notes.iter().any(|note| note.contains("ranged-blob-read")), "{:?}", outcome.notes);
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! A WebDriver session: every call has a deadline, since the library behind it has none.
 //!
-//! Values of cookies never leave this file.
+//! Values of cookies never leave this file, but for the name that the registry shows its user.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -39,8 +39,8 @@ pub(crate) struct CookieSeen {
 }
 
 const FETCH: &str = r#"
-const [method, path, headers, done] = arguments;
-fetch(path, { method, headers, redirect: "manual", credentials: "same-origin", cache: "no-store" })
+const [method, path, headers, body, done] = arguments;
+fetch(path, { method, headers, body, redirect: "manual", credentials: "same-origin", cache: "no-store" })
   .then(async (answer) => done({ status: answer.status, body: (await answer.text()).slice(0, 65536) }))
   .catch((error) => done({ status: 0, body: String(error) }));
 "#;
@@ -133,10 +133,11 @@ impl Browser {
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
+        body: Option<&str>,
     ) -> Result<Fetched, BrowserError> {
         let headers: serde_json::Map<String, Value> =
             headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-        let arguments = vec![json!(method), json!(path), Value::Object(headers)];
+        let arguments = vec![json!(method), json!(path), Value::Object(headers), json!(body)];
         let what = format!("fetch {method} {path}");
         let answer = self.call(&what, self.client.execute_async(FETCH, arguments)).await?;
         let status = answer.get("status").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok());
@@ -156,6 +157,13 @@ impl Browser {
             same_site: cookie.same_site().map(|same_site| same_site.to_string()),
         };
         Ok(cookies.into_iter().map(seen).collect())
+    }
+
+    /// The name that zot gave the session's user, which its UI shows (zot `pkg/api/authn.go`, `saveUserLoggedSession`).
+    pub(crate) async fn user(&self) -> Result<Option<String>, BrowserError> {
+        let cookies = self.call("list cookies", self.client.get_all_cookies()).await?;
+        let user = cookies.into_iter().find(|cookie| cookie.name() == "user" && cookie.http_only() != Some(true));
+        Ok(user.map(|cookie| cookie.value().trim_matches('"').to_owned()).filter(|name| !name.is_empty()))
     }
 
     /// A picture of the page, with every field hidden.
@@ -190,6 +198,8 @@ fn capabilities(driver: &Driver) -> Value {
         "--disable-sync".to_owned(),
         "--disable-extensions".to_owned(),
         "--window-size=1024,900".to_owned(),
+        // Names that nobody can own (RFC 6761) are not even asked for.
+        "--host-resolver-rules=MAP *.invalid ~NOTFOUND".to_owned(),
     ];
     if let Some(profile) = &driver.profile {
         let profile: PathBuf = profile.path().join("profile");

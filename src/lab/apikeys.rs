@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::answer::Answer;
+use super::answer::{Answer, refused};
 use super::auth::{ApiKey, User};
 use super::state::{Ask, Shared, held};
+use super::weakness::Weakness;
 
 #[derive(Deserialize)]
 struct Wanted {
@@ -61,6 +62,10 @@ fn written(at: Option<OffsetDateTime>) -> String {
 }
 
 pub(crate) fn answer(shared: &Shared, ask: &Ask, user: Option<&User>) -> Answer {
+    let by_key = !ask.header("authorization").is_empty();
+    if shared.config.keys_cannot_mint && by_key && ask.method != "GET" {
+        return refused(user.is_none(), false);
+    }
     match ask.method.as_str() {
         "POST" => create(shared, ask, user),
         "DELETE" => revoke(shared, ask, user),
@@ -96,7 +101,8 @@ fn list(shared: &Shared, user: Option<&User>) -> Answer {
         return Answer::empty(500);
     };
     let accounts = held(&shared.accounts);
-    let api_keys = accounts.keys_of(&user.name).map(|key| show(key, false)).collect();
+    let of_all = shared.config.has(Weakness::KeyListsAreShared);
+    let api_keys = accounts.keys().filter(|key| of_all || key.owner == user.name).map(|key| show(key, false)).collect();
     Answer::json(200, &Listed { api_keys })
 }
 
@@ -109,6 +115,8 @@ fn revoke(shared: &Shared, ask: &Ask, user: Option<&User>) -> Answer {
     let Some(user) = user else {
         return Answer::empty(500);
     };
-    held(&shared.accounts).revoke(&user.name, id);
+    if !shared.config.has(Weakness::RevokedKeysWork) {
+        held(&shared.accounts).revoke(&user.name, id);
+    }
     Answer::empty(200)
 }

@@ -69,6 +69,7 @@ pub(crate) struct Config {
     pub(crate) upstream: String,
     pub(crate) client_id: &'static str,
     pub(crate) client_secret: String,
+    pub(crate) keys_cannot_mint: bool,
 }
 
 /// Where the three servers listen.
@@ -118,6 +119,7 @@ impl Config {
             upstream: at.upstream,
             client_id: if has(Weakness::WrongClientId) { "zot-staging" } else { "zot" },
             client_secret,
+            keys_cannot_mint: false,
         }
     }
 

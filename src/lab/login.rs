@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::config::{Config, Release};
 use super::session::{
-    ORIGIN_COOKIE, REMOVED_SESSION, REMOVED_STATE, SESSION_COOKIE, STATE_COOKIE, origin_cookie, session_cookie,
-    state_cookie, user_cookie,
+    ORIGIN_COOKIE, Pending, REMOVED_SESSION, REMOVED_STATE, SESSION_COOKIE, STATE_COOKIE, origin_cookie,
+    session_cookie, state_cookie, user_cookie,
 };
 use super::signing;
 use super::state::{Ask, Shared, held};
@@ -47,6 +47,9 @@ pub(crate) fn begin(shared: &Shared, ask: &Ask) -> Answer {
 
 /// Where a login may return to: a path of this registry, or its own origin; anything else becomes `/`.
 fn allowed_return(config: &Config, wanted: &str) -> String {
+    if config.has(Weakness::ForeignReturnFollowed) {
+        return wanted.to_owned();
+    }
     let plain_path = wanted.starts_with('/') && !wanted.starts_with("//") && !wanted.contains('\\');
     let own_origin = config
         .external_url
@@ -58,20 +61,27 @@ fn allowed_return(config: &Config, wanted: &str) -> String {
 
 /// Exchanges the code and logs in.
 pub(crate) async fn callback(shared: &Shared, ask: &Ask) -> Answer {
-    let Some(cookie) = ask.cookie(STATE_COOKIE) else {
+    let open = shared.config.has(Weakness::StateNotChecked);
+    let cookie = ask.cookie(STATE_COOKIE);
+    if cookie.is_none() && !open {
         return Answer::plain(401, "failed to get state: http: named cookie not present");
-    };
-    let Some(pending) = held(&shared.sessions).finish(&cookie) else {
+    }
+    let pending = cookie.and_then(|cookie| held(&shared.sessions).finish(&cookie));
+    let Some(pending) = pending.or_else(|| open.then(Pending::unknown)) else {
         return Answer::plain(401, "failed to get state: securecookie: the value is not valid");
     };
-    if ask.value("state").as_deref() != Some(pending.state.as_str()) {
+    if ask.value("state").as_deref() != Some(pending.state.as_str()) && !open {
         return Answer::plain(401, "failed to get state: state did not match");
+    }
+    // As the library behind zot's login does (zitadel/oidc, `DefaultErrorHandler`).
+    if let Some(error) = ask.value("error") {
+        return Answer::plain(500, &format!("{error}: {}", ask.value("error_description").unwrap_or_default()));
     }
     let identity = match exchange(shared, &ask.value("code").unwrap_or_default()).await {
         Ok(identity) => identity,
         Err(message) => return Answer::plain(401, &message).header("set-cookie", REMOVED_STATE),
     };
-    if ask.cookie(ORIGIN_COOKIE).as_ref() != Some(&pending.origin_cookie) {
+    if ask.cookie(ORIGIN_COOKIE).as_ref() != Some(&pending.origin_cookie) && !open {
         return Answer::empty(401).header("set-cookie", REMOVED_STATE);
     }
     held(&shared.accounts).logged_in(&identity.name, identity.groups);
@@ -81,7 +91,10 @@ pub(crate) async fn callback(shared: &Shared, ask: &Ask) -> Answer {
         return answer;
     }
     let session = held(&shared.sessions).log_in(&identity.name);
-    answer.header("set-cookie", session_cookie(&session)).header("set-cookie", user_cookie(&identity.name))
+    let cookie = session_cookie(&session);
+    let open = shared.config.has(Weakness::SessionCookieOpen);
+    let cookie = if open { cookie.replace("; HttpOnly", "") } else { cookie };
+    answer.header("set-cookie", cookie).header("set-cookie", user_cookie(&identity.name))
 }
 
 struct Identity {

@@ -14,7 +14,7 @@ use time::{Duration, OffsetDateTime};
 use super::answer::Answer;
 use super::auth::parse_basic;
 use super::pages;
-use super::session::opaque;
+use super::session::{http_date, opaque};
 use super::signing;
 use super::state::{Ask, Shared, held};
 use super::weakness::Weakness;
@@ -78,6 +78,17 @@ fn oauth_error(status: u16, error: &str, description: &str) -> Answer {
 }
 
 pub(crate) fn answer(shared: &Shared, ask: &Ask) -> Answer {
+    let answer = route(shared, ask);
+    if shared.config.has(Weakness::ProviderClockAhead) { answer.header("date", http_date(now(shared))) } else { answer }
+}
+
+/// The provider's own clock.
+fn now(shared: &Shared) -> OffsetDateTime {
+    let ahead = if shared.config.has(Weakness::ProviderClockAhead) { Duration::minutes(5) } else { Duration::ZERO };
+    OffsetDateTime::now_utc() + ahead
+}
+
+fn route(shared: &Shared, ask: &Ask) -> Answer {
     match (ask.method.as_str(), ask.path.as_str()) {
         ("GET", "/.well-known/openid-configuration") => discovery(shared),
         ("GET", "/jwks") if shared.config.has(Weakness::JwksEmpty) => Answer::json(200, &json!({ "keys": [] })),
@@ -231,7 +242,7 @@ fn token(shared: &Shared, ask: &Ask) -> Answer {
     if !fresh || value("redirect_uri") != request.redirect_uri || !proves(&request, value("code_verifier")) {
         return oauth_error(400, "invalid_grant", "grant request is invalid");
     }
-    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let now = now(shared).unix_timestamp();
     let mut claims = json!({
         "iss": shared.config.issuer,
         "sub": subject(&provider.accounts[request.user]),

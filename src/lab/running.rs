@@ -45,6 +45,8 @@ pub struct Options {
     pub redirect_uris: Vec<String>,
     /// Nothing stored and no pattern for private repositories: the configuration that the recordings of real zot have.
     pub empty: bool,
+    /// API keys can neither mint nor revoke keys, only sessions can: a zot that does not exist yet.
+    pub keys_cannot_mint: bool,
 }
 
 /// A running lab. Dropping it ends its servers and closes their connections.
@@ -83,11 +85,13 @@ impl Lab {
         let people: [(&'static str, Vec<&'static str>); 4] =
             [(CI, vec![CI_GROUP]), (GUEST, vec![]), (ADMIN, vec![ADMIN_GROUP]), (LOGIN, vec![CI_GROUP])];
         let mut accounts = Accounts::default();
+        let life = if has(Weakness::KeysNeverEnd) { None } else { Some(keys_live(has(Weakness::KeysEndSoon))) };
         let (mut keys, mut passwords, mut known) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for (name, groups) in people {
             accounts.logged_in(name, groups.iter().map(|group| (*group).to_owned()).collect());
             if name != LOGIN {
-                let key = ApiKey::new(name, "lab");
+                let mut key = ApiKey::new(name, "lab");
+                key.expires = life.map(|life| key.created + life);
                 keys.insert(name, key.secret.clone());
                 accounts.add(key);
             }
@@ -105,7 +109,10 @@ impl Lab {
         }
         seed::upstream(&mut upstream_store);
         let shared = Arc::new(Shared {
-            config: Config::new(options.release, &options.weaknesses, options.empty, at, known_to_registry),
+            config: Config {
+                keys_cannot_mint: options.keys_cannot_mint,
+                ..Config::new(options.release, &options.weaknesses, options.empty, at, known_to_registry)
+            },
             store: Mutex::new(store),
             upstream: Mutex::new(upstream_store),
             accounts: Mutex::new(accounts),
@@ -221,6 +228,12 @@ impl Lab {
         held(&self.shared.seen).clone()
     }
 
+    /// Owner and label of every API key, also of those that the lab was not started with.
+    #[must_use]
+    pub fn api_keys(&self) -> Vec<(String, String)> {
+        held(&self.shared.accounts).keys().map(|key| (key.owner.clone(), key.label.clone())).collect()
+    }
+
     /// The digest of every `repository:tag`.
     #[must_use]
     pub fn digests(&self) -> BTreeMap<String, String> {
@@ -297,6 +310,10 @@ impl Drop for Lab {
             runtime.shutdown_background();
         }
     }
+}
+
+fn keys_live(end_soon: bool) -> time::Duration {
+    time::Duration::days(if end_soon { 3 } else { 90 })
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use time::OffsetDateTime;
+
 use super::config::{ADMIN_GROUP, CI_GROUP};
 use super::running::{ADMIN, CI, GUEST, LOGIN, Lab};
 use super::seed;
@@ -43,17 +45,20 @@ pub(crate) fn scenario(lab: &Lab, secrets: &Path) -> String {
     }
     let _ = write!(
         text,
-        "[metrics]\npath = \"/metrics\"\nanonymous = true\n\n\
+        "[keys]\nhorizon = \"14d\"\nlifecycle = true\n\n\
+         [metrics]\npath = \"/metrics\"\nanonymous = true\n\n\
          [oidc]\nprovider = \"oidc\"\nissuer = {issuer}\nclient_id = \"zot\"\n\
          login = {{ username = {{ file = {user} }}, password = {{ file = {password} }}, groups = [\"{CI_GROUP}\"] }}\n\n\
          [[cache]]\nimage = \"docker.io/library/alpine:3.20\"\ndigest = \"{digest}\"\n\n\
          [tags]\npattern = '^(latest|v\\d+\\.\\d+\\.\\d+-[0-9a-f]{{7}}(-nix)?)$'\n\n\
          [content]\ndocker_media_type = \"refused\"\n\n\
-         [limits]\ndeadline = \"60s\"\nrequest_timeout = \"10s\"\nconcurrency = 8\n",
+         [limits]\ndeadline = \"60s\"\nrequest_timeout = \"10s\"\nconcurrency = 8\n\n\
+         [[waive]]\ncheck = \"keys::cannot_mint_keys\"\nreason = \"every zot of today lets keys mint keys\"\nuntil = {until}\n",
         issuer = quoted(lab.issuer()),
         user = file("login.user"),
         password = file("login.password"),
         digest = lab.cached_digest(),
+        until = OffsetDateTime::now_utc().date() + time::Duration::days(365),
     );
     text
 }

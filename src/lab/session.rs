@@ -35,6 +35,14 @@ pub(crate) struct Pending {
     started: OffsetDateTime,
 }
 
+impl Pending {
+    /// What a registry that compares no state takes for a login that it began.
+    pub(crate) fn unknown() -> Self {
+        let started = OffsetDateTime::now_utc();
+        Self { state: String::new(), origin_cookie: String::new(), callback_ui: "/".to_owned(), started }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     pending: BTreeMap<String, Pending>,
@@ -100,9 +108,14 @@ pub(crate) fn user_cookie(name: &str) -> String {
     lasting(&format!("user={name}; Path=/"), false)
 }
 
+/// A moment as HTTP headers have it (RFC 9110, section 5.6.7).
+pub(crate) fn http_date(at: OffsetDateTime) -> String {
+    at.format(HTTP_DATE).expect("a date of this century can be written")
+}
+
 fn lasting(start: &str, http_only: bool) -> String {
     let until = OffsetDateTime::now_utc() + Duration::seconds(SESSION_SECONDS);
-    let until = until.format(HTTP_DATE).expect("a date of this century can be written");
+    let until = http_date(until);
     let end = if http_only { "; HttpOnly" } else { "" };
     format!("{start}; Expires={until}; Max-Age={SESSION_SECONDS}{end}")
 }

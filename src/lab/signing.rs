@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 const KEY_ID: &str = "lab";
 
@@ -66,7 +67,12 @@ pub(crate) fn verify(token: &str, jwks: &Value, issuer: &str, client: &str) -> R
     rules.set_issuer(&[issuer]);
     rules.set_audience(&[client]);
     rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    jsonwebtoken::decode::<Value>(token, &key, &rules).map(|data| data.claims).map_err(|error| error.to_string())
+    let claims = jsonwebtoken::decode::<Value>(token, &key, &rules).map_err(|error| error.to_string())?.claims;
+    // zot forgives five seconds between the clocks (`pkg/api/authn.go`, `issuedAtOffset`).
+    if claims["iat"].as_i64().is_some_and(|at| at > OffsetDateTime::now_utc().unix_timestamp() + 5) {
+        return Err("issuedAt of token is in the future".to_owned());
+    }
+    Ok(claims)
 }
 
 #[cfg(test)]

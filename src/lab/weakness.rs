@@ -5,6 +5,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+const KEY_BELONGS: &str = "keys::belongs_to_its_user";
+const KEY_EXPIRES: &str = "keys::expires_in_time";
+const KEY_LIFE: &str = "keys::lifecycle";
+const CALLBACKS: &str = "oidc::forged_callbacks_are_refused";
+const HOME: &str = "oidc::login_returns_only_home";
+const COOKIES: &str = "oidc::session_cookie_is_protected";
+const KEY_MINT: &str = "keys::cannot_mint_keys";
 const UPLOADS_SURVIVE: &str = "publish::uploads_survive";
 const DOCKER_TYPE: &str = "publish::docker_media_type_is_as_promised";
 const WARM: &str = "cache::warm_hit_is_served_from_the_registry";
@@ -100,7 +107,7 @@ weaknesses! {
         [NO_DELETE, UPLOADS, MATRIX];
     CiCannotCreate = "ci-cannot-create",
         "The group of CI lost create: publishing is broken.",
-        [NO_PUSH, PUSH, SKOPEO, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, NO_CACHE_PUSH, DOCKER_TYPE, NO_DELETE, NO_MOVE, UPLOADS_SURVIVE];
+        [NO_PUSH, PUSH, SKOPEO, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, NO_CACHE_PUSH, DOCKER_TYPE, NO_DELETE, NO_MOVE, UPLOADS_SURVIVE, KEY_LIFE, LOGIN];
     DefaultCanCreate = "default-can-create",
         "Every authenticated user may push, whatever the groups.",
         [UPLOADS, MATRIX, NO_CACHE_PUSH];
@@ -124,13 +131,13 @@ weaknesses! {
         [METRICS, PATHS, WARM];
     OpenidRemoved = "openid-removed",
         "The configuration lost its OpenID provider.",
-        [REDIRECT, LOGIN, ASTRAY];
+        [REDIRECT, LOGIN, ASTRAY, CALLBACKS, KEY_LIFE, HOME, COOKIES];
     ClientSecretWrong = "client-secret-wrong",
         "The client secret is not the one that the provider knows: only the callback fails.",
-        [LOGIN];
+        [LOGIN, KEY_LIFE, HOME, COOKIES];
     ScopeProfileMissing = "scope-profile-missing",
         "The scope profile is not asked for: the login works and the groups are lost.",
-        [LOGIN];
+        [LOGIN, KEY_LIFE];
     ScopeOpenidMissing = "scope-openid-missing",
         "The scope openid is not configured; zot adds it by itself.",
         [];
@@ -139,31 +146,31 @@ weaknesses! {
         [];
     ExternalUrlHttps = "external-url-https",
         "The external URL has the wrong scheme, and with it the redirect URI.",
-        [REDIRECT, LOGIN];
+        [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
     RedirectUriWrongHost = "redirect-uri-wrong-host",
         "The external URL names another host, and with it the redirect URI.",
-        [REDIRECT, LOGIN];
+        [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
     WrongClientId = "wrong-client-id",
         "The client id is one that the provider does not know.",
-        [REDIRECT, LOGIN];
+        [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
     StateNotFresh = "state-not-fresh",
         "Every login carries the same state: a login can be forged.",
-        [REDIRECT];
+        [REDIRECT, CALLBACKS];
     LoginWithoutSession = "login-without-session",
         "The callback succeeds and sets no session cookie.",
-        [LOGIN];
+        [LOGIN, KEY_LIFE, COOKIES];
     SessionSurvivesLogout = "session-survives-logout",
         "A logout leaves the session usable.",
         [LOGIN];
     IssuerMismatch = "issuer-mismatch",
         "The provider's discovery document names another issuer.",
-        [DISCOVERY, LOGIN, REDIRECT];
+        [DISCOVERY, LOGIN, REDIRECT, KEY_LIFE, HOME, COOKIES];
     JwksEmpty = "jwks-empty",
         "The provider publishes no signing key.",
-        [DISCOVERY, LOGIN];
+        [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES];
     ProviderDown = "provider-down",
         "Nothing listens at the issuer's address.",
-        [DISCOVERY, LOGIN, REDIRECT];
+        [DISCOVERY, LOGIN, REDIRECT, KEY_LIFE, HOME, COOKIES];
     SyncOff = "sync-off",
         "The pull-through cache is not configured.",
         [CACHE, WARM];
@@ -208,7 +215,7 @@ weaknesses! {
         [NO_PUSH];
     MountOpen = "mount-open",
         "Anonymous may mount blobs, and nothing else.",
-        [NO_PUSH];
+        [NO_PUSH, MATRIX];
     DeleteByDigestOpen = "delete-by-digest-open",
         "Anyone with credentials may delete a manifest by its digest, though not by its tag.",
         [NO_DELETE, MATRIX];
@@ -217,34 +224,34 @@ weaknesses! {
         [NO_DELETE, MATRIX];
     BlobBytesCorrupted = "blob-bytes-corrupted",
         "Blobs are served with other bytes than their digest says.",
-        [PULL, PULLS, LOGINS, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, CONTENT, NO_DELETE, UPLOADS_SURVIVE];
+        [PULL, PULLS, LOGINS, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, CONTENT, NO_DELETE, UPLOADS_SURVIVE, MATRIX];
     WrongKeyFallsBackToAnonymous = "wrong-key-falls-back-to-anonymous",
         "Wrong credentials are ignored: the request goes on as anonymous.",
-        [CREDENTIALS, MALFORMED];
+        [CREDENTIALS, MALFORMED, KEY_BELONGS, KEY_LIFE];
     ForeignKeyAccepted = "foreign-key-accepted",
         "An API key works with any user name.",
-        [CREDENTIALS];
+        [CREDENTIALS, KEY_BELONGS];
     EmptyPasswordAccepted = "empty-password-accepted",
         "An empty password logs in as the named user.",
         [CREDENTIALS];
     LoginPageWith200 = "login-page-with-200",
         "A proxy answers every path with its login page, status 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
     DenialsFromAProxy = "denials-from-a-proxy",
         "A proxy refuses in the registry's place, with 403 and a page of its own.",
-        [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE, IDENTITY, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDKIT, ORAS, NO_CACHE_PUSH];
+        [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE, IDENTITY, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDKIT, ORAS, NO_CACHE_PUSH, KEY_BELONGS, KEY_LIFE, CALLBACKS];
     RefusesEverything401 = "refuses-everything-401",
         "Every request is refused with 401, also with the right credentials.",
-        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, IDENTITY, LISTINGS, ASTRAY, MALFORMED, METHODS, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, REGISTRY];
+        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, IDENTITY, LISTINGS, ASTRAY, MALFORMED, METHODS, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, REGISTRY, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
     Answers200ToEverything = "answers-200-to-everything",
         "Every request is answered with an empty 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
     RateLimited = "rate-limited",
         "Every request is answered with 429.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
     ServerErrors = "server-errors",
         "Every request is answered with 500.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
     MethodOverrideHonoured = "method-override-honoured",
         "A framework in front of the registry takes the method from a header, after the rights were decided.",
         [METHODS];
@@ -289,7 +296,7 @@ weaknesses! {
         [PULLS, LOGINS];
     AnotherRegistry = "another-registry",
         "Another registry answers at this address: neither metrics nor login, and none of zot's words.",
-        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, MATRIX, SKOPEO, BUILDAH, PODMAN, WARM];
+        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM, MATRIX, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES];
     CacheBypassed = "cache-bypassed",
         "A proxy answers for the cache from the upstream itself, unseen by the registry.",
         [WARM, NO_CACHE_PUSH];
@@ -320,6 +327,30 @@ weaknesses! {
     SlowBodiesCut = "slow-bodies-cut",
         "A proxy gives up on bodies that take longer than a second.",
         [];
+    ForeignReturnFollowed = "foreign-return-followed",
+        "A login returns wherever its link says, as in zot v2.1.14.",
+        [HOME];
+    StateNotChecked = "state-not-checked",
+        "The callback does not compare the state: a login can be slipped in.",
+        [CALLBACKS];
+    SessionCookieOpen = "session-cookie-open",
+        "The session cookie can be read by scripts.",
+        [COOKIES];
+    ProviderClockAhead = "provider-clock-ahead",
+        "The provider's clock is five minutes ahead: its tokens are from the future.",
+        [LOGIN, HOME, COOKIES, KEY_LIFE];
+    KeysEndSoon = "keys-end-soon",
+        "The API keys end within three days.",
+        [KEY_EXPIRES];
+    KeysNeverEnd = "keys-never-end",
+        "The API keys were minted without an end.",
+        [KEY_EXPIRES];
+    KeyListsAreShared = "key-lists-are-shared",
+        "The list of API keys has the keys of all users.",
+        [KEY_BELONGS];
+    RevokedKeysWork = "revoked-keys-work",
+        "Revoking an API key is answered with 200 and does nothing.",
+        [KEY_LIFE];
 }
 
 impl Weakness {

@@ -59,6 +59,42 @@ impl JsonSchema for Period {
     }
 }
 
+/// A number of days, as `14d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Days(pub u16);
+
+impl Default for Days {
+    fn default() -> Days {
+        Days(14)
+    }
+}
+
+impl std::str::FromStr for Days {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Days, String> {
+        let digits = text.strip_suffix('d').filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+        let days = digits.and_then(|number| number.parse().ok()).filter(|days| (1..=3650).contains(days));
+        days.map(Days).ok_or_else(|| format!("`{text}` is not a number of days; write `14d`, from `1d` to `3650d`"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Days {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Days, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for Days {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Days".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]+d$", "examples": ["14d"] })
+    }
+}
+
 /// A day, as `2027-03-01`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(pub time::Date);
@@ -166,6 +202,14 @@ impl<'de> Visitor<'de> for SourceVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_have_a_number_and_one_unit() {
+        assert_eq!("14d".parse(), Ok(Days(14)));
+        for wrong in ["", "14", "d", "0d", "3651d", "-1d", "1.5d", "14h", "+14d", "14 d"] {
+            assert!(wrong.parse::<Days>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn periods_have_a_number_and_a_unit() {

@@ -75,7 +75,12 @@ fn recorder() -> Recorder {
 
 fn client_with(server: &Raw, recorder: &Recorder, timeout_ms: u64) -> Client {
     let route = Route { timeout: Duration::from_millis(timeout_ms), ..Route::default() };
-    let guard = Guard { effect: Effect::Writes, scratch: Some("scratch".to_owned()), ends_sessions: false };
+    let guard = Guard {
+        effect: Effect::Writes,
+        scratch: Some("scratch".to_owned()),
+        ends_sessions: false,
+        key: crate::guard::KeyUse::None,
+    };
     let credential = Credential { username: "ci".to_owned(), secret: Secret::new(SECRET.to_owned()) };
     Client::new(&route, server.origin(), "ci", Some(credential), Arc::new(guard), recorder.clone()).unwrap()
 }

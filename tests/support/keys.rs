@@ -5,6 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_lc_rs::hmac;
 use serde_json::json;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use super::http::{Answer, Request, Session};
 use super::provider::User;
 
@@ -72,9 +75,15 @@ pub fn mint_in(session: &mut Session, registry: &str, label: &str) -> String {
     let request = Request::new("POST", &format!("{registry}/zot/auth/apikey"))
         // Without it zot ignores the session cookie.
         .header("x-zot-api-client", "zot-ui")
-        .body("application/json", json!({ "label": label, "scopes": [] }).to_string());
+        .body("application/json", json!({ "label": label, "scopes": [], "expirationDate": in_days(90) }).to_string());
     let answer = session.send(request).must_be(201).json();
     answer["apiKey"].as_str().expect("a new key is shown once").to_owned()
+}
+
+/// The moment so many days from now, as zot takes it.
+fn in_days(days: i64) -> String {
+    let at = OffsetDateTime::now_utc() + time::Duration::days(days);
+    at.format(&Rfc3339).expect("a date of this century can be written")
 }
 
 /// The one-time code of a base32 secret at this moment: RFC 6238 with its defaults.

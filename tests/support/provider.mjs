@@ -73,7 +73,17 @@ provider.on('authorization.error', (_context, error) => { console.log(`authoriza
 provider.on('grant.error', (_context, error) => { console.log(`grant.error ${error.message}`); });
 
 const serveProvider = provider.callback();
+const trueNow = Date.now;
 server.on('request', (request, response) => {
+  // Node keeps its own time for this header.
+  response.setHeader('Date', new Date(Date.now()).toUTCString());
+  if (request.url === '/tests/clock') {
+    readBody(request).then((seconds) => {
+      Date.now = () => trueNow() + Number(seconds) * 1000;
+      response.writeHead(204).end();
+    });
+    return;
+  }
   if (!request.url.startsWith('/login/')) {
     serveProvider(request, response);
     return;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::http::Request;
 use super::process::Server;
 use super::{on_path, tools};
 
@@ -89,6 +90,12 @@ impl Provider {
             })
             .unwrap_or_else(|error| panic!("the provider did not start: {error:?}"));
         Self { issuer, server, _folder: folder }
+    }
+
+    /// Puts its clock forward, as if nobody had set it.
+    pub fn put_forward(&self, seconds: u32) {
+        let target = format!("{}/tests/clock", self.issuer);
+        Request::new("POST", &target).body("text/plain", seconds.to_string()).send().must_be(204);
     }
 
     /// Everything it has printed.

@@ -1,0 +1,89 @@
+//! An API key cannot mint further API keys.
+//!
+//! ## Why it matters
+//!
+//! Whoever steals CI's key for a minute mints one of their own, without an end. Revoking the stolen key then revokes
+//! nothing, and the new one looks like any other in the list.
+//!
+//! ## How it is proven
+//!
+//! 1. The control: the key works, `GET /v2/` is 200.
+//! 2. With the key, `POST /zot/auth/apikey` with a body that is not JSON, so that no key can come of it. zot decides who may
+//!    before it reads the body: 400 says that the key may mint, a refusal in the registry's own words says that it may not.
+//!
+//! ## When it fails
+//!
+//! On every zot up to v2.1.20: there is no setting, any key may do what its user may, and `scopes` are stored but not
+//! enforced. Two things help today. Give CI a user of its own that can do nothing but push, and look at
+//! `keys::expires_in_time`, whose notes count each user's keys. Or let the proxy refuse `POST` and `DELETE` of
+//! `/zot/auth/apikey` for requests with an `Authorization` header; only sessions need them. That refusal is not the
+//! registry's own, so this check says then that it cannot decide. To accept the finding for now, add a `[[waive]]`.
+//!
+//! ## References
+//!
+//! zot `pkg/api/routes.go`, `CreateAPIKey`, and the routes of `/zot/auth/apikey`, which any authentication opens.
+
+use std::time::Duration;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta { needs: &[Need::ApiKey], effect: Effect::Oracle, usual: Duration::from_millis(40) };
+
+const WHY: Why<'static> = Why {
+    claim: "an API key cannot mint further API keys",
+    cause: "zot up to v2.1.20 lets every key of a user mint more of them, whatever its scopes: whoever holds one for a \
+            moment can keep access after it was revoked",
+    remedy: "no setting of zot closes this: give CI a user of its own with the least rights, watch the number of its keys, \
+             and accept the finding by [[waive]] check = \"keys::cannot_mint_keys\" with a reason and a date",
+};
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let (mut open, mut shown) = (vec![], None);
+    for name in cx.key_identities() {
+        let client = cx.identity(name)?;
+        client.get("/v2/").send().await?.expect_control(&[200], name, &WHY)?;
+        let answer = client.post(apikeys::PATH).body("application/json", NOT_A_KEY).send().await?;
+        if answer.status == 400 {
+            open.push(name);
+            shown.get_or_insert(answer.index);
+        } else {
+            answer.expect_denied(&WHY)?;
+        }
+    }
+    if open.is_empty() {
+        return Ok(());
+    }
+    let actual = format!("400: it read what was asked for; the keys of {} may mint", open.join(", "));
+    Err(WHY.fail("a refusal by the registry itself", actual, shown))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::lab::Options;
+    use crate::trial::{Weakness, error_when_down, fails, run_in};
+
+    const ID: &str = "keys::cannot_mint_keys";
+
+    #[tokio::test]
+    async fn on_a_registry_that_keeps_keys_from_minting_it_is_proven() {
+        let proven = |options| run_in(ID, options);
+        let outcome = proven(Options { keys_cannot_mint: true, ..Options::default() }).await;
+        assert_eq!(outcome.verdict.word(), "pass", "{:#?}", outcome.finding);
+    }
+
+    #[tokio::test]
+    async fn fails_on_every_zot_of_today_and_mints_nothing() {
+        let finding = fails(ID, None::<Weakness>).await;
+        assert!(finding.actual.contains("the keys of admin, ci, guest may mint"), "{finding:?}");
+        let lab = crate::lab::Lab::healthy().await.expect("the lab starts");
+        let before = lab.api_keys();
+        let outcome = crate::trial::run_on(ID, &lab).await;
+        assert_eq!(outcome.waived, None, "the test looks at what the check found, not at the lab's waiver");
+        assert_eq!(lab.api_keys(), before);
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        error_when_down(ID).await;
+    }
+}

@@ -1,0 +1,196 @@
+//! API keys as zot lists them, and the one key that a run may mint for itself (zot `pkg/api/routes.go`, `CreateAPIKey`).
+//!
+//! A listing never holds a secret. What is minted is booked before it is made, short-lived, and revoked whatever happens.
+
+use std::time::Instant;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use serde_json::json;
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
+
+use crate::check::{Failure, Why};
+use crate::context::Cx;
+use crate::guard::KeyUse;
+use crate::scenario::secrets::Secret;
+use crate::wire::{Client, Credential};
+
+/// Where keys are listed, minted and revoked.
+pub(crate) const PATH: &str = "/zot/auth/apikey";
+/// What every API key of zot starts with (`pkg/api/constants`, `APIKeysPrefix`).
+pub(crate) const PREFIX: &str = "zak_";
+/// As long as a key of this run's own making may live, should nobody be able to revoke it.
+pub(crate) const LIFE: Duration = Duration::minutes(15);
+/// A key that nobody used for so long is probably forgotten.
+const FORGOTTEN: Duration = Duration::days(90);
+
+/// One key of a listing.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Listed {
+    pub(crate) uuid: String,
+    #[serde(default)]
+    pub(crate) label: String,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    expiration_date: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    last_used: OffsetDateTime,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listing {
+    api_keys: Option<Vec<Listed>>,
+}
+
+impl Listed {
+    /// When it ends; `None` where it never does. Go writes a missing time as the first moment of year one.
+    pub(crate) fn ends(&self) -> Option<OffsetDateTime> {
+        (self.expiration_date.year() > 1).then_some(self.expiration_date)
+    }
+
+    /// How a person finds it in zot's list.
+    pub(crate) fn name(&self) -> String {
+        let label = if self.label.is_empty() { "without a label" } else { &self.label };
+        format!("{label} ({})", self.uuid)
+    }
+
+    fn is_forgotten(&self, now: OffsetDateTime) -> bool {
+        now - self.last_used.max(self.created_at) > FORGOTTEN
+    }
+}
+
+/// The keys of this client's user, and the listing's place in the transcript.
+pub(crate) async fn list(client: &Client, why: &Why<'_>) -> Result<(Vec<Listed>, usize), Failure> {
+    let answer = client.get(PATH).header("Accept", "application/json").send().await?;
+    answer.expect_status(&[200], why)?;
+    let Ok(listing) = serde_json::from_slice::<Listing>(&answer.body) else {
+        return Err(why.fail("a list of API keys", answer.brief(), answer.index));
+    };
+    Ok((listing.api_keys.unwrap_or_default(), answer.index))
+}
+
+/// The key that asked for the listing: zot writes down the use of a key before it answers.
+pub(crate) fn own(keys: &[Listed]) -> Option<&Listed> {
+    keys.iter().max_by_key(|key| key.last_used)
+}
+
+/// How many keys of a user lie about, in one sentence.
+pub(crate) fn sprawl(username: &str, keys: &[Listed], now: OffsetDateTime) -> String {
+    let names = |wanted: &dyn Fn(&Listed) -> bool| -> Vec<String> {
+        keys.iter().filter(|key| wanted(key)).map(Listed::name).collect()
+    };
+    let mut text = format!("{username} has {} API keys", keys.len());
+    for (what, found) in [
+        ("not used for 90 days", names(&|key| key.is_forgotten(now))),
+        ("without an end", names(&|key| key.ends().is_none())),
+    ] {
+        if !found.is_empty() {
+            text.push_str(&format!("; {} {what}: {}", found.len(), found.join(", ")));
+        }
+    }
+    text
+}
+
+/// A key that this run mints for itself, from before it exists until it is revoked.
+#[derive(Clone, Debug)]
+pub(crate) struct Own {
+    pub(crate) label: String,
+    pub(crate) ends: OffsetDateTime,
+    username: String,
+    key: Option<(String, Secret)>,
+}
+
+impl Own {
+    /// A key that is wanted and not there yet; its label is this run's own.
+    pub(crate) fn wanted(label: String, username: &str, now: OffsetDateTime) -> Own {
+        // zot keeps whole seconds of what it is given.
+        let ends = (now + LIFE).replace_nanosecond(0).unwrap_or(now + LIFE);
+        Own { label, ends, username: username.to_owned(), key: None }
+    }
+
+    /// What asks zot for it.
+    pub(crate) fn request(&self) -> anyhow::Result<String> {
+        let ends = self.ends.to_offset(time::UtcOffset::UTC).format(&Rfc3339).context("the end cannot be written")?;
+        Ok(json!({ "label": self.label, "scopes": [], "expirationDate": ends }).to_string())
+    }
+
+    /// Takes the answer to the request; the only place where the key itself is read.
+    pub(crate) fn minted(&mut self, body: &str) -> anyhow::Result<Listed> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Minted {
+            api_key: String,
+            #[serde(flatten)]
+            listed: Listed,
+        }
+        // Not the parser's own words: they could quote the key.
+        let minted: Minted = serde_json::from_str(body).ok().context("the answer to the minting shows no key")?;
+        self.key = Some((minted.listed.uuid.clone(), Secret::new(minted.api_key)));
+        Ok(minted.listed)
+    }
+
+    /// Name and key, once there is one.
+    pub(crate) fn credential(&self) -> Option<Credential> {
+        let (_, secret) = self.key.as_ref()?;
+        Some(Credential { username: self.username.clone(), secret: secret.clone() })
+    }
+
+    /// Path and query that revoke it, once it is there.
+    pub(crate) fn revocation(&self) -> Option<(String, KeyUse)> {
+        self.key.as_ref().map(|(uuid, _)| revocation(uuid))
+    }
+}
+
+fn revocation(uuid: &str) -> (String, KeyUse) {
+    (format!("{PATH}?id={uuid}"), KeyUse::Revoke { uuid: uuid.to_owned() })
+}
+
+/// Revokes what was minted; the reason if it may be alive still.
+pub(crate) async fn revoke(cx: &Cx, own: &Own, end: Instant) -> Option<String> {
+    let left = end.saturating_duration_since(Instant::now());
+    let ended = tokio::time::timeout(left, try_revoke(cx, own)).await;
+    let reason = match ended {
+        Ok(Ok(())) => return None,
+        Ok(Err(error)) => format!("{error:#}"),
+        Err(_) => "clean-up ran out of time".to_owned(),
+    };
+    Some(format!("{reason}; it ends by itself at {}", own.ends))
+}
+
+async fn try_revoke(cx: &Cx, own: &Own) -> anyhow::Result<()> {
+    if let (Some(credential), Some((target, key))) = (own.credential(), own.revocation()) {
+        let client = cx.key_holder(credential, key)?;
+        client.delete(target).send().await?;
+        // zot answers 200 whether or not anything was revoked: only the refused use tells.
+        let after = client.get("/v2/").send().await?;
+        anyhow::ensure!(after.status == 401, "the key still works: {}", after.brief());
+        return Ok(());
+    }
+    // The answer with the key was lost: whoever has another key of the same user can find it by its label.
+    let Some(other) = cx.key_of(&own.username) else {
+        anyhow::bail!("the answer to the minting was lost, and no identity is {}'s", own.username);
+    };
+    for uuid in labelled(&cx.key_holder(other.clone(), KeyUse::None)?, &own.label).await? {
+        let (target, key) = revocation(&uuid);
+        cx.key_holder(other.clone(), key)?.delete(target).send().await?;
+    }
+    let left = labelled(&cx.key_holder(other, KeyUse::None)?, &own.label).await?;
+    anyhow::ensure!(left.is_empty(), "it is still listed");
+    Ok(())
+}
+
+async fn labelled(client: &Client, label: &str) -> anyhow::Result<Vec<String>> {
+    let answer = client.get(PATH).send().await?;
+    anyhow::ensure!(answer.status == 200, "the keys cannot be listed: {}", answer.brief());
+    let listing: Listing = serde_json::from_slice(&answer.body).context("the listing of keys cannot be read")?;
+    let keys = listing.api_keys.unwrap_or_default();
+    Ok(keys.into_iter().filter(|key| key.label == label).map(|key| key.uuid).collect())
+}
+
+#[cfg(test)]
+#[path = "apikeys/tests.rs"]
+mod tests;

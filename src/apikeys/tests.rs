@@ -1,0 +1,80 @@
+//! Listings as zot writes them, and whether a key of a run's own making always ends.
+
+use std::sync::Arc;
+use std::time::{Duration as Limit, Instant};
+
+use time::macros::datetime;
+
+use super::*;
+use crate::check::Effect;
+use crate::checks;
+use crate::lab::Lab;
+use crate::outcome::Verdict;
+use crate::plan::{Machine, Plan};
+use crate::runner;
+use crate::target::Target;
+
+const NOW: OffsetDateTime = datetime!(2026-06-01 00:00 UTC);
+
+/// A listing in zot's words: Go's nanoseconds, local offsets and zero times.
+const LISTING: &str = r#"{"apiKeys":[
+ {"createdAt":"2026-05-01T10:00:00.123456789+02:00","expirationDate":"2026-07-01T00:00:00Z","isExpired":false,
+  "creatorUa":"curl","generatedBy":"manual","lastUsed":"2026-05-31T23:59:59.5Z","label":"ci","scopes":null,"uuid":"a"},
+ {"createdAt":"2025-01-01T00:00:00Z","expirationDate":"0001-01-01T00:00:00Z","isExpired":false,
+  "creatorUa":"curl","generatedBy":"manual","lastUsed":"0001-01-01T00:00:00Z","label":"","scopes":[],"uuid":"b"}]}"#;
+
+fn keys() -> Vec<Listed> {
+    serde_json::from_str::<Listing>(LISTING).unwrap().api_keys.unwrap()
+}
+
+#[test]
+fn a_listing_tells_the_key_that_asked_and_the_end_of_each() {
+    let keys = keys();
+    assert_eq!(own(&keys).unwrap().label, "ci");
+    assert_eq!(keys[0].ends(), Some(datetime!(2026-07-01 00:00 UTC)));
+    assert_eq!(keys[1].ends(), None);
+    assert!(serde_json::from_str::<Listing>(r#"{"apiKeys":null}"#).unwrap().api_keys.is_none());
+}
+
+#[test]
+fn sprawl_names_forgotten_and_endless_keys() {
+    let text = sprawl("zot-ci", &keys(), NOW);
+    assert!(text.starts_with("zot-ci has 2 API keys; 1 not used for 90 days: without a label (b); 1 without an end"));
+    assert_eq!(sprawl("zot-ci", &keys()[..1], NOW), "zot-ci has 1 API keys");
+}
+
+#[test]
+fn a_wanted_key_is_short_lived_and_its_answer_is_never_repeated() {
+    let mut own = Own::wanted("regproof-x".to_owned(), "zot-ci", NOW);
+    assert!(own.request().unwrap().contains(r#""expirationDate":"2026-06-01T00:15:00Z""#));
+    let error = own.minted(r#"{"apiKey":"zak_0123456789abcdef0123456789abcdef"}"#).unwrap_err();
+    assert!(!format!("{error:#}").contains("zak_"), "{error:#}");
+    assert!(own.credential().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_minted_key_is_revoked_when_the_run_is_interrupted() {
+    let lab = Lab::healthy().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = lab.write_scenario(folder.path()).unwrap();
+    // A user with an identity, so that the key can be found by its label, should the answer to the minting be lost.
+    std::fs::write(folder.path().join("secrets/login.user"), "zot-ci").unwrap();
+    std::fs::write(folder.path().join("secrets/login.password"), lab.password("zot-ci")).unwrap();
+    let target = Arc::new(Target::open(&file, None).unwrap());
+    let only = ["keys::lifecycle".to_owned()];
+    let plan = Plan::new(checks::CHECKS, target.scenario(), &Machine::here(false), Effect::Writes, &only).unwrap();
+    let (stop, stopped) = tokio::sync::watch::channel(None);
+    let check = runner::execute_one(&plan.steps[0], &target, stopped);
+    let minted = || lab.api_keys().iter().any(|(_, label)| label.starts_with("regproof-"));
+    let watch = async {
+        let end = Instant::now() + Limit::from_secs(50);
+        while Instant::now() < end && !minted() {
+            tokio::time::sleep(Limit::from_millis(1)).await;
+        }
+        stop.send(Some("interrupted".to_owned())).unwrap();
+    };
+    let (outcome, ()) = tokio::join!(check, watch);
+    assert!(!minted(), "a key is left: {:?}", outcome.leftovers);
+    assert_eq!(outcome.leftovers, []);
+    assert_eq!(outcome.verdict, Verdict::Error, "{:?}", outcome.finding);
+}

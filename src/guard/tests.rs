@@ -1,0 +1,206 @@
+//! What the guard permits and what it does not: by table, and by hostile paths.
+
+use super::*;
+use proptest::prelude::*;
+
+fn permitted(effect: Effect, method: &str, target: &str, content_type: Option<&str>, body: &[u8]) -> bool {
+    let guard = Guard { effect, scratch: Some("team/scratch".to_owned()), ends_sessions: false, key: KeyUse::None };
+    let intent =
+        Intent { method, target, content_type, content_range: None, range: false, override_method: None, body };
+    guard.permit(&intent).is_ok()
+}
+
+/// What is outside of the scratch repository, by every trick with a path that parsers disagree on.
+fn anywhere() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        "v2",
+        "team",
+        "scratch",
+        "scratch2",
+        "production",
+        "manifests",
+        "blobs",
+        "uploads",
+        "latest",
+        "notadigest",
+        "..",
+        ".",
+        "",
+        "%2e%2e",
+        "%2E.",
+        "..%2f..",
+        "%252e%252e",
+        "..;",
+        "\\..\\..",
+        "\t..",
+        "%00",
+        "x#",
+        "#",
+        "?",
+        "a?b",
+        "zot",
+        "auth",
+        "logout",
+        "sha256:0000000000000000000000000000000000000000000000000000000000000000",
+        "@evil.test",
+        "00000000-0000-4000-8000-000000000000",
+    ]);
+    let query = prop::sample::select(vec!["", "?from=x", "?digest=a", "?tag=latest", "#/v2/team/scratch/manifests/x"]);
+    let start = prop::sample::select(vec!["/v2/team/scratch/", "/v2/team/scratch/manifests/", "/v2/", "/", "//", ""]);
+    (start, prop::collection::vec(part, 0..8), query).prop_map(|(a, b, c)| format!("{a}{}{c}", b.join("/")))
+}
+
+/// Where a request really goes: as a URL parser, and a server that decodes, see its path.
+fn seen(target: &str) -> Vec<String> {
+    let url = url::Url::parse(&format!("http://r.test{target}"));
+    let path = url.map_or_else(|_| target.to_owned(), |url| url.path().to_owned());
+    let again = url::Url::parse(&format!("http://r.test{}", decoded(&path)));
+    vec![again.map_or_else(|_| path.clone(), |url| url.path().to_owned()), path]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn nothing_but_reads_and_oracles_passes_outside_of_the_scratch_repository(
+        method in prop::sample::select(vec!["POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "post", "MKCOL"]),
+        target in anywhere(),
+        kind in prop::option::of(prop::sample::select(vec![ORACLE_TYPE, "application/json"])),
+        body in prop::sample::select(vec![&b""[..], b"{}", b"x", b"much more"]),
+        effect in prop::sample::select(vec![Effect::ReadOnly, Effect::Oracle, Effect::Writes]),
+    ) {
+        if permitted(effect, method, &target, kind, body) {
+            prop_assert!(effect > Effect::ReadOnly, "{effect} {method} {target}");
+            let inside = |path: &String| {
+                path.starts_with("/v2/team/scratch/manifests/") || path.starts_with("/v2/team/scratch/blobs/")
+            };
+            let within = effect == Effect::Writes && seen(&target).iter().all(inside);
+            let impossible = kind == Some(ORACLE_TYPE) && method == "PUT" && body == b"{}";
+            let unknown = method == "DELETE" && !target.contains(['?', '#', '%'])
+                && (target.ends_with("/blobs/notadigest") || target.contains("/manifests/sha256:0"));
+            let session = target.contains("/blobs/uploads/") && body.len() <= 1;
+            // No registry has an endpoint there, and it carries nothing.
+            let unroutable = method == "POST" && body.is_empty()
+                && (target.contains("/manifests/") || target.contains("/tags/list") || target.contains("/_catalog"));
+            prop_assert!(within || impossible || unknown || session || unroutable, "{effect} {method} {target}");
+        }
+    }
+
+    #[test]
+    fn a_check_that_reads_only_reads(target in anywhere(), range: bool) {
+        // The wire joins nothing else to an origin.
+        prop_assume!(target.starts_with('/'));
+        for method in ["GET", "HEAD", "OPTIONS"] {
+            let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false, key: KeyUse::None };
+            let intent = Intent { method, target: &target, content_type: None, content_range: None, range, override_method: None, body: b"" };
+            let blob = seen(&target).iter().any(|path| path.contains("/blobs/") && !path.contains("/uploads/"));
+            if guard.permit(&intent).is_ok() && (range || method == "HEAD") {
+                prop_assert!(!blob, "{method} {target}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_request_that_asks_to_be_another_must_be_harmless_as_both() {
+    let guard = Guard {
+        effect: Effect::Writes,
+        scratch: Some("team/scratch".to_owned()),
+        ends_sessions: false,
+        key: KeyUse::None,
+    };
+    let digest = format!("/v2/a/manifests/sha256:{}", "0".repeat(64));
+    for (method, target, other, content_type, body, expected) in [
+        ("GET", "/v2/a/manifests/v1", "DELETE", None, "", false),
+        ("GET", "/v2/a/manifests/v1?_method=DELETE", "DELETE", None, "", false),
+        ("GET", "/v2/a/manifests/v1", "PUT", None, "", false),
+        ("GET", "/v2/a/manifests/v1", "PUT", Some(ORACLE_TYPE), "{}", true),
+        ("GET", "/v2/a/tags/list", "DELETE", None, "", true),
+        ("GET", &digest, "DELETE", None, "", true),
+        ("POST", "/v2/a/manifests/v1", "GET", None, "", true),
+        ("POST", "/v2/a/manifests/v1", "PUT", None, "", false),
+    ] {
+        let intent = Intent {
+            method,
+            target,
+            content_type,
+            content_range: None,
+            range: false,
+            override_method: Some(other),
+            body: body.as_bytes(),
+        };
+        assert_eq!(guard.permit(&intent).is_ok(), expected, "{method} {target} as {other}");
+    }
+}
+
+#[test]
+fn keys_are_made_with_an_end_and_revoked_by_their_own_id_alone() {
+    const ID: &str = "9f3a9e0c-4b0e-4f6b-9d53-0d2f4a5f7c11";
+    let mint = || KeyUse::Mint { label: "regproof-1".to_owned() };
+    let revoke = || KeyUse::Revoke { uuid: ID.to_owned() };
+    let (path, own) = (apikeys::PATH, format!("{}?id={ID}", apikeys::PATH));
+    let other = format!("{}?id=8f3a9e0c-4b0e-4f6b-9d53-0d2f4a5f7c11", apikeys::PATH);
+    let short = r#"{"label":"regproof-1","expirationDate":"2026-01-01T00:00:00Z"}"#;
+    use Effect::{Oracle, ReadOnly, Writes};
+    for (effect, key, method, target, body, expected) in [
+        (Oracle, KeyUse::None, "POST", path, "{", true),
+        (ReadOnly, KeyUse::None, "POST", path, "{", false),
+        (Writes, KeyUse::None, "POST", path, "{}", false),
+        (Writes, KeyUse::None, "POST", path, "", false),
+        (Writes, KeyUse::None, "POST", path, short, false),
+        (Oracle, mint(), "POST", path, short, false),
+        (Writes, mint(), "POST", path, short, true),
+        (Writes, mint(), "POST", path, r#"{"label":"regproof-1"}"#, false),
+        (Writes, mint(), "POST", path, r#"{"label":"ci","expirationDate":"2026-01-01T00:00:00Z"}"#, false),
+        (Writes, mint(), "POST", path, r#"{"label":"regproof-1","expirationDate":"0001-01-01T00:00:00Z"}"#, false),
+        (Writes, mint(), "DELETE", &own, "", false),
+        (Writes, revoke(), "DELETE", &own, "", true),
+        (Oracle, revoke(), "DELETE", &own, "", false),
+        (Writes, revoke(), "DELETE", &other, "", false),
+        (Writes, revoke(), "POST", path, short, false),
+        (Writes, KeyUse::None, "DELETE", &own, "", false),
+    ] {
+        let guard = Guard { effect, scratch: None, ends_sessions: false, key: key.clone() };
+        let intent = Intent {
+            method,
+            target,
+            content_type: None,
+            content_range: None,
+            range: false,
+            override_method: None,
+            body: body.as_bytes(),
+        };
+        assert_eq!(guard.permit(&intent).is_ok(), expected, "{effect} {key:?} {method} {target} {body}");
+    }
+}
+
+#[test]
+fn each_effect_allows_only_its_own() {
+    use Effect::{Oracle, ReadOnly, Writes};
+    let digest = format!("/v2/a/manifests/sha256:{}", "0".repeat(64));
+    for (effect, method, target, content_type, body, expected) in [
+        (ReadOnly, "GET", "/v2/a/manifests/x", None, &b""[..], true),
+        (ReadOnly, "GET", "/v2/_zot/pprof/profile?seconds=1", None, b"", false),
+        (ReadOnly, "HEAD", "/v2/a/blobs/sha256:00", None, b"", false),
+        (Writes, "HEAD", "/v2/team/scratch/blobs/sha256:00", None, b"", true),
+        (ReadOnly, "PUT", "/v2/a/manifests/x", Some(ORACLE_TYPE), b"{}", false),
+        (Oracle, "PUT", "/v2/a/manifests/x", Some(ORACLE_TYPE), b"{}", true),
+        (Oracle, "PUT", "/v2/a/manifests/x", Some("application/vnd.oci.image.manifest.v1+json"), b"{}", false),
+        (Oracle, "DELETE", &digest, None, b"", true),
+        (Oracle, "DELETE", "/v2/a/manifests/v1", None, b"", false),
+        (Oracle, "POST", "/v2/a/blobs/uploads/?from=x", None, b"", true),
+        (Oracle, "POST", "/v2/a/blobs/uploads/?mount=x&mount=y", None, b"", true),
+        (Oracle, "POST", "/v2/a/blobs/uploads/?mount=x", None, b"", false),
+        (Oracle, "POST", "/v2/a/blobs/uploads/", None, b"", false),
+        (Oracle, "DELETE", "/v2/a/blobs/notadigest", None, b"", true),
+        (Oracle, "PUT", "/v2/team/scratch/manifests/x", Some("a/b"), b"x", false),
+        (Writes, "PUT", "/v2/team/scratch/manifests/x", Some("a/b"), b"x", true),
+        (Writes, "PUT", "/v2/team/scratch/../prod/manifests/x", Some("a/b"), b"x", false),
+        (Writes, "PUT", "/v2/team/scratch2/manifests/x", Some("a/b"), b"x", false),
+        (Writes, "DELETE", "/v2/team/manifests/x", None, b"", false),
+        (Writes, "POST", "/zot/auth/logout", None, b"", false),
+        (Writes, "TRACE", "/v2/", None, b"", false),
+    ] {
+        assert_eq!(permitted(effect, method, target, content_type, body), expected, "{effect} {method} {target}");
+    }
+}

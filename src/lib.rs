@@ -32,6 +32,7 @@ pub mod probe;
 pub mod process;
 pub mod redact;
 pub mod report;
+mod requests;
 pub mod runner;
 pub mod scenario;
 pub mod target;

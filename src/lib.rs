@@ -14,6 +14,8 @@ mod context;
 mod diagnosis;
 mod discovery;
 mod fingerprint;
+#[cfg(test)]
+mod fuzz_tests;
 mod guard;
 mod image;
 pub mod init;

@@ -136,11 +136,13 @@ fn surprises(weakness: Option<Weakness>, path: &str, more: &[&str]) -> (BTreeSet
         }
     }
     // What no transcript saw, the lab did: client programs, the browser's pages, the run's own questions.
-    for seen in lab.requests().iter().filter(|seen| seen.server == regproof::lab::Server::Registry) {
-        sent += 1;
-        let printed = |line: &Line| line.methods.contains(&seen.method) && line.target.is_match(&seen.path);
-        if !lines.iter().any(printed) {
-            surprises.insert(format!("the lab saw {} {}", seen.method, seen.path));
+    let seen = lab.requests();
+    let seen = seen.iter().filter(|seen| seen.server == regproof::lab::Server::Registry);
+    let seen: Vec<(&String, &String)> = seen.map(|seen| (&seen.method, &seen.path)).collect();
+    sent += seen.len();
+    for (method, path) in BTreeSet::from_iter(seen) {
+        if !lines.iter().any(|line| line.methods.contains(method) && line.target.is_match(path)) {
+            surprises.insert(format!("the lab saw {method} {path}"));
         }
     }
     (surprises, sent)

@@ -312,9 +312,7 @@ impl Cx {
     /// What the login's user is promised to be allowed.
     pub(crate) fn login_rights(&self) -> anyhow::Result<BTreeSet<Action>> {
         let groups = self.login_groups()?;
-        let Some(access) = &self.scenario().access else { return Ok(BTreeSet::new()) };
-        let by_group = groups.iter().filter_map(|group| access.groups.get(group)).flatten();
-        Ok(by_group.chain(&access.authenticated).copied().collect())
+        Ok(self.scenario().promised_by_groups(self.login()?.username.expose(), &groups))
     }
 
     /// Why there is no browser, if there is none.

@@ -72,6 +72,19 @@ impl Scenario {
         }
     }
 
+    /// What a user who logs in with these groups is promised, where checks write.
+    pub(crate) fn promised_by_groups(&self, name: &str, groups: &BTreeSet<String>) -> BTreeSet<Action> {
+        if let Some(config) = &self.config {
+            let who = Who { name: name.to_owned(), groups: groups.iter().cloned().collect() };
+            let may = |action: Action| decide(config, &who, self.anywhere(), action.into());
+            let allowed = |action: &Action| matches!(may(*action), Decision::Allowed(_));
+            return Action::ALL.into_iter().filter(allowed).collect();
+        }
+        let Some(access) = &self.access else { return BTreeSet::new() };
+        let by_group = groups.iter().filter_map(|group| access.groups.get(group)).flatten();
+        by_group.chain(&access.authenticated).copied().collect()
+    }
+
     pub(super) fn promise_in_short(
         &self,
         access: &Access,

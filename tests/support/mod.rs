@@ -15,6 +15,7 @@ pub mod image;
 pub mod keys;
 pub mod process;
 pub mod provider;
+pub mod twin;
 pub mod upstream;
 pub mod world;
 pub mod zot;

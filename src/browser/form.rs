@@ -228,8 +228,12 @@ impl Browser {
                 what: "a second factor, and the scenario has no [oidc] login.totp".to_owned(),
             })?;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            let code = totp::code(secret.expose(), now)
+            let (code, wait) = totp::own_code(secret.expose(), now)
                 .ok_or_else(|| BrowserError::Stage { what: "a code, and login.totp is not base32".to_owned() })?;
+            if wait >= self.time_left() {
+                return Err(BrowserError::Time { what: "get a one-time code that no other login used".to_owned() });
+            }
+            tokio::time::sleep(wait).await;
             self.type_into(field, &code).await?;
             (done.code, last) = (true, Some(field));
         }

@@ -12,6 +12,7 @@ pub mod faults;
 pub mod hardened;
 pub mod http;
 pub mod image;
+pub mod keycloak;
 pub mod keys;
 pub mod process;
 pub mod provider;

@@ -21,6 +21,7 @@ use regproof::plan::{Machine, Plan};
 use regproof::runner::{self, Board};
 use regproof::target::Target;
 use serde_json::json;
+use support::canaille::Canaille;
 use support::hardened::{self, write_secret};
 use support::http::Request;
 use support::keycloak::{self, Keycloak};
@@ -209,6 +210,32 @@ fn keycloak_logs_in_with_its_groups_and_with_a_second_factor() {
     says(&guest, Verdict::Fail, "no groups claim");
     says(&run(&with(Login { password: "another", ..ci }), &[LOGIN]), Verdict::Error, "Invalid username or password");
     says(&run(&with(Login { totp: None, ..erich }), &[LOGIN]), Verdict::Error, "a second factor");
+}
+
+#[test]
+fn canaille_logs_in_on_three_pages_with_its_groups() {
+    let test = "canaille_logs_in_on_three_pages_with_its_groups";
+    if let Some(reason) = Canaille::missing() {
+        return support::skip(test, reason);
+    }
+    let Some(zot) = has_a_browser(test).then(|| Zot::find(test)).flatten() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let mut provider = None;
+    let real = RealZot::start(&zot, folder.path(), |port| {
+        let started = Canaille::start(&format!("http://127.0.0.1:{port}/zot/auth/callback/oidc"));
+        let mut config = hardened::config(zot.release, port, &started.issuer, None, folder.path());
+        config["http"]["auth"]["openid"]["providers"]["oidc"]["scopes"] =
+            json!(["openid", "email", "profile", "groups"]);
+        provider = Some(started);
+        config
+    });
+    let provider = provider.expect("zot is configured before it starts");
+    let with = |user: Login| scenario(folder.path(), &real.url, &provider.issuer, &user);
+    let ci = Login { client: CLIENT_ID, profile: "generic", name: CI.name, password: CI.password, totp: None };
+    all_pass(&run(&with(ci), &["oidc::", "keys::lifecycle"]), 0);
+    let guest = run(&with(Login { name: GUEST.name, password: GUEST.password, ..ci }), &[LOGIN]);
+    says(&guest, Verdict::Fail, "no groups claim");
+    says(&run(&with(Login { password: "another", ..ci }), &[LOGIN]), Verdict::Error, "Login failed");
 }
 
 /// The whole login ended with this verdict and these words.

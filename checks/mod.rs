@@ -63,11 +63,15 @@ mod publish {
     pub(crate) mod crane_can_push;
     pub(crate) mod dagger_can_push;
     pub(crate) mod docker_can_push;
+    pub(crate) mod docker_media_type_is_as_promised;
     pub(crate) mod existing_tag_cannot_be_deleted;
     pub(crate) mod existing_tag_cannot_be_moved;
+    pub(crate) mod large_body_passes_the_proxy;
     pub(crate) mod oras_can_push;
     pub(crate) mod podman_can_push;
     pub(crate) mod skopeo_can_push;
+    pub(crate) mod slow_upload_survives;
+    pub(crate) mod uploads_survive;
 }
 mod registry {
     pub(crate) mod answers_as_a_registry;
@@ -134,11 +138,15 @@ pub static CHECKS: &[Check] = &[
     check!(publish / crane_can_push),
     check!(publish / dagger_can_push),
     check!(publish / docker_can_push),
+    check!(publish / docker_media_type_is_as_promised),
     check!(publish / existing_tag_cannot_be_deleted),
     check!(publish / existing_tag_cannot_be_moved),
+    check!(publish / large_body_passes_the_proxy),
     check!(publish / oras_can_push),
     check!(publish / podman_can_push),
     check!(publish / skopeo_can_push),
+    check!(publish / slow_upload_survives),
+    check!(publish / uploads_survive),
     check!(registry / answers_as_a_registry),
     check!(registry / both_vantage_points_agree),
     check!(registry / certificate_is_valid_for_days),

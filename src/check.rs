@@ -15,15 +15,16 @@ pub(crate) mod prelude {
     pub(crate) use crate::clients::{self, Pushed, Shop};
     pub(crate) use crate::context::Cx;
     pub(crate) use crate::guard::{KeyUse, NOT_A_KEY};
-    pub(crate) use crate::image::{BLOB_TYPE, INDEX_TYPE, Image, Index, MANIFEST_TYPE, digest_of};
+    pub(crate) use crate::image::{BLOB_TYPE, DOCKER_TYPE, INDEX_TYPE, Image, Index, MANIFEST_TYPE, digest_of};
     pub(crate) use crate::outcome::Verdict;
     pub(crate) use crate::persona::{PERSONAS, Pull};
     pub(crate) use crate::probe::{self, Bad, Expect, Impact, Principal, Probe, Severity, Shape};
-    pub(crate) use crate::scenario::Action;
     pub(crate) use crate::scenario::load::is_loopback;
     pub(crate) use crate::scenario::secrets::Secret;
+    pub(crate) use crate::scenario::{Action, Reception};
     pub(crate) use crate::visit::{LoginPage, Visit};
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
+    pub(crate) use crate::zot::advisory;
     pub(crate) use crate::{
         apikeys, diagnosis, discovery, fingerprint, listing, matrix, metrics, oci, oracle, transfer,
     };
@@ -186,6 +187,10 @@ pub enum Need {
     Program(&'static str),
     /// A Docker daemon.
     Engine,
+    /// `[probes] large_body = true`.
+    LargeBody,
+    /// `[probes] slow_upload`, and a deadline that leaves time for it.
+    SlowUpload,
     /// `[probes] dagger = true`.
     Dagger,
     /// `[content] docker_media_type`.

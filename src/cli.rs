@@ -48,6 +48,8 @@ pub enum Command {
     Explain(Explain),
     /// Print the JSON Schema of the scenario file
     Schema,
+    /// Look at a live registry as anyone may, and print a scenario of what was seen, to be confirmed
+    Init(Init),
     /// Serve the lab on loopback: a hardened registry, an OpenID provider and an upstream
     Lab(Lab),
     /// Remove what runs left in the scratch repository: its tags that start with `regproof-`
@@ -210,6 +212,14 @@ pub struct Demo {
     /// How the console looks.
     #[command(flatten)]
     pub look: Look,
+}
+
+/// `init`.
+#[derive(Clone, Debug, Args)]
+pub struct Init {
+    /// The registry's URL
+    #[arg(value_name = "URL", value_hint = ValueHint::Url)]
+    pub url: url::Url,
 }
 
 /// `prove`.

@@ -20,7 +20,7 @@ use std::io;
 
 use clap::CommandFactory;
 
-use crate::cli::{Cli, Colour, Command};
+use crate::cli::{self, Cli, Colour, Command};
 use crate::log;
 use crate::outcome::ExitStatus;
 use crate::plan::PlanError;
@@ -83,6 +83,7 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
         Command::Plan(args) => plan::plan(args, terminal),
         Command::List(args) => show(terminal, &list::list(args.format)),
         Command::Explain(args) => explain::explain(&args.id).and_then(|text| show(terminal, &text)),
+        Command::Init(args) => init(args, terminal),
         Command::Schema => show(terminal, &format!("{:#}\n", Scenario::json_schema())),
         Command::Lab(args) => lab::lab(args, terminal),
         Command::Clean(args) => clean::clean(args, terminal),
@@ -96,6 +97,13 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
         (terminal.tell)(&format!("error: {}\n", log::clean(&trouble.message)));
         trouble.status
     })
+}
+
+/// `init`: a first scenario, from what a live registry shows to anyone.
+fn init(args: &cli::Init, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
+    let failed = |error: anyhow::Error| Trouble::failed(format_args!("{error:#}"));
+    let seen = runtime()?.block_on(crate::init::look(&args.url)).map_err(failed)?;
+    show(terminal, &crate::init::scenario(&args.url, &seen))
 }
 
 /// Prints a text that is the whole result.

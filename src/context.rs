@@ -229,6 +229,11 @@ impl Cx {
         self.found().made.push((repository.to_owned(), format!("manifests/{reference}")));
     }
 
+    /// Books a blob for removal that no manifest will name.
+    pub(crate) fn leaves_blob(&self, repository: &str, digest: &str) {
+        self.found().made.push((repository.to_owned(), format!("blobs/{digest}")));
+    }
+
     /// Writes down what stays on purpose, and why.
     pub(crate) fn keeps(&self, repository: &str, reference: &str, reason: &str) {
         self.found().leftovers.push(Leftover {
@@ -246,15 +251,6 @@ impl Cx {
         {
             let session = session.split('?').next().unwrap_or(session);
             self.found().made.push((repository.to_owned(), format!("blobs/uploads/{session}")));
-        }
-    }
-
-    /// Books a blob of the scratch repository for removal.
-    pub(crate) fn leaves_blob(&self, repository: &str, digest: &str) {
-        let made = (repository.to_owned(), format!("blobs/{digest}"));
-        let mut found = self.found();
-        if !found.made.contains(&made) {
-            found.made.push(made);
         }
     }
 
@@ -316,9 +312,7 @@ impl Cx {
     /// What the login's user is promised to be allowed.
     pub(crate) fn login_rights(&self) -> anyhow::Result<BTreeSet<Action>> {
         let groups = self.login_groups()?;
-        let Some(access) = &self.scenario().access else { return Ok(BTreeSet::new()) };
-        let by_group = groups.iter().filter_map(|group| access.groups.get(group)).flatten();
-        Ok(by_group.chain(&access.authenticated).copied().collect())
+        Ok(self.scenario().promised_by_groups(self.login()?.username.expose(), &groups))
     }
 
     /// Why there is no browser, if there is none.

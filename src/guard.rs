@@ -37,6 +37,9 @@ pub(crate) const NOT_A_KEY: &[u8] = b"{";
 /// The Content-Type of the manifest oracles; no registry can store it.
 pub(crate) const ORACLE_TYPE: &str = "application/x-regproof";
 
+/// The query of the mount oracle: two digests where one is allowed, and neither is a digest.
+pub(crate) const MOUNT_ORACLE: &str = "mount=x&mount=y";
+
 /// A request as the guard sees it.
 pub(crate) struct Intent<'a> {
     pub(crate) method: &'a str,
@@ -191,7 +194,7 @@ fn is_oracle(method: &str, intent: &Intent<'_>) -> bool {
     }
     if let Some((_, session)) = path.rsplit_once("/blobs/uploads/") {
         return match method {
-            "POST" => session.is_empty() && query == "from=x" && intent.body.is_empty(),
+            "POST" => session.is_empty() && matches!(query, "from=x" | MOUNT_ORACLE) && intent.body.is_empty(),
             "PATCH" => is_uuid(session) && intent.content_range == Some("5-1") && intent.body.len() <= 1,
             "PUT" => is_uuid(session) && query.is_empty() && intent.body.is_empty(),
             "DELETE" => is_uuid(session) && query.is_empty(),

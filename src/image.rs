@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 pub(crate) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The media type of an image index.
 pub(crate) const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+/// Docker's media type of an image manifest.
+pub(crate) const DOCKER_TYPE: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// The media type of uploaded bytes.
 pub(crate) const BLOB_TYPE: &str = "application/octet-stream";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
@@ -73,6 +75,18 @@ impl Image {
     /// Writes the image as an OCI layout with one name in its index.
     pub(crate) fn write_layout(&self, folder: &Path, name: &str) -> std::io::Result<()> {
         layout(folder, name, MANIFEST_TYPE, &self.manifest, &[&self.config, &self.layer])
+    }
+
+    /// The same image described in Docker's own media types (Docker image manifest V2, schema 2).
+    pub(crate) fn docker_manifest(&self) -> Bytes {
+        let described = |media_type: &str, bytes: &Bytes| json!({ "mediaType": media_type, "digest": digest_of(bytes), "size": bytes.len() });
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": DOCKER_TYPE,
+            "config": described("application/vnd.docker.container.image.v1+json", &self.config),
+            "layers": [described("application/vnd.docker.image.rootfs.diff.tar", &self.layer)],
+        });
+        Bytes::from(manifest.to_string())
     }
 
     /// The image as `docker save` and Nix's dockerTools write it: one archive of config, layer and `manifest.json`.

@@ -3,27 +3,30 @@
 //!
 //! Knows how cells are asked and judged; what the whole means is the check's to say.
 
+mod places;
+mod table;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{FutureExt, StreamExt};
 
-use crate::context::Cx;
-use crate::oracle::{self, Oracle, Permission, Subject};
-use crate::outcome::{self, Table, Verdict};
-use crate::scenario::Action;
-use crate::transfer;
-use crate::wire::Client;
-use crate::zot::release::Release;
-use crate::zot::{glob, policy};
+pub(crate) use places::{Place, places, subject};
+pub(crate) use table::table;
 
-/// How many cells are asked at once.
+use crate::context::Cx;
+use crate::oracle::{self, Dialect, Oracle, Permission};
+use crate::outcome::Verdict;
+use crate::scenario::{Action, Promise};
+use crate::wire::Client;
+use crate::zot::policy;
+
+/// How many requests are on their way at once.
 const AT_ONCE: usize = 8;
 /// How often a cell is asked on which the registry's safety rests, so that random answers show.
 const CRITICAL: usize = 20;
-/// The first release that heeds `?tag=`.
-const QUERY_TAGS: Release = Release::new(2, 1, 16);
-/// A name that no scenario declares.
-const UNDECLARED: &str = "regproof-undeclared/nothing-here";
+/// The same where the registry holds back each refusal: such requests wait rather than work.
+const DELAYED_AT_ONCE: usize = 32;
+const DELAYED_CRITICAL: usize = 5;
 
 /// Whoever asks.
 #[derive(Debug)]
@@ -34,46 +37,91 @@ pub(crate) struct Asker {
     client: Client,
 }
 
+/// One answer, and how often it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) permission: Permission,
+    times: usize,
+    exchange: Option<usize>,
+}
+
 /// One cell, asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     pub(crate) who: String,
     pub(crate) repository: String,
     pub(crate) oracle: Oracle,
-    /// What is promised; nothing where it is not said.
-    pub(crate) promised: Option<bool>,
+    pub(crate) promise: Promise,
     /// All different answers, in order; one where the registry is of one mind.
-    pub(crate) seen: Vec<Permission>,
+    pub(crate) seen: Vec<Seen>,
     /// What the answer means in this release, where that is special.
-    pub(crate) note: Option<&'static str>,
-    /// Why there was nothing to ask.
+    note: Option<&'static str>,
+    /// Why there was nothing to ask, or nothing to learn.
     pub(crate) unasked: Option<&'static str>,
-    pub(crate) exchange: Option<usize>,
 }
 
 impl Cell {
-    /// How the cell ends; a denial nobody controls is not a proof, and listed so.
+    /// How the cell ends. One answer against the promise breaks it, whatever else was answered; a denial that nobody
+    /// controls is not a proof, and listed so.
     pub(crate) fn verdict(&self, controlled: &BTreeSet<Oracle>) -> Verdict {
-        let (Some(promised), None) = (self.promised, self.unasked) else { return Verdict::Skip };
-        match self.seen.as_slice() {
-            [Permission::Allowed] if promised => Verdict::Pass,
-            [Permission::Denied] if !promised && controlled.contains(&self.oracle) => Verdict::Pass,
-            [Permission::Denied] if !promised => Verdict::Skip,
-            [Permission::Allowed | Permission::Denied] => Verdict::Fail,
-            seen if seen.contains(&Permission::Allowed) && seen.contains(&Permission::Denied) => Verdict::Fail,
-            _ => Verdict::Error,
+        if self.unasked.is_some() {
+            return Verdict::Skip;
         }
+        if self.is_random() {
+            return Verdict::Fail;
+        }
+        let undecided = self.seen.iter().any(|seen| matches!(seen.permission, Permission::Undecided(_)));
+        match self.promise.allowed {
+            // The configuration leaves it to chance, so that no answer is one to rely on.
+            None if self.promise.random => Verdict::Error,
+            None => Verdict::Skip,
+            Some(promised) if self.has(if promised { &Permission::Denied } else { &Permission::Allowed }) => {
+                Verdict::Fail
+            }
+            Some(_) if undecided || self.seen.is_empty() => Verdict::Error,
+            Some(false) if !controlled.contains(&self.oracle) => Verdict::Skip,
+            Some(_) => Verdict::Pass,
+        }
+    }
+
+    /// Whether the same request was allowed and denied.
+    pub(crate) fn is_random(&self) -> bool {
+        self.has(&Permission::Allowed) && self.has(&Permission::Denied)
+    }
+
+    fn has(&self, permission: &Permission) -> bool {
+        self.seen.iter().any(|seen| seen.permission == *permission)
     }
 
     /// What was seen, in words.
     pub(crate) fn actual(&self) -> String {
-        let word = |permission: &Permission| match permission {
-            Permission::Allowed => "allowed".to_owned(),
-            Permission::Denied => "denied".to_owned(),
-            Permission::Undecided(why) => why.clone(),
+        let word = |seen: &Seen| {
+            let times = if self.seen.len() > 1 { format!(" {} times", seen.times) } else { String::new() };
+            match &seen.permission {
+                Permission::Allowed => format!("allowed{times}"),
+                Permission::Denied => format!("denied{times}"),
+                Permission::Undecided(why) => format!("{why}{times}"),
+            }
         };
-        let seen = self.seen.iter().map(word).collect::<Vec<_>>().join(", then ");
+        let seen = self.seen.iter().map(word).collect::<Vec<_>>().join(", ");
         self.note.map_or(seen.clone(), |note| format!("{seen}: {note}"))
+    }
+
+    /// The exchange that shows what is wrong: of several answers, the one that the promise does not have.
+    pub(crate) fn exchange(&self) -> Option<usize> {
+        let good = match self.promise.allowed {
+            Some(false) => Permission::Denied,
+            _ => Permission::Allowed,
+        };
+        let wrong = self.seen.iter().find(|seen| seen.permission != good).or(self.seen.first());
+        wrong.and_then(|seen| seen.exchange)
+    }
+
+    fn add(&mut self, permission: Permission, exchange: Option<usize>) {
+        match self.seen.iter_mut().find(|seen| seen.permission == permission) {
+            Some(seen) => seen.times += 1,
+            None => self.seen.push(Seen { permission, times: 1, exchange }),
+        }
     }
 }
 
@@ -82,7 +130,7 @@ pub(crate) const GROUPS: [(&str, &[Oracle]); 5] = [
     ("read", &[Oracle::ReadManifest, Oracle::ReadBlob, Oracle::ListTags]),
     ("create a tag", &[Oracle::CreateTag]),
     ("move a tag", &[Oracle::UpdateTag, Oracle::UpdateLatest, Oracle::MoveTagByQuery]),
-    ("upload", &[Oracle::StartUpload, Oracle::ContinueUpload, Oracle::FinishUpload]),
+    ("upload", &[Oracle::StartUpload, Oracle::ContinueUpload, Oracle::FinishUpload, Oracle::MountBlob]),
     ("delete", &[Oracle::DeleteManifest, Oracle::DeleteBlob, Oracle::DeleteUpload]),
 ];
 
@@ -96,113 +144,60 @@ pub(crate) fn askers(cx: &Cx) -> anyhow::Result<Vec<Asker>> {
     Ok(askers)
 }
 
-/// The repositories to ask about: those of the scenario, one for each pattern of the configuration, each cache, and a name
-/// that nobody declared.
-pub(crate) async fn repositories(cx: &Cx, askers: &[Asker]) -> anyhow::Result<Vec<String>> {
-    let scenario = cx.scenario();
-    let declared = &scenario.repositories;
-    let mut names: Vec<String> =
-        declared.scratch.iter().chain(&declared.public).chain(&declared.private).cloned().collect();
-    let caches = scenario.cache.iter().filter_map(|cache| cache.image.rsplit_once(':'));
-    names.extend(caches.map(|(name, _)| name.to_owned()));
-    if let Some(access) = scenario.config.as_ref().and_then(|config| config.access.as_ref()) {
-        let catalog = catalog(askers).await?;
-        for repository in &access.repositories {
-            let pattern = repository.pattern.value.as_str();
-            let longest = |name: &&String| {
-                let others = access.repositories.iter().filter(|other| glob::matches(&other.pattern.value, name));
-                others.map(|other| other.pattern.value.len()).max() == Some(pattern.len())
-                    && glob::matches(pattern, name)
-            };
-            if !names.iter().any(|name| longest(&name)) {
-                names.extend(catalog.iter().find(longest).cloned());
-            }
-        }
-    }
-    names.push(UNDECLARED.to_owned());
-    let mut seen = BTreeSet::new();
-    names.retain(|name| seen.insert(name.clone()));
-    Ok(names)
-}
-
-/// What anyone of us is shown of the catalog's first page.
-async fn catalog(askers: &[Asker]) -> anyhow::Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
-    for asker in askers {
-        let answer = asker.client.get("/v2/_catalog?n=1000").send().await?;
-        let listed = answer.json().ok().and_then(|body| body.get("repositories")?.as_array().cloned());
-        names.extend(listed.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)));
-    }
-    Ok(names)
-}
-
-/// What exists in a repository, as the first who may read it sees it. A cache is asked for its tags only: asking it for a
-/// manifest may ask its upstream.
-pub(crate) async fn subject(cx: &Cx, askers: &[Asker], repository: &str) -> anyhow::Result<Subject> {
-    let scenario = cx.scenario();
-    let cached =
-        scenario.cache.iter().any(|cache| cache.image.rsplit_once(':').is_some_and(|(name, _)| name == repository));
-    for asker in askers {
-        let answer = asker.client.get(format!("/v2/{repository}/tags/list")).send().await?;
-        let tags = answer.json().ok().and_then(|body| body.get("tags")?.as_array().cloned());
-        let tags: Vec<String> = tags.into_iter().flatten().filter_map(|tag| tag.as_str().map(str::to_owned)).collect();
-        if answer.status != 200 || tags.is_empty() {
-            continue;
-        }
-        let mut subject = Subject::default();
-        if cached {
-            return Ok(subject);
-        }
-        // Other checks make and remove tags in the scratch repository while this one asks; `latest` stays there.
-        let scratch = scenario.repositories.scratch.as_deref() == Some(repository);
-        let tags: Vec<String> = tags.into_iter().filter(|tag| !scratch || tag == "latest").collect();
-        for tag in tags.iter().find(|tag| *tag != "latest").into_iter().chain(tags.iter().find(|tag| *tag == "latest"))
-        {
-            let Ok(manifest) = transfer::manifest(&asker.client, repository, tag, &READ).await else { continue };
-            subject.blob = manifest.content.config.as_ref().map(|config| config.digest.clone()).or(subject.blob);
-            if tag == "latest" {
-                subject.latest = Some(manifest.digest);
-            } else {
-                subject.tag = Some((tag.clone(), manifest.digest));
-            }
-        }
-        return Ok(subject);
-    }
-    Ok(Subject::default())
-}
-
-const READ: crate::check::Why<'static> = crate::check::Why {
-    claim: "what exists in a repository can be read",
-    cause: "the manifest is damaged",
-    remedy: "look at access::anonymous_can_pull",
-};
-
-/// Asks every cell.
-pub(crate) async fn ask(
-    cx: &Cx,
-    askers: &[Asker],
-    subjects: &BTreeMap<String, Subject>,
-    release: Option<Release>,
-) -> Vec<Cell> {
+/// Asks every cell. The requests of one cell are spread among those of the others.
+pub(crate) async fn ask(cx: &Cx, askers: &[Asker], places: &[Place], dialect: Dialect) -> Vec<Cell> {
+    let delayed = !cx.scenario().fail_delay().is_zero();
+    let (at_once, critical) = if delayed { (DELAYED_AT_ONCE, DELAYED_CRITICAL) } else { (AT_ONCE, CRITICAL) };
     let mut cells = Vec::new();
+    let mut asked = Vec::new();
     for asker in askers {
-        for (repository, subject) in subjects {
-            for oracle in GROUPS.iter().flat_map(|(_, oracles)| *oracles) {
-                cells.push(one(cx, asker, repository, subject, *oracle, release).boxed());
+        for place in places {
+            for oracle in GROUPS.iter().flat_map(|(_, oracles)| *oracles).copied() {
+                let cell = blank(cx, asker, place, oracle, dialect);
+                let times = match cell.unasked {
+                    Some(_) => 0,
+                    None if is_critical(cx, asker, place, oracle) => critical,
+                    None => 1,
+                };
+                asked.extend((0..times).map(|round| (round, cells.len(), asker, place, oracle)));
+                cells.push(cell);
             }
         }
     }
-    futures::stream::iter(cells).buffered(AT_ONCE).collect().await
+    asked.sort_by_key(|(round, ..)| *round);
+    let mut requests = Vec::with_capacity(asked.len());
+    for (_, index, asker, place, oracle) in asked {
+        requests.push(one(cx, asker, place, oracle, dialect).map(move |answer| (index, answer)).boxed());
+    }
+    let answers: Vec<_> = futures::stream::iter(requests).buffered(at_once).collect().await;
+    for (index, answer) in answers {
+        let cell = &mut cells[index];
+        match answer {
+            Ok((permission, exchange)) => cell.add(permission, exchange),
+            Err(reason) => cell.unasked = Some(reason),
+        }
+    }
+    for cell in cells.iter_mut().filter(|cell| cell.promise.allowed == Some(false) && cell.has(&Permission::Allowed)) {
+        cell.unasked = cell.unasked.or(dialect.doubtful_yes(cell.oracle));
+    }
+    cells
 }
 
-async fn one(
-    cx: &Cx,
-    asker: &Asker,
-    repository: &str,
-    subject: &Subject,
-    oracle: Oracle,
-    release: Option<Release>,
-) -> Cell {
+fn is_critical(cx: &Cx, asker: &Asker, place: &Place, oracle: Oracle) -> bool {
+    let weak = asker.identity.is_none() || cx.scenario().creator() == asker.identity.as_deref();
+    let writes = matches!(
+        oracle,
+        Oracle::CreateTag
+            | Oracle::UpdateTag
+            | Oracle::UpdateLatest
+            | Oracle::MoveTagByQuery
+            | Oracle::StartUpload
+            | Oracle::DeleteManifest
+    );
+    place.critical && weak && writes
+}
+
+fn blank(cx: &Cx, asker: &Asker, place: &Place, oracle: Oracle, dialect: Dialect) -> Cell {
     // What the operator means by the policy, which is the rule of the newest release: one that lets `create` move a tag
     // breaks the promise.
     let action = match oracle.action(None) {
@@ -211,80 +206,53 @@ async fn one(
         policy::Action::Update => Action::Update,
         policy::Action::Delete => Action::Delete,
     };
-    let ignored = oracle == Oracle::MoveTagByQuery && release.is_some_and(|release| release < QUERY_TAGS);
-    let scenario = cx.scenario();
-    let mut cell = Cell {
+    let release = match dialect {
+        Dialect::Zot(release) => release,
+        Dialect::Other => None,
+    };
+    Cell {
         who: asker.name.clone(),
-        repository: repository.to_owned(),
+        repository: place.repository.clone(),
         oracle,
-        promised: scenario.promise(asker.identity.as_deref(), repository, action),
+        promise: cx.scenario().promise_with_grounds(asker.identity.as_deref(), &place.repository, action),
         seen: vec![],
-        unasked: ignored.then_some("this release ignores `?tag=`, so the answer tells nothing"),
+        unasked: dialect.silent_on(oracle, &place.subject),
         note: oracle.note(release),
-        exchange: None,
-    };
-    let weak = asker.identity.is_none() || scenario.creator() == asker.identity.as_deref();
-    let critical =
-        matches!(oracle, Oracle::CreateTag | Oracle::UpdateTag | Oracle::UpdateLatest | Oracle::DeleteManifest);
-    let declared = scenario.repositories.scratch.as_deref() == Some(repository)
-        || scenario.repositories.public.first().is_some_and(|name| name == repository);
-    let times = match (ignored, weak && critical && declared) {
-        (true, _) => 0,
-        (false, true) => CRITICAL,
-        (false, false) => 1,
-    };
-    for _ in 0..times {
-        let Some(request) = oracle::request(oracle, &asker.client, repository, subject, cx.run_id()) else {
-            cell.unasked = Some("nothing there to ask about");
-            break;
-        };
-        let seen = match request.send().await {
-            Ok(answer) => {
-                cell.exchange = cell.exchange.or(Some(answer.index));
-                oracle::permission(oracle, &answer, asker.identity.is_none())
-            }
-            Err(error) => Permission::Undecided(format!("{error:#}")),
-        };
-        if !cell.seen.contains(&seen) {
-            cell.seen.push(seen);
-        }
     }
-    cell
+}
+
+/// One request of a cell: what it tells, or why there was nothing to ask.
+async fn one(
+    cx: &Cx,
+    asker: &Asker,
+    place: &Place,
+    oracle: Oracle,
+    dialect: Dialect,
+) -> Result<(Permission, Option<usize>), &'static str> {
+    let request = oracle::request(oracle, &asker.client, &place.repository, &place.subject, cx.run_id())?;
+    Ok(match request.send().await {
+        Ok(answer) => {
+            let anonymous = asker.identity.is_none();
+            (oracle::permission(dialect, oracle, &place.subject, &answer, anonymous), Some(answer.index))
+        }
+        Err(error) => (Permission::Undecided(format!("{error:#}")), None),
+    })
+}
+
+/// Why cells were not asked, and how many for each reason.
+pub(crate) fn unasked(cells: &[Cell]) -> BTreeMap<&'static str, usize> {
+    let mut reasons = BTreeMap::new();
+    for reason in cells.iter().filter_map(|cell| cell.unasked) {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    reasons
 }
 
 /// The requests that somebody was seen to be allowed: their denials count.
 pub(crate) fn controlled(cells: &[Cell]) -> BTreeSet<Oracle> {
-    let allowed = cells.iter().filter(|cell| cell.seen.contains(&Permission::Allowed));
+    let allowed = cells.iter().filter(|cell| cell.has(&Permission::Allowed));
     allowed.map(|cell| cell.oracle).collect()
 }
 
-/// The matrix as a table: a row for each who and where, a column for each request.
-pub(crate) fn table(cells: &[Cell]) -> Table {
-    let controlled = controlled(cells);
-    let oracles: Vec<Oracle> = GROUPS.iter().flat_map(|(_, oracles)| *oracles).copied().collect();
-    let mut columns = vec!["who".to_owned(), "repository".to_owned()];
-    columns.extend(oracles.iter().map(|oracle| oracle.describe().to_owned()));
-    let mut rows: Vec<Vec<outcome::Cell>> = Vec::new();
-    let label = |text: &str| outcome::Cell { text: text.to_owned(), verdict: None };
-    for row in cells.chunks(oracles.len()) {
-        let Some(first) = row.first() else { continue };
-        let mut line = vec![label(&first.who), label(&first.repository)];
-        line.extend(row.iter().map(|cell| {
-            let verdict = cell.verdict(&controlled);
-            let seen = match cell.seen.as_slice() {
-                [Permission::Allowed] => "yes",
-                [Permission::Denied] => "no",
-                [] => "-",
-                [_] => "?",
-                _ => "random",
-            };
-            let text = match (verdict, cell.promised) {
-                (Verdict::Fail, Some(promised)) => format!("{seen}, promised {}", if promised { "yes" } else { "no" }),
-                _ => seen.to_owned(),
-            };
-            outcome::Cell { text, verdict: (verdict != Verdict::Skip).then_some(verdict) }
-        }));
-        rows.push(line);
-    }
-    Table { title: "Who may do what, as asked live".to_owned(), columns, rows }
-}
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,85 @@
 //! The permission oracles: requests that are valid for authorization and invalid for the handler, so that the answer tells
 //! the permission and nothing is stored. Facts about zot, tried against v2.1.14, v2.1.15, v2.1.18 and v2.1.20.
 //!
-//! Sends what `guard` knows as an oracle or as a read, and nothing else.
+//! Sends what `guard` knows as an oracle or as a read, and nothing else. Guesses nothing: an answer that is neither the
+//! registry's own refusal nor the one to somebody who may is undecided.
 
-use crate::guard::ORACLE_TYPE;
+use crate::guard::{MOUNT_ORACLE, ORACLE_TYPE};
 use crate::image::digest_of;
+use crate::outcome::Fingerprint;
 use crate::transfer::ACCEPT;
 use crate::wire::{Answer, Client, MANIFEST_LIMIT, Request, is_registry_error};
 pub(crate) use crate::zot::expect::Oracle;
+use crate::zot::release::Release;
+
+/// The statuses that zot answers to one who may. A denial is 401 without credentials and 403 with, in zot's own words.
+const ZOT: [(Oracle, &[u16]); 14] = [
+    (Oracle::ReadManifest, &[200, 404]),
+    (Oracle::ReadBlob, &[200, 404]),
+    (Oracle::ListTags, &[200, 404]),
+    (Oracle::CreateTag, &[415]),
+    (Oracle::UpdateTag, &[415]),
+    (Oracle::UpdateLatest, &[415]),
+    (Oracle::MoveTagByQuery, &[415]),
+    (Oracle::StartUpload, &[405]),
+    (Oracle::ContinueUpload, &[416]),
+    (Oracle::FinishUpload, &[400]),
+    (Oracle::MountBlob, &[400]),
+    // 400 where the repository does not exist (NAME_UNKNOWN).
+    (Oracle::DeleteManifest, &[404, 400]),
+    (Oracle::DeleteBlob, &[404]),
+    (Oracle::DeleteUpload, &[404]),
+];
+
+/// The first release that heeds `?tag=`; older ones answer 415 to whoever may create, and nothing could move.
+const QUERY_TAGS: Release = Release::new(2, 1, 16);
+
+/// Whose order of decisions an answer is read by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// zot, of the release it claims.
+    Zot(Option<Release>),
+    /// A registry whose order of decisions is not known: only its reads tell a permission.
+    Other,
+}
+
+impl Dialect {
+    pub(crate) fn of(print: &Fingerprint) -> Dialect {
+        match print.product.as_deref() {
+            Some("zot") => Dialect::Zot(print.release.as_deref().and_then(|release| release.parse().ok())),
+            _ => Dialect::Other,
+        }
+    }
+
+    /// Why this request tells nothing of this registry, if it does not.
+    pub(crate) fn silent_on(self, oracle: Oracle, subject: &Subject) -> Option<&'static str> {
+        let reads = matches!(oracle, Oracle::ReadManifest | Oracle::ReadBlob | Oracle::ListTags);
+        match self {
+            Dialect::Zot(Some(release)) if oracle == Oracle::MoveTagByQuery && release < QUERY_TAGS => {
+                Some("this release ignores `?tag=`, so the answer tells nothing")
+            }
+            Dialect::Other if !reads => Some(
+                "this registry is not zot, and what it answers to an impossible request tells no permission; \
+                     `access::anonymous_cannot_push` and `publish::` prove by writing in the scratch repository",
+            ),
+            Dialect::Other if !subject.holds(oracle) => {
+                Some("this registry is not zot, and may say of what it hides that it does not exist")
+            }
+            Dialect::Zot(_) | Dialect::Other => None,
+        }
+    }
+
+    /// Why a yes is no yes, although a no is a no.
+    pub(crate) fn doubtful_yes(self, oracle: Oracle) -> Option<&'static str> {
+        (self == Dialect::Zot(None) && oracle == Oracle::MoveTagByQuery).then_some(
+            "the release is not known, and up to v2.1.15 this answer means nothing; \
+             `publish::existing_tag_cannot_be_moved` decides by a write",
+        )
+    }
+}
 
 /// What is known of a repository: what an oracle needs to exist there.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Subject {
     /// A tag other than `latest`, and its digest.
     pub(crate) tag: Option<(String, String)>,
@@ -18,6 +87,22 @@ pub(crate) struct Subject {
     pub(crate) latest: Option<String>,
     /// The digest of a small blob.
     pub(crate) blob: Option<String>,
+    /// Whether the registry may ask an upstream for what it does not have.
+    pub(crate) cached: bool,
+}
+
+impl Subject {
+    fn manifest(&self) -> Option<&String> {
+        self.tag.as_ref().map(|(_, digest)| digest).or(self.latest.as_ref())
+    }
+
+    /// Whether what this request reads was there a moment ago.
+    fn holds(&self, oracle: Oracle) -> bool {
+        match oracle {
+            Oracle::ReadBlob => self.blob.is_some(),
+            _ => self.manifest().is_some(),
+        }
+    }
 }
 
 /// What an answer says.
@@ -54,35 +139,40 @@ pub(crate) async fn delete_blob(client: &Client, repository: &str) -> anyhow::Re
     client.delete(format!("/v2/{repository}/blobs/notadigest")).send().await
 }
 
-/// The request of an oracle; nothing where the repository lacks what it needs, or where no harmless request tells it.
+/// The request of an oracle; where the repository lacks what it needs, why there is none.
 pub(crate) fn request<'a>(
     oracle: Oracle,
     client: &'a Client,
     repository: &str,
     subject: &Subject,
     run_id: &str,
-) -> Option<Request<'a>> {
+) -> Result<Request<'a>, &'static str> {
+    const NOTHING: &str = "there is no such tag to ask about";
     let base = format!("/v2/{repository}");
     let nowhere = digest_of(run_id.as_bytes());
     let session = format!("{base}/blobs/uploads/{}", uuid::Uuid::new_v4());
     let oracle_put = |reference: String| client.put(format!("{base}/manifests/{reference}")).body(ORACLE_TYPE, "{}");
-    let any = subject.tag.as_ref().map(|(_, digest)| digest).or(subject.latest.as_ref());
-    Some(match oracle {
+    Ok(match oracle {
         Oracle::ReadManifest => {
-            let digest = any.unwrap_or(&nowhere);
+            let digest = match subject.manifest() {
+                Some(digest) => digest,
+                // zot asks the upstream for a manifest that it does not have, by digest too: each would count as a pull.
+                None if subject.cached => return Err("asking a cache for what it lacks would ask its upstream"),
+                None => &nowhere,
+            };
             client.get(format!("{base}/manifests/{digest}")).header("Accept", ACCEPT).limit(MANIFEST_LIMIT)
         }
         Oracle::ReadBlob => client.get(format!("{base}/blobs/{}", subject.blob.as_ref().unwrap_or(&nowhere))),
         Oracle::ListTags => client.get(format!("{base}/tags/list")),
         Oracle::CreateTag => oracle_put(format!("regproof-{run_id}-oracle")),
-        Oracle::UpdateTag => oracle_put(subject.tag.as_ref()?.0.clone()),
+        Oracle::UpdateTag => oracle_put(subject.tag.as_ref().ok_or(NOTHING)?.0.clone()),
         Oracle::UpdateLatest => {
-            subject.latest.as_ref()?;
+            subject.latest.as_ref().ok_or(NOTHING)?;
             oracle_put("latest".to_owned())
         }
         Oracle::MoveTagByQuery => {
+            subject.manifest().ok_or(NOTHING)?;
             let tag = subject.tag.as_ref().map_or("latest", |(tag, _)| tag);
-            any?;
             oracle_put(format!("{nowhere}?tag={tag}"))
         }
         Oracle::StartUpload => client.post(format!("{base}/blobs/uploads/?from=x")),
@@ -90,33 +180,35 @@ pub(crate) fn request<'a>(
             client.patch(session).header("Content-Range", "5-1").body("application/octet-stream", "x")
         }
         Oracle::FinishUpload => client.put(session),
+        // Two digests are one too many: zot refuses after it has decided whether the client may, on each release tried.
+        Oracle::MountBlob => client.post(format!("{base}/blobs/uploads/?{MOUNT_ORACLE}")),
         Oracle::DeleteManifest => client.delete(format!("{base}/manifests/{nowhere}")),
         Oracle::DeleteBlob => client.delete(format!("{base}/blobs/notadigest")),
         Oracle::DeleteUpload => client.delete(session),
-        // A mount that is allowed mounts, or opens an upload that a create-only key cannot cancel.
-        Oracle::MountBlob => return None,
     })
 }
 
-/// Reads an answer in zot's dialect.
-pub(crate) fn permission(oracle: Oracle, answer: &Answer, anonymous: bool) -> Permission {
-    let allowed: &[u16] = match oracle {
-        Oracle::ReadManifest | Oracle::ReadBlob | Oracle::ListTags => &[200, 404],
-        Oracle::CreateTag | Oracle::UpdateTag | Oracle::UpdateLatest | Oracle::MoveTagByQuery => &[415],
-        Oracle::StartUpload => &[405],
-        Oracle::ContinueUpload => &[416],
-        Oracle::FinishUpload => &[400],
-        // 400 where the repository does not exist (NAME_UNKNOWN).
-        Oracle::DeleteManifest => &[404, 400],
-        Oracle::DeleteBlob | Oracle::DeleteUpload => &[404],
-        Oracle::MountBlob => &[],
+/// Reads an answer.
+pub(crate) fn permission(
+    dialect: Dialect,
+    oracle: Oracle,
+    subject: &Subject,
+    answer: &Answer,
+    anonymous: bool,
+) -> Permission {
+    let refused = match dialect {
+        Dialect::Zot(_) if anonymous => answer.status == 401,
+        Dialect::Zot(_) => answer.status == 403,
+        // What was there a moment ago, for somebody else, is hidden.
+        Dialect::Other => matches!(answer.status, 403 | 404) || (anonymous && answer.status == 401),
     };
-    if allowed.contains(&answer.status) && !answer.is_html() {
-        return Permission::Allowed;
-    }
-    let denied = if anonymous { 401 } else { 403 };
-    if answer.status == denied && is_registry_error(answer) {
+    if refused && is_registry_error(answer) {
         return Permission::Denied;
+    }
+    let reads = matches!(oracle, Oracle::ReadManifest | Oracle::ReadBlob | Oracle::ListTags);
+    let allowed = if reads { was_read(dialect, oracle, subject, answer) } else { was_let_through(oracle, answer) };
+    if allowed {
+        return Permission::Allowed;
     }
     let reason = match answer.status {
         401 if !anonymous => "its credentials were refused: the key expired, was revoked, or belongs to another user",
@@ -126,4 +218,120 @@ pub(crate) fn permission(oracle: Oracle, answer: &Answer, anonymous: bool) -> Pe
         _ => "neither the refusal nor the answer to one who may",
     };
     Permission::Undecided(format!("{}: {reason}", answer.brief()))
+}
+
+/// The thing itself, or, where it is not there, zot's own word that it is not.
+fn was_read(dialect: Dialect, oracle: Oracle, subject: &Subject, answer: &Answer) -> bool {
+    let wanted = match oracle {
+        Oracle::ReadManifest => subject.manifest(),
+        Oracle::ReadBlob => subject.blob.as_ref(),
+        _ => None,
+    };
+    match answer.status {
+        200 if oracle == Oracle::ListTags => answer.json().is_ok_and(|body| body.get("tags").is_some()),
+        200 => wanted.is_some_and(|digest| digest_of(&answer.body) == *digest),
+        404 => wanted.is_none() && dialect != Dialect::Other && is_registry_error(answer),
+        _ => false,
+    }
+}
+
+fn was_let_through(oracle: Oracle, answer: &Answer) -> bool {
+    let statuses = ZOT.iter().find(|(known, _)| *known == oracle).map_or(&[][..], |(_, statuses)| *statuses);
+    statuses.contains(&answer.status) && !answer.is_html()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderMap, HeaderValue};
+
+    use super::*;
+
+    fn answer(status: u16, media_type: &'static str, body: &'static str) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static(media_type));
+        let url = "http://127.0.0.1/v2/a/x".parse().expect("the test's own URL is one");
+        Answer {
+            method: "PUT".to_owned(),
+            url,
+            status,
+            headers,
+            body: body.into(),
+            size: body.len() as u64,
+            sha256: None,
+            certificate: None,
+            index: 0,
+        }
+    }
+
+    const JSON: &str = "application/json";
+    const OWN: &str = r#"{"errors":[{"code":"DENIED","message":"m"}]}"#;
+    const ZOT_20: Dialect = Dialect::Zot(Some(Release::new(2, 1, 20)));
+
+    #[test]
+    fn every_request_has_its_status() {
+        for oracle in Oracle::ALL {
+            assert_eq!(ZOT.iter().filter(|(known, _)| *known == oracle).count(), 1, "{oracle:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_registrys_own_words_are_a_denial() {
+        let subject = Subject::default();
+        for (status, media_type, body, anonymous, denied) in [
+            (403, JSON, OWN, false, true),
+            (401, JSON, OWN, true, true),
+            (401, JSON, r#"{"code":"UNAUTHORIZED"}"#, true, true),
+            // The key is dead: that says nothing of the rights of its owner.
+            (401, JSON, OWN, false, false),
+            (403, JSON, OWN, true, false),
+            (403, "text/html", "<html>forbidden</html>", false, false),
+            (401, "text/plain", "", true, false),
+            (429, JSON, r#"{"errors":[{"code":"TOOMANYREQUESTS"}]}"#, true, false),
+            (500, JSON, OWN, false, false),
+            (200, "text/html", "<html>login</html>", true, false),
+        ] {
+            let answer = answer(status, media_type, body);
+            let permission = permission(ZOT_20, Oracle::CreateTag, &subject, &answer, anonymous);
+            assert_eq!(permission == Permission::Denied, denied, "{status} {body}: {permission:?}");
+            assert_ne!(permission, Permission::Allowed, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_yes_is_the_thing_itself_or_the_handlers_own_refusal() {
+        let manifest = "{\"a\":1}";
+        let known = Subject { latest: Some(digest_of(manifest.as_bytes())), ..Subject::default() };
+        let unknown = Subject::default();
+        let missing = r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#;
+        for (dialect, oracle, subject, status, body, allowed) in [
+            (ZOT_20, Oracle::CreateTag, &unknown, 415, OWN, true),
+            (ZOT_20, Oracle::StartUpload, &unknown, 405, "", true),
+            (ZOT_20, Oracle::StartUpload, &unknown, 415, "", false),
+            (ZOT_20, Oracle::ReadManifest, &known, 200, manifest, true),
+            (ZOT_20, Oracle::ReadManifest, &known, 200, "", false),
+            (ZOT_20, Oracle::ReadManifest, &known, 404, missing, false),
+            (ZOT_20, Oracle::ReadManifest, &unknown, 404, missing, true),
+            (ZOT_20, Oracle::ReadManifest, &unknown, 404, "404 page not found", false),
+            (Dialect::Other, Oracle::ReadManifest, &unknown, 404, missing, false),
+            (ZOT_20, Oracle::ListTags, &unknown, 200, "{}", false),
+            (ZOT_20, Oracle::ListTags, &unknown, 200, r#"{"name":"a","tags":[]}"#, true),
+        ] {
+            let permission = permission(dialect, oracle, subject, &answer(status, JSON, body), true);
+            assert_eq!(permission == Permission::Allowed, allowed, "{oracle:?} {status} {body}: {permission:?}");
+        }
+    }
+
+    #[test]
+    fn moving_by_query_is_read_by_release() {
+        let unknown = Subject::default();
+        let silent = |dialect: Dialect| dialect.silent_on(Oracle::MoveTagByQuery, &unknown).is_some();
+        assert!(silent(Dialect::Zot(Some(Release::new(2, 1, 15)))) && !silent(ZOT_20));
+        assert!(!silent(Dialect::Zot(Some(Release::new(2, 1, 16)))) && !silent(Dialect::Zot(None)));
+        assert!(Dialect::Zot(None).doubtful_yes(Oracle::MoveTagByQuery).is_some());
+        assert!(ZOT_20.doubtful_yes(Oracle::MoveTagByQuery).is_none());
+        let known = Subject { blob: Some(digest_of(b"x")), ..Subject::default() };
+        assert!(Dialect::Other.silent_on(Oracle::DeleteBlob, &known).is_some());
+        assert!(Dialect::Other.silent_on(Oracle::ReadBlob, &known).is_none());
+        assert!(Dialect::Other.silent_on(Oracle::ReadBlob, &unknown).is_some());
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::check::{Check, Effect, Need};
 use crate::scenario::{Action, Reception, Scenario, Waive};
@@ -154,10 +155,14 @@ impl std::str::FromStr for Part {
     }
 }
 
+/// What a check with a slow upload needs besides.
+const SLACK: Duration = Duration::from_secs(15);
+
 /// Why a need is not met, in words that say what to add.
 fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String> {
     let promised = |missing: bool, text: &str| missing.then(|| format!("not promised: {text}"));
     let anonymous = scenario.promised(None);
+    let by = scenario.config.as_ref().map_or("[access]", |config| config.file.as_str());
     match need {
         Need::Scratch => promised(scenario.repositories.scratch.is_none(), "[repositories] scratch is not set"),
         Need::PublicRepository => promised(scenario.repositories.public.is_empty(), "[repositories] public is empty"),
@@ -166,12 +171,21 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         }
         Need::Policy => promised(!scenario.has_policy(), "there is neither [access] nor registry.zot_config"),
         Need::AnonymousReads => {
-            promised(!anonymous.contains(&Action::Read), "[access] does not let anonymous clients read")
+            let closed = |name: &&String| scenario.promise(None, name, Action::Read) != Some(true);
+            match scenario.repositories.public.iter().find(closed) {
+                Some(name) => promised(true, &format!("{by} does not let anonymous clients read {name}")),
+                None => {
+                    promised(!anonymous.contains(&Action::Read), &format!("{by} does not let anonymous clients read"))
+                }
+            }
         }
-        Need::AnonymousCannotCreate => promised(
-            !scenario.has_policy() || anonymous.contains(&Action::Create),
-            "[access] does not keep anonymous clients from creating",
-        ),
+        Need::AnonymousCannotCreate => {
+            let scratch = scenario.repositories.scratch.as_deref().unwrap_or_default();
+            promised(
+                scenario.promise(None, scratch, Action::Create) != Some(false),
+                &format!("{by} does not keep anonymous clients from creating"),
+            )
+        }
         Need::AnyIdentity => promised(scenario.identities.is_empty(), "there is no [identities.…]"),
         Need::ApiKey => {
             let none = !scenario.identities.values().any(|identity| identity.api_key);
@@ -211,6 +225,12 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             scenario.content.docker_media_type != Some(Reception::Accepted),
             "[content] docker_media_type = \"accepted\" is not set",
         ),
+        Need::LargeBody => promised(!scenario.probes.large_body, "[probes] large_body = true is not set"),
+        Need::SlowUpload => match &scenario.probes.slow_upload {
+            None => promised(true, "[probes] slow_upload is not set"),
+            Some(period) => (period.0 + SLACK > scenario.limits.deadline.0)
+                .then(|| "[limits] deadline must be 15 seconds longer than [probes] slow_upload".to_owned()),
+        },
         Need::Dagger => promised(!scenario.probes.dagger, "[probes] dagger = true is not set; it starts an engine"),
     }
 }

@@ -5,6 +5,7 @@
 mod content;
 mod derive;
 pub mod load;
+mod rights;
 pub mod secrets;
 mod values;
 
@@ -17,10 +18,11 @@ use serde::Deserialize;
 use url::Url;
 
 pub use content::{Content, Probes, Reception};
+pub(crate) use rights::Promise;
 pub use values::{Day, Days, Period, SecretSource};
 
 use crate::zot::config::Config;
-use crate::zot::policy::{self, Decision, Who};
+use crate::zot::policy;
 
 /// One scenario file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -201,7 +203,8 @@ pub struct Oidc {
     /// The provider's name in zot's configuration.
     #[serde(default = "provider_name")]
     pub provider: String,
-    /// The issuer, exactly as configured: OpenID Connect compares it as text.
+    /// The issuer, exactly as configured: OpenID Connect compares it as text. May be left to `registry.zot_config`.
+    #[serde(default)]
     pub issuer: String,
     /// The client id, exactly as configured.
     pub client_id: String,
@@ -310,95 +313,6 @@ pub struct Waive {
 }
 
 impl Scenario {
-    /// What the operator promises that a client may do where checks write, or read: nobody's rights for `None`, an
-    /// identity's otherwise.
-    #[must_use]
-    pub fn promised(&self, identity: Option<&str>) -> BTreeSet<Action> {
-        let anywhere = self.repositories.scratch.as_ref().or(self.repositories.public.first());
-        let repository = anywhere.map_or("regproof", String::as_str);
-        let all = [Action::Read, Action::Create, Action::Update, Action::Delete];
-        all.into_iter().filter(|action| self.promise(identity, repository, *action) == Some(true)).collect()
-    }
-
-    /// Whether the operator promises that a client may do this there; nothing where it is not said, or depends on what
-    /// cannot be known beforehand.
-    #[must_use]
-    pub fn promise(&self, identity: Option<&str>, repository: &str, action: Action) -> Option<bool> {
-        let identity = identity.and_then(|name| self.identities.get(name));
-        if let Some(access) = &self.access {
-            return self.promise_in_short(access, identity, repository, action);
-        }
-        let config = self.config.as_ref()?;
-        let who = identity.map_or_else(Who::anonymous, |identity| Who {
-            name: identity.username.clone(),
-            groups: identity.groups.iter().cloned().collect(),
-        });
-        match policy::decide(config, &who, repository, action.into()) {
-            Decision::Allowed(_) => Some(true),
-            Decision::Denied(_) => Some(false),
-            Decision::Condition(_) | Decision::Random(_) => None,
-        }
-    }
-
-    fn promise_in_short(
-        &self,
-        access: &Access,
-        identity: Option<&Identity>,
-        repository: &str,
-        action: Action,
-    ) -> Option<bool> {
-        let private = self.repositories.private.iter().any(|name| name == repository);
-        let Some(identity) = identity else {
-            return Some(access.anonymous.contains(&action) && !private);
-        };
-        let by_group = identity.groups.iter().filter_map(|group| access.groups.get(group));
-        if by_group.flatten().any(|right| *right == action) {
-            // A cache is to be filled by its upstream; who else may write there is not said in short.
-            return if action != Action::Read && self.is_cached(repository) { None } else { Some(true) };
-        }
-        // A private repository is closed to anonymous clients; who else may enter is not said in short.
-        let by_login = access.authenticated.contains(&action);
-        if private && by_login { None } else { Some(by_login) }
-    }
-
-    fn is_cached(&self, repository: &str) -> bool {
-        self.cache.iter().any(|cache| cache.image.rsplit_once(':').is_some_and(|(name, _)| name == repository))
-    }
-
-    /// Whether anything is promised about who may do what.
-    #[must_use]
-    pub fn has_policy(&self) -> bool {
-        self.access.is_some() || self.config.is_some()
-    }
-
-    /// The first identity whose promised rights satisfy `wanted`; deterministic, by name.
-    #[must_use]
-    pub fn identity_with(&self, wanted: impl Fn(&BTreeSet<Action>) -> bool) -> Option<&str> {
-        if !self.has_policy() {
-            return None;
-        }
-        self.identities.keys().map(String::as_str).find(|name| wanted(&self.promised(Some(name))))
-    }
-
-    /// The identity that pushes: one that may create, and preferably nothing more.
-    #[must_use]
-    pub fn writer(&self) -> Option<&str> {
-        self.creator().or_else(|| self.identity_with(|rights| rights.contains(&Action::Create)))
-    }
-
-    /// The identity that may create, but neither move nor delete a tag.
-    #[must_use]
-    pub fn creator(&self) -> Option<&str> {
-        use Action::{Create, Delete, Update};
-        self.identity_with(|rights| rights.contains(&Create) && !rights.contains(&Update) && !rights.contains(&Delete))
-    }
-
-    /// The identity that may delete.
-    #[must_use]
-    pub fn remover(&self) -> Option<&str> {
-        self.identity_with(|rights| rights.contains(&Action::Delete))
-    }
-
     /// The JSON Schema of the scenario file.
     #[must_use]
     pub fn json_schema() -> serde_json::Value {

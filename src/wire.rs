@@ -76,6 +76,8 @@ pub(crate) struct Request<'a> {
     limit: usize,
     hashed: bool,
     anonymous: bool,
+    trickle: Duration,
+    patience: Duration,
 }
 
 /// A body as it was received.
@@ -150,6 +152,8 @@ impl Client {
             limit: BODY_LIMIT,
             hashed: false,
             anonymous: false,
+            trickle: Duration::ZERO,
+            patience: Duration::ZERO,
         }
     }
 
@@ -204,6 +208,18 @@ impl Request<'_> {
     /// Hashes the answer's body while it comes in and keeps its start alone, so that its size costs no memory.
     pub(crate) fn hashed(mut self) -> Self {
         self.hashed = true;
+        self
+    }
+
+    /// Sends the body byte by byte, evenly over this time.
+    pub(crate) fn trickle(mut self, over: Duration) -> Self {
+        self.trickle = over;
+        self.patience(over)
+    }
+
+    /// How much longer than other requests this one may take.
+    pub(crate) fn patience(mut self, more: Duration) -> Self {
+        self.patience += more;
         self
     }
 
@@ -275,8 +291,9 @@ impl Request<'_> {
         began: Instant,
     ) -> anyhow::Result<Received> {
         let what = format!("{} {url}", self.method);
-        let request = self.client.http.request(self.method.clone(), url).headers(headers).body(self.body.clone());
-        let limit = self.client.timeout;
+        let limit = self.client.timeout + self.patience;
+        let body = if self.trickle.is_zero() { self.body.clone().into() } else { trickled(&self.body, self.trickle) };
+        let request = self.client.http.request(self.method.clone(), url).headers(headers).body(body).timeout(limit);
         let response = tokio::time::timeout(limit, request.send())
             .await
             .map_err(|_| anyhow::anyhow!("{what}: no answer within {limit:?}"))?
@@ -339,6 +356,19 @@ fn override_method<'a>(headers: &'a [(String, String)], target: &'a str) -> Opti
     let query = target.split_once('?').map(|(_, query)| query).unwrap_or_default();
     let asked = query.split('&').find_map(|pair| pair.strip_prefix("_method="));
     headers.iter().find(|(name, _)| named(name)).map(|(_, value)| value.as_str()).or(asked)
+}
+
+/// A body that comes byte by byte.
+fn trickled(bytes: &Bytes, over: Duration) -> reqwest::Body {
+    let pause = over / u32::try_from(bytes.len()).unwrap_or(u32::MAX).max(1);
+    let pieces = futures::stream::unfold(bytes.clone(), move |mut rest| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(pause).await;
+        Some((Ok::<Bytes, std::io::Error>(rest.split_to(1)), rest))
+    });
+    reqwest::Body::wrap_stream(pieces)
 }
 
 /// A network error in the words of an operator.

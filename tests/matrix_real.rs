@@ -27,8 +27,11 @@ fn run(file: &Path, effects: Effect, only: &[&str]) -> Run {
 
 /// The matrix of a world, promised by the configuration that it was started with.
 fn matrix(world: &World) -> Outcome {
+    matrix_by(world, &world.promised_config())
+}
+
+fn matrix_by(world: &World, config: &Path) -> Outcome {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let config = world.promised_config();
     let file = world.scenario_with(folder.path(), |scenario| {
         scenario.as_object_mut().expect("a scenario is a table").remove("access");
         scenario["registry"]["zot_config"] = serde_json::json!(config);
@@ -77,6 +80,9 @@ fn every_cell_of_a_hardened_zot_is_proven_and_its_data_is_the_same_before_and_af
     let before = (files(), catalog());
     let outcome = matrix(&world);
     assert_eq!(outcome.verdict, Verdict::Pass, "{:#?}\n{:?}", outcome.finding, broken(&outcome));
+    let cells = outcome.tables[0].rows.iter().flat_map(|row| &row[2..]);
+    let unproven = cells.filter(|cell| cell.verdict != Some(Verdict::Pass) && cell.text != "-");
+    assert_eq!(unproven.count(), 0, "each cell that there is something to ask about is proven");
     let all = run(&file, Effect::Oracle, &[]);
     assert!(all.outcomes.iter().any(|outcome| outcome.verdict == Verdict::Pass));
     assert_eq!(before.1, catalog(), "a run without writes made a repository");
@@ -115,6 +121,34 @@ fn each_change_of_the_running_policy_shows_in_exactly_its_cells() {
             *config.pointer_mut(&path).expect("it was there before") = old.clone();
         });
     }
+}
+
+#[test]
+fn an_answer_by_chance_is_seen_as_one() {
+    let Some(world) = World::start("an_answer_by_chance_is_seen_as_one") else { return };
+    let world = world.reconfigure(|config| {
+        let repositories = &mut config["http"]["accessControl"]["repositories"];
+        let mut open = repositories["**"].clone();
+        repositories["blumeops/*"] = open.clone();
+        open["anonymousPolicy"] = serde_json::json!(["read", "create"]);
+        repositories["*/regproof"] = open;
+    });
+    let outcome = matrix(&world);
+    let finding = outcome.finding.expect("something is found");
+    assert_eq!(outcome.verdict, Verdict::Fail, "{finding:#?}");
+    assert!(finding.cause.contains("equal length") && finding.actual.contains("times"), "{finding:#?}");
+    // Where the configuration itself says so, the patterns are named.
+    let outcome = matrix_by(&world, &world.zot.config_file());
+    let finding = outcome.finding.expect("something is found");
+    assert!(finding.expected.contains("`*/regproof`"), "{finding:#?}");
+}
+
+#[test]
+fn delayed_refusals_are_waited_for() {
+    let Some(world) = World::start("delayed_refusals_are_waited_for") else { return };
+    let world = world.reconfigure(|config| config["http"]["auth"]["failDelay"] = 2.into());
+    let outcome = matrix_by(&world, &world.zot.config_file());
+    assert_eq!(outcome.verdict, Verdict::Pass, "{:#?}", outcome.finding);
 }
 
 #[test]

@@ -64,6 +64,16 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
     note("cache", cached);
     note("cache counted", get(lab, "/metrics").await.body.contains("_downloads_total{repo=\"docker.io/").to_string());
     let oracle = [("Content-Type", "application/x-regproof")];
+    let started = ask(lab, "zot-ci", "POST", "/v2/blumeops/regproof/blobs/uploads/", &[], None).await;
+    let location = started.header("location").unwrap_or_default();
+    let session = location.rsplit('/').next().unwrap_or_default();
+    note("upload", location.replace(session, ""));
+    let session = format!("/v2/blumeops/regproof/blobs/uploads/{session}");
+    for what in ["first chunk", "second chunk"] {
+        note(what, short(&ask(lab, "zot-ci", "PATCH", &session, &[], Some("x")).await));
+    }
+    let large = "x".repeat((1 << 20) + 1);
+    note("large body", short(&ask(lab, "zot-ci", "PATCH", &session, &[], Some(&large)).await));
     note("cache push", short(&ask(lab, "zot-ci", "PUT", "/v2/docker.io/a/manifests/t", &oracle, Some("{}")).await));
     for who in ["anonymous", "guest", "zot-ci"] {
         for (index, oracle) in ORACLES.iter().enumerate() {
@@ -205,7 +215,8 @@ async fn every_weakness_shows_in_what_the_lab_answers() {
         (shown, login_symptoms(&lab).await, written)
     }
     let healthy = all(BTreeSet::new()).await;
-    for weakness in Weakness::all() {
+    // It shows in time alone, so a busy machine would decide: `publish::slow_upload_survives` proves it.
+    for weakness in Weakness::all().filter(|weakness| *weakness != Weakness::SlowBodiesCut) {
         let weak = all(BTreeSet::from([weakness])).await;
         assert_eq!(weak == healthy, SILENT.contains(&weakness), "{weakness}: {weak:?}");
     }

@@ -45,6 +45,7 @@ fn oracles_tell_the_permission_and_store_nothing() {
             ("update latest", put(format!("{manifests}/latest")), latest(release, 415), 415),
             ("move a tag by query", put(format!("{manifests}/{random}?tag={TAG}")), by_query, 415),
             ("start an upload", world.request("POST", &format!("{blobs}/uploads/?from=x")), 405, 405),
+            ("mount a blob", world.request("POST", &format!("{blobs}/uploads/?mount=x&mount=y")), 400, 400),
             ("continue an upload", piece, 416, 416),
             ("finish an upload", world.request("PUT", &format!("{blobs}/uploads/{ABSENT}")), 400, 400),
             ("delete a manifest", world.request("DELETE", &format!("{manifests}/{random}")), 403, 404),

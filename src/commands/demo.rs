@@ -136,7 +136,7 @@ mod tests {
             ([Pass, Skip], [Pass, Skip], ExitStatus::NotProven),
         ] {
             let run = |[other, moved]: [Verdict; 2]| run(&[("access::anonymous_can_pull", other), (BROKEN, moved)]);
-            let (text, status) = verdict(&run(sound), &run(weak), Weakness::CiCanUpdate);
+            let (text, status) = verdict(&run(sound), &run(weak), Weakness::OverwriteAnswers403ButMoves);
             assert_eq!(status, expected, "{sound:?} {weak:?}: {text}");
         }
     }

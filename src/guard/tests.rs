@@ -79,12 +79,17 @@ proptest! {
             let unknown = method == "DELETE" && !target.contains(['?', '#', '%'])
                 && (target.ends_with("/blobs/notadigest") || target.contains("/manifests/sha256:0"));
             let session = target.contains("/blobs/uploads/") && body.len() <= 1;
-            prop_assert!(within || impossible || unknown || session, "{effect} {method} {target}");
+            // No registry has an endpoint there, and it carries nothing.
+            let unroutable = method == "POST" && body.is_empty()
+                && (target.contains("/manifests/") || target.contains("/tags/list") || target.contains("/_catalog"));
+            prop_assert!(within || impossible || unknown || session || unroutable, "{effect} {method} {target}");
         }
     }
 
     #[test]
     fn a_check_that_reads_only_reads(target in anywhere(), range: bool) {
+        // The wire joins nothing else to an origin.
+        prop_assume!(target.starts_with('/'));
         for method in ["GET", "HEAD", "OPTIONS"] {
             let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false, key: KeyUse::None };
             let intent = Intent { method, target: &target, content_type: None, content_range: None, range, override_method: None, body: b"" };
@@ -184,6 +189,8 @@ fn each_effect_allows_only_its_own() {
         (Oracle, "DELETE", &digest, None, b"", true),
         (Oracle, "DELETE", "/v2/a/manifests/v1", None, b"", false),
         (Oracle, "POST", "/v2/a/blobs/uploads/?from=x", None, b"", true),
+        (Oracle, "POST", "/v2/a/blobs/uploads/?mount=x&mount=y", None, b"", true),
+        (Oracle, "POST", "/v2/a/blobs/uploads/?mount=x", None, b"", false),
         (Oracle, "POST", "/v2/a/blobs/uploads/", None, b"", false),
         (Oracle, "DELETE", "/v2/a/blobs/notadigest", None, b"", true),
         (Oracle, "PUT", "/v2/team/scratch/manifests/x", Some("a/b"), b"x", false),

@@ -34,6 +34,9 @@ pub(crate) fn instead(shared: &Shared, ask: &Ask) -> Option<Answer> {
     if has(Weakness::ServerErrors) {
         return Some(Answer::empty(500));
     }
+    if has(Weakness::ProxyBodyLimit) && ask.body.len() > 1 << 20 {
+        return Some(Answer::bytes(413, HTML, "<html><body>413 Request Entity Too Large</body></html>"));
+    }
     if has(Weakness::MetricsLoginPage) && ask.path.starts_with("/metrics") {
         return Some(Answer::bytes(200, HTML, pages::proxy_login()));
     }
@@ -76,6 +79,13 @@ pub(crate) fn after(shared: &Shared, ask: &Ask, answer: Answer) -> Answer {
     }
     if has(Weakness::AnotherRegistry) {
         return as_distribution(answer);
+    }
+    if has(Weakness::UploadLocationElsewhere) && answer.status == 202 {
+        let inner = answer.get("location").map(|location| format!("http://registry.invalid:5000{location}"));
+        return match inner {
+            Some(inner) => answer.without("location").header("location", inner),
+            None => answer,
+        };
     }
     if has(Weakness::ClockAhead) {
         let ahead = time::OffsetDateTime::now_utc() + time::Duration::minutes(10);

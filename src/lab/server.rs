@@ -2,6 +2,7 @@
 //! upstream. No behaviour of a registry is decided here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -11,10 +12,14 @@ use tokio::net::TcpListener;
 
 use super::answer::Answer;
 use super::state::{Ask, Seen, Server, Shared};
+use super::weakness::Weakness;
 use super::{provider, registry, upstream};
 
 /// The largest body that the lab reads.
 const MOST_BODY: usize = 64 * 1024 * 1024;
+
+/// The longest that the lab waits for a body.
+const LONGEST_BODY: Duration = Duration::from_secs(600);
 
 pub(crate) async fn serve(listener: std::net::TcpListener, server: Server, shared: Arc<Shared>) -> std::io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
@@ -37,8 +42,12 @@ async fn receive(State((server, shared)): State<(Server, Arc<Shared>)>, request:
     if !shared.extra_latency.is_zero() {
         tokio::time::sleep(shared.extra_latency).await;
     }
-    let Ok(body) = axum::body::to_bytes(body, MOST_BODY).await else {
-        return Answer::empty(413).into_response();
+    let cut = shared.config.has(Weakness::SlowBodiesCut);
+    let limit = if cut { Duration::from_secs(1) } else { LONGEST_BODY };
+    let body = match tokio::time::timeout(limit, axum::body::to_bytes(body, MOST_BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return Answer::empty(413).into_response(),
+        Err(_) => return Answer::empty(408).into_response(),
     };
     let ask = Ask {
         method: parts.method.to_string(),

@@ -123,6 +123,9 @@ fn append(shared: &Shared, ask: &Ask, repo: &str, session: &str, from: Option<us
         return Err(Answer::empty(500));
     }
     let upload = store.open(repo).uploads.entry(session.to_owned()).or_default();
+    if ask.method == "PATCH" && !upload.is_empty() && shared.config.has(Weakness::ChunksLost) {
+        return Err(unknown(session));
+    }
     if from.is_some_and(|from| from != upload.len()) {
         return Err(error(416, Code::BlobUploadInvalid, &[("session_id", session)]));
     }

@@ -209,7 +209,9 @@ impl Facts {
 /// A client that may read what is public: nobody, where anyone may, else an identity.
 fn reader(cx: &Cx) -> anyhow::Result<Client> {
     let scenario = cx.scenario();
-    if scenario.access.is_none() || scenario.promised(None).contains(&Action::Read) {
+    let public = scenario.repositories.public.first();
+    let closed = |name: &String| scenario.promise(None, name, Action::Read) == Some(false);
+    if !public.is_some_and(closed) {
         return cx.anonymous();
     }
     match scenario.identities.keys().next() {

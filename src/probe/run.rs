@@ -12,7 +12,7 @@ use super::{Expect, Facts, Impact, Principal, Probe};
 use crate::check::{Effect, Failure, Proof, Why};
 use crate::context::Cx;
 use crate::guard::ORACLE_TYPE;
-use crate::scenario::Action;
+use crate::scenario::{Action, Promise};
 use crate::transfer;
 use crate::wire::{Answer, Client, MANIFEST_LIMIT, Raw};
 
@@ -125,12 +125,17 @@ impl Controls {
             "DELETE" => (&self.deletes, Action::Delete),
             _ => return Ok(()),
         };
-        let scenario = cx.scenario();
-        if scenario.access.is_none() {
-            return Err("no rights are promised ([access])".to_owned());
-        }
-        if probe.who == Principal::Anonymous && scenario.promised(None).contains(&action) {
-            return Err("anonymous clients may do that".to_owned());
+        let Some(public) = cx.scenario().repositories.public.first() else {
+            return Err("no public repository is declared".to_owned());
+        };
+        if probe.who == Principal::Anonymous {
+            match cx.scenario().promise_with_grounds(None, public, action) {
+                Promise { allowed: Some(false), .. } => {}
+                Promise { allowed: Some(true), grounds, .. } => {
+                    return Err(format!("anonymous clients may do that: {grounds}"));
+                }
+                Promise { grounds, .. } => return Err(grounds),
+            }
         }
         control.clone().unwrap_or_else(|| Err("no public repository is declared".to_owned()))
     }

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Period;
+
 /// What is promised about content.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -34,6 +36,6 @@ pub struct Probes {
     pub dagger: bool,
     /// Uploads bodies just over the common limits of proxies into the scratch repository, 32 MiB the largest.
     pub large_body: bool,
-    /// Trickles an upload for longer than a minute.
-    pub slow_upload: bool,
+    /// Trickles one upload for this long, as `"70s"`.
+    pub slow_upload: Option<Period>,
 }

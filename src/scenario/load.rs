@@ -74,6 +74,7 @@ pub fn parse(
     let mut loaded = Loaded { scenario, file: file.to_owned(), text };
     loaded.validate(known, today)?;
     super::derive::derive(&mut loaded)?;
+    loaded.validate_urls()?;
     Ok(loaded)
 }
 
@@ -173,7 +174,8 @@ impl Loaded {
         if let Some(backend) = &scenario.registry.backend {
             urls.push((&["registry", "backend"], backend.clone()));
         }
-        if let Some(oidc) = &scenario.oidc {
+        // Without an issuer it is the configuration's, which is looked at once it was read.
+        if let Some(oidc) = scenario.oidc.as_ref().filter(|oidc| !oidc.issuer.is_empty()) {
             let path = &["oidc", "issuer"][..];
             let issuer = Url::parse(&oidc.issuer).map_err(|error| self.error(path, format!("not a URL: {error}")))?;
             urls.push((path, issuer));
@@ -290,7 +292,7 @@ impl Loaded {
 }
 
 /// A name as the OCI distribution spec has it.
-fn is_repository_name(name: &str) -> bool {
+pub(crate) fn is_repository_name(name: &str) -> bool {
     let part = |part: &str| {
         let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         part.starts_with(alphanumeric)

@@ -104,7 +104,8 @@ async fn fault(server: &Raw) -> String {
 
 #[tokio::test]
 async fn a_request_names_its_program_asks_for_no_encoding_and_carries_its_credential() {
-    let server = Raw::saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    // It hears one request on each connection, and says so.
+    let server = Raw::saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
     let (client, _) = client(&server);
     client.get("/v2/?a=b").send().await.unwrap();
     client.get("/v2/").without_credential().send().await.unwrap();

@@ -141,10 +141,10 @@ fn the_demo_shows_a_proven_registry_and_a_caught_weakness() {
     let done = regproof(&["demo", "--no-browser"]).assert().code(0);
     let text = stdout(&done);
     let (sound, weak) = text.split_once("2 of 2").unwrap();
-    assert!(sound.contains("0 failed, 0 errors, 1 skipped"), "{sound}");
+    assert!(sound.contains("0 failed, 0 errors,"), "{sound}");
     assert!(weak.contains("FAIL publish::existing_tag_cannot_be_moved"), "{weak}");
     assert!(weak.contains("As it should be"), "{weak}");
-    assert!(weak.contains("Skipped on this machine, each with its reason above: oidc::login"), "{weak}");
+    assert!(weak.contains("Skipped on this machine, each with its reason above: "), "{weak}");
 }
 
 /// A proxy before a lab, which has nothing but 503 for the first few connections, as while a deploy is under way.

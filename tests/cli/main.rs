@@ -242,7 +242,7 @@ async fn partitions_are_disjoint_and_whole() {
     seen.sort();
     let all: Vec<&str> = regproof::checks::CHECKS.iter().map(|check| check.id).collect();
     assert_eq!(seen, all);
-    assert!(world.lab.requests().iter().all(|seen| ["GET", "HEAD"].contains(&seen.method.as_str())));
+    assert!(world.lab.requests().iter().all(|seen| ["GET", "HEAD", "OPTIONS"].contains(&seen.method.as_str())));
 }
 
 #[tokio::test]

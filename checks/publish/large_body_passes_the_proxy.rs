@@ -1,0 +1,89 @@
+//! Bodies just over the common limits of proxies come through.
+//!
+//! ## Why it matters
+//!
+//! Proxies refuse large bodies by default (nginx over 1 MiB), so that every push works until the first real layer.
+//!
+//! ## How it is proven
+//!
+//! On request (`[probes] large_body = true`), as the identity that pushes, in the scratch repository: one blob of just over 1,
+//! 10 and 32 MiB each, uploaded in one `PUT`, the answer 201 with its digest. The bytes are the same in each run; the blobs are
+//! removed where an identity may delete, and are garbage to the registry otherwise.
+//!
+//! ## When it fails
+//!
+//! 413, or a connection that ends: raise the proxy's limit (nginx `client_max_body_size 0`, Traefik buffering, Cloudflare's
+//! limit by plan). The finding names the size.
+//!
+//! ## References
+//!
+//! RFC 9110, section 15.5.14 (413). nginx documentation, client_max_body_size.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta {
+    needs: &[Need::LargeBody, Need::Scratch, Need::Writer],
+    effect: Effect::Writes,
+    usual: Duration::from_secs(5),
+};
+
+const WHY: Why<'static> = Why {
+    claim: "large bodies pass the proxy",
+    cause: "something in front of the registry limits the size of a request",
+    remedy: "raise its limit for this host: nginx client_max_body_size, Traefik's buffering middleware, the plan's limit of a \
+             content delivery network",
+};
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let (writer, scratch) = (cx.writer()?, cx.scratch()?);
+    for mebibytes in [1, 10, 32] {
+        let blob = Bytes::from(vec![b'.'; (mebibytes << 20) + 1024]);
+        let digest = digest_of(&blob);
+        let start = writer.post(format!("/v2/{scratch}/blobs/uploads/")).send().await?;
+        let location = start.expect_status(&[202], &WHY)?.expect_upload_location(scratch, &WHY)?;
+        cx.leaves_upload(&location);
+        cx.leaves_blob(scratch, &digest);
+        let joint = if location.contains('?') { '&' } else { '?' };
+        let request = writer.put(format!("{location}{joint}digest={digest}")).body(BLOB_TYPE, blob);
+        let answer = request.patience(cx.time_left() / 3).send().await?;
+        if answer.status == 413 {
+            let expected = format!("201 for a body of {mebibytes} MiB and 1 KiB");
+            return Err(WHY.fail(expected, answer.brief(), answer.index));
+        }
+        answer.expect_status(&[201], &WHY)?;
+        cx.upload_ended(&location);
+        cx.note(format!("{mebibytes} MiB and 1 KiB came through"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Setting, Weakness};
+
+    const LARGE: Setting = Setting {
+        id: "publish::large_body_passes_the_proxy",
+        weaknesses: &[],
+        change: |text| format!("{text}\n[probes]\nlarge_body = true\n"),
+    };
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        assert_eq!(LARGE.proven().await.notes.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn fails_behind_a_proxy_with_a_limit() {
+        let finding = LARGE.fails(Weakness::ProxyBodyLimit).await;
+        assert!(finding.expected.contains("1 MiB") && finding.actual.contains("413"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        LARGE.error_when_down().await;
+    }
+}

@@ -1,0 +1,95 @@
+//! An upload that takes long is not cut.
+//!
+//! ## Why it matters
+//!
+//! A large layer over a slow line takes minutes. zot reads a request for 60 seconds at most from v2.1.17 on unless told
+//! otherwise, and proxies have limits of their own: pushes from home or from a far CI break, those from nearby do not.
+//!
+//! ## How it is proven
+//!
+//! On request (`[probes] slow_upload = "70s"`), as the identity that pushes, in the scratch repository:
+//!
+//! 1. `POST`, then one `PATCH` whose few bytes trickle evenly over the promised time: accepted with 202.
+//! 2. If it is cut: the time of the cut, and `GET /v2/` as the control that the registry is there and only the upload was cut.
+//!
+//! The unfinished upload is removed where an identity may delete.
+//!
+//! ## When it fails
+//!
+//! Cut at 60 seconds: zot's http.readTimeout, or the proxy's (Traefik readTimeout, nginx client_body_timeout). Raise the one
+//! whose number that is.
+//!
+//! ## References
+//!
+//! zot `pkg/api/config` (http readTimeout, 60s from v2.1.17). nginx and Traefik documentation of their read time-outs.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta {
+    needs: &[Need::SlowUpload, Need::Scratch, Need::Writer],
+    effect: Effect::Writes,
+    usual: Duration::from_secs(70),
+};
+
+const WHY: Why<'static> = Why {
+    claim: "an upload that takes long is not cut",
+    cause: "the registry or the proxy in front of it limits how long a request may take to arrive",
+    remedy: "raise the limit whose number is nearest: zot's http.readTimeout, Traefik's readTimeout, nginx's client_body_timeout",
+};
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let (writer, scratch) = (cx.writer()?, cx.scratch()?);
+    let period = cx.scenario().probes.slow_upload.as_ref().context("no [probes] slow_upload")?.0;
+    let start = writer.post(format!("/v2/{scratch}/blobs/uploads/")).send().await?;
+    let location = start.expect_status(&[202], &WHY)?.expect_upload_location(scratch, &WHY)?;
+    cx.leaves_upload(&location);
+    let began = Instant::now();
+    let sent = writer.patch(&location).body(BLOB_TYPE, Bytes::from_static(&[b'.'; 64])).trickle(period).send().await;
+    let took = began.elapsed().as_secs_f64();
+    cx.measure("slow_upload_seconds", "", took);
+    let expected = format!("202 after {period:?}");
+    let actual = match &sent {
+        Ok(answer) if answer.status == 202 => return Ok(()),
+        Ok(answer) => {
+            answer.expect_status(&[202, 408, 400], &WHY)?;
+            answer.brief()
+        }
+        Err(error) => format!("{error:#}"),
+    };
+    let control = writer.get("/v2/").send().await?;
+    control.expect_control(&[200], "the registry, right after the cut", &WHY)?;
+    Err(WHY.fail(expected, format_args!("cut after {took:.0} seconds: {actual}"), control.index))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Setting, Weakness};
+
+    const SLOW: Setting = Setting {
+        id: "publish::slow_upload_survives",
+        weaknesses: &[],
+        change: |text| format!("{text}\n[probes]\nslow_upload = \"3s\"\n"),
+    };
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        let outcome = SLOW.proven().await;
+        assert!(outcome.measures[0].value >= 2.9, "{:?}", outcome.measures);
+    }
+
+    #[tokio::test]
+    async fn fails_with_the_time_of_the_cut() {
+        let finding = SLOW.fails(Weakness::SlowBodiesCut).await;
+        assert!(finding.actual.contains("cut after 1 seconds"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_is_down() {
+        SLOW.error_when_down().await;
+    }
+}

@@ -1,0 +1,172 @@
+//! How cells are judged, and that each change of a policy changes exactly the cells that it implies.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::*;
+use crate::lab::Lab;
+use crate::outcome::Outcome;
+use crate::trial::{Weakness, run_on, run_scenario};
+use crate::zot::config::Config;
+use crate::zot::policy::{Who, decide};
+
+fn cell(promised: Option<bool>, random: bool, seen: &[Permission]) -> Cell {
+    let mut cell = Cell {
+        who: "ci".to_owned(),
+        repository: "team/app".to_owned(),
+        oracle: Oracle::UpdateTag,
+        promise: Promise { allowed: promised, grounds: String::new(), random },
+        seen: vec![],
+        note: None,
+        unasked: None,
+    };
+    for permission in seen {
+        cell.add(permission.clone(), None);
+    }
+    cell
+}
+
+#[test]
+fn one_wrong_answer_breaks_a_cell_and_a_denial_needs_its_control() {
+    use Permission::{Allowed, Denied};
+    let broken = Permission::Undecided("500".to_owned());
+    let (yes, no) = (Some(true), Some(false));
+    for (promised, random, seen, controlled, expected) in [
+        (yes, false, &[Allowed][..], false, Verdict::Pass),
+        (yes, false, &[Denied], true, Verdict::Fail),
+        (no, false, &[Denied], true, Verdict::Pass),
+        (no, false, &[Denied], false, Verdict::Skip),
+        (no, false, &[Allowed], true, Verdict::Fail),
+        (no, false, &[broken.clone(), Allowed], true, Verdict::Fail),
+        (no, false, &[Denied, broken.clone()], true, Verdict::Error),
+        (no, false, &[], true, Verdict::Error),
+        (None, false, &[Allowed], true, Verdict::Skip),
+        (None, false, &[Allowed, Denied], true, Verdict::Fail),
+        (None, true, &[Allowed, Allowed], true, Verdict::Error),
+    ] {
+        let controlled = if controlled { BTreeSet::from([Oracle::UpdateTag]) } else { BTreeSet::new() };
+        let cell = cell(promised, random, seen);
+        assert_eq!(cell.verdict(&controlled), expected, "{promised:?} {seen:?}");
+    }
+}
+
+#[test]
+fn both_answers_are_counted() {
+    use Permission::{Allowed, Denied};
+    assert_eq!(cell(Some(false), false, &[Denied, Allowed, Denied]).actual(), "denied 2 times, allowed 1 times");
+}
+
+const ID: &str = "access::permission_matrix";
+
+/// Who, where and which request, as the table names them.
+type Key = (String, String, String);
+
+/// The cells of the table that end so.
+fn cells(outcome: &Outcome, verdict: Option<Verdict>) -> BTreeSet<Key> {
+    let table = outcome.tables.first().expect("the check makes a table");
+    let mut found = BTreeSet::new();
+    for row in &table.rows {
+        for (cell, column) in row.iter().zip(&table.columns).skip(2) {
+            if cell.verdict == verdict {
+                found.insert((row[0].text.clone(), row[1].text.clone(), column.clone()));
+            }
+        }
+    }
+    found
+}
+
+/// Whether zot with this configuration lets somebody of the lab do it.
+fn allows(config: &Config, (who, repository, request): &Key) -> bool {
+    let (name, groups) = match who.as_str() {
+        "ci" => ("zot-ci", vec!["artifact-workloads".to_owned()]),
+        "admin" => ("erich", vec!["admins".to_owned()]),
+        "guest" => ("guest", vec![]),
+        _ => ("", vec![]),
+    };
+    let oracle = Oracle::ALL.into_iter().find(|oracle| oracle.describe() == *request).expect("a column is a request");
+    decide(config, &Who { name: name.to_owned(), groups }, repository, oracle.action(None)).is_allowed()
+}
+
+/// The lab's own configuration beside its scenario, which then promises by it alone.
+fn promised_by_config(healthy: &Lab, lab: &Lab, folder: &Path) -> std::path::PathBuf {
+    let file = lab.write_scenario(folder).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (before, rest) = text.split_once("[access]").unwrap();
+    let (_, after) = rest.split_once("\n\n").unwrap();
+    let before = before.replacen("[registry]", "[registry]\nzot_config = \"zot.json\"", 1);
+    std::fs::write(&file, format!("{before}{after}")).unwrap();
+    let mut config = healthy.zot_config();
+    // Each lab has addresses of its own; what is promised beside them is the healthy one's.
+    config["http"]["externalUrl"] = lab.url().into();
+    config["http"]["auth"]["openid"]["providers"]["oidc"]["issuer"] = lab.issuer().into();
+    std::fs::write(folder.join("zot.json"), config.to_string()).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn each_change_of_the_policy_breaks_exactly_the_cells_that_it_implies() {
+    let healthy = Lab::healthy().await.unwrap();
+    let promised = Config::parse("zot.json", &healthy.zot_config().to_string()).unwrap();
+    for weakness in [
+        Weakness::AnonymousCanCreate,
+        Weakness::AnonymousCannotRead,
+        Weakness::CiCanUpdate,
+        Weakness::CiCanDelete,
+        Weakness::CiCannotCreate,
+        Weakness::DefaultCanCreate,
+        Weakness::AdminsCannotDelete,
+        Weakness::AccessControlRemoved,
+        Weakness::PrivatePatternMistyped,
+    ] {
+        let lab = Lab::with(weakness).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let outcome = run_scenario(ID, &promised_by_config(&healthy, &lab, folder.path())).await;
+        let running = Config::parse("zot.json", &lab.zot_config().to_string()).unwrap();
+        let mut all = cells(&outcome, Some(Verdict::Pass));
+        all.extend(cells(&outcome, Some(Verdict::Fail)));
+        let implied: BTreeSet<Key> =
+            all.iter().filter(|key| allows(&promised, key) != allows(&running, key)).cloned().collect();
+        assert!(!implied.is_empty(), "{} changes nothing", weakness.name());
+        assert_eq!(cells(&outcome, Some(Verdict::Fail)), implied, "{}", weakness.name());
+        assert_eq!(cells(&outcome, Some(Verdict::Error)), BTreeSet::new(), "{}", weakness.name());
+        assert_eq!(outcome.verdict, Verdict::Fail, "{}", weakness.name());
+        let finding = outcome.finding.unwrap();
+        assert!(finding.cause.contains("zot.json"), "the line of the configuration is named: {}", finding.cause);
+    }
+}
+
+#[tokio::test]
+async fn every_cell_of_the_healthy_lab_is_proven_from_its_configuration() {
+    let lab = Lab::healthy().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let before = (lab.digests(), lab.repositories());
+    let outcome = run_scenario(ID, &promised_by_config(&lab, &lab, folder.path())).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{:#?}", outcome.finding);
+    assert_eq!((lab.digests(), lab.repositories()), before);
+    let repositories: BTreeSet<String> =
+        cells(&outcome, Some(Verdict::Pass)).into_iter().map(|(_, repository, _)| repository).collect();
+    for repository in ["blumeops/regproof", "blumeops/navidrome", "private/ledger", "docker.io/library/alpine"] {
+        assert!(repositories.contains(repository), "{repositories:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cache_is_not_asked_for_what_it_lacks() {
+    let lab = Lab::healthy().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = run_scenario(ID, &promised_by_config(&lab, &lab, folder.path())).await;
+    assert!(cells(&outcome, Some(Verdict::Pass)).iter().any(|(_, repository, _)| repository.starts_with("docker.io/")));
+    let asked = lab.requests();
+    let pulled = asked.iter().filter(|seen| seen.path.contains("/docker.io/") && seen.path.contains("/manifests/"));
+    let reads: Vec<_> = pulled.filter(|seen| seen.method == "GET").collect();
+    assert!(reads.is_empty(), "{reads:?}");
+}
+
+#[tokio::test]
+async fn another_registry_is_asked_to_read_only() {
+    let lab = Lab::with(Weakness::AnotherRegistry).await.unwrap();
+    let outcome = run_on(ID, &lab).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{:#?}", outcome.finding);
+    assert!(outcome.cases.iter().all(|case| case.name.ends_with(": read")), "{:?}", outcome.cases);
+    assert!(outcome.notes.iter().any(|note| note.contains("not zot")), "{:?}", outcome.notes);
+}

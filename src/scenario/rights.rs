@@ -1,0 +1,179 @@
+//! Who may do what, as the operator promises it: by the deployed configuration where the scenario names one, else by
+//! `[access]`.
+//!
+//! Decides about promises only; what the registry really does is for a check to ask.
+
+use std::collections::BTreeSet;
+
+use super::{Access, Action, Identity, Scenario};
+use crate::zot::policy::{Decision, Who, decide};
+
+/// What is promised about one client, one repository and one action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Promise {
+    /// Yes or no; nothing where it is not said, or cannot be known beforehand.
+    pub(crate) allowed: Option<bool>,
+    /// Which words say so, with their place.
+    pub(crate) grounds: String,
+    /// Whether the configuration leaves the answer to chance.
+    pub(crate) random: bool,
+}
+
+impl Action {
+    /// All four.
+    pub(crate) const ALL: [Action; 4] = [Action::Read, Action::Create, Action::Update, Action::Delete];
+}
+
+impl Scenario {
+    /// What the operator promises that a client may do where checks write, or read: nobody's rights for `None`, an
+    /// identity's otherwise.
+    #[must_use]
+    pub fn promised(&self, identity: Option<&str>) -> BTreeSet<Action> {
+        self.rights(identity, self.anywhere())
+    }
+
+    /// What the operator promises that a client may do in one repository.
+    #[must_use]
+    pub fn rights(&self, identity: Option<&str>, repository: &str) -> BTreeSet<Action> {
+        Action::ALL.into_iter().filter(|action| self.promise(identity, repository, *action) == Some(true)).collect()
+    }
+
+    /// Whether the operator promises that a client may do this there; nothing where it is not said, or depends on what
+    /// cannot be known beforehand.
+    #[must_use]
+    pub fn promise(&self, identity: Option<&str>, repository: &str, action: Action) -> Option<bool> {
+        self.promise_with_grounds(identity, repository, action).allowed
+    }
+
+    /// The same, with the words that say so.
+    pub(crate) fn promise_with_grounds(&self, identity: Option<&str>, repository: &str, action: Action) -> Promise {
+        let known = identity.and_then(|name| self.identities.get(name));
+        let promise = |allowed, grounds| Promise { allowed, grounds, random: false };
+        if let Some(config) = &self.config {
+            let file = &config.file;
+            return match decide(config, &who(known), repository, action.into()) {
+                Decision::Allowed(rule) => promise(Some(true), format!("{} ({file}:{})", rule.what, rule.place)),
+                Decision::Denied(why) => promise(Some(false), format!("{why} ({file})")),
+                Decision::Condition(on) => promise(None, format!("it depends on {on} ({file})")),
+                Decision::Random(patterns) => {
+                    let grounds = format!(
+                        "the patterns {} have equal length, and zot takes one by chance ({file})",
+                        list(&patterns)
+                    );
+                    Promise { random: true, ..promise(None, grounds) }
+                }
+            };
+        }
+        match &self.access {
+            Some(access) => {
+                promise(self.promise_in_short(access, known, repository, action), "[access] of the scenario".to_owned())
+            }
+            None => promise(None, "nothing is promised".to_owned()),
+        }
+    }
+
+    /// What a user who logs in with these groups is promised, where checks write.
+    pub(crate) fn promised_by_groups(&self, name: &str, groups: &BTreeSet<String>) -> BTreeSet<Action> {
+        if let Some(config) = &self.config {
+            let who = Who { name: name.to_owned(), groups: groups.iter().cloned().collect() };
+            let may = |action: Action| decide(config, &who, self.anywhere(), action.into());
+            let allowed = |action: &Action| matches!(may(*action), Decision::Allowed(_));
+            return Action::ALL.into_iter().filter(allowed).collect();
+        }
+        let Some(access) = &self.access else { return BTreeSet::new() };
+        let by_group = groups.iter().filter_map(|group| access.groups.get(group)).flatten();
+        by_group.chain(&access.authenticated).copied().collect()
+    }
+
+    pub(super) fn promise_in_short(
+        &self,
+        access: &Access,
+        identity: Option<&Identity>,
+        repository: &str,
+        action: Action,
+    ) -> Option<bool> {
+        let private = self.repositories.private.iter().any(|name| name == repository);
+        let Some(identity) = identity else {
+            return Some(access.anonymous.contains(&action) && !private);
+        };
+        let by_group = identity.groups.iter().filter_map(|group| access.groups.get(group));
+        if by_group.flatten().any(|right| *right == action) {
+            // A cache is to be filled by its upstream; who else may write there is not said in short.
+            return if action != Action::Read && self.is_cached(repository) { None } else { Some(true) };
+        }
+        // A private repository is closed to anonymous clients; who else may enter is not said in short.
+        let by_login = access.authenticated.contains(&action);
+        if private && by_login { None } else { Some(by_login) }
+    }
+
+    /// Whether a repository is filled from an upstream.
+    pub(crate) fn is_cached(&self, repository: &str) -> bool {
+        let named = |image: &str| image.rsplit_once(':').is_some_and(|(name, _)| name == repository);
+        self.cache.iter().any(|cache| named(&cache.image) || cache.cold.as_deref().is_some_and(named))
+            || self.config.as_ref().is_some_and(|config| {
+                let namespaces = config.extensions.cache_namespaces();
+                namespaces.iter().any(|namespace| crate::zot::glob::matches(&namespace.pattern, repository))
+            })
+    }
+
+    /// Whether anything is promised about who may do what.
+    #[must_use]
+    pub fn has_policy(&self) -> bool {
+        self.access.is_some() || self.config.is_some()
+    }
+
+    /// The first identity whose promised rights satisfy `wanted`; deterministic, by name.
+    #[must_use]
+    pub fn identity_with(&self, wanted: impl Fn(&BTreeSet<Action>) -> bool) -> Option<&str> {
+        if !self.has_policy() {
+            return None;
+        }
+        self.identities.keys().map(String::as_str).find(|name| wanted(&self.promised(Some(name))))
+    }
+
+    /// The identity that pushes: one that may create, and preferably nothing more.
+    #[must_use]
+    pub fn writer(&self) -> Option<&str> {
+        self.creator().or_else(|| self.identity_with(|rights| rights.contains(&Action::Create)))
+    }
+
+    /// The identity that may create, but neither move nor delete a tag.
+    #[must_use]
+    pub fn creator(&self) -> Option<&str> {
+        // A right that depends on a condition is not one that is missing.
+        let says = |name: &str, action, expected| self.promise(Some(name), self.anywhere(), action) == Some(expected);
+        self.identities.keys().map(String::as_str).find(|name| {
+            says(name, Action::Create, true) && says(name, Action::Update, false) && says(name, Action::Delete, false)
+        })
+    }
+
+    /// The identity that may delete.
+    #[must_use]
+    pub fn remover(&self) -> Option<&str> {
+        self.identity_with(|rights| rights.contains(&Action::Delete))
+    }
+
+    /// How long the registry holds back a refusal (zot `http.auth.failDelay`).
+    pub(crate) fn fail_delay(&self) -> std::time::Duration {
+        let seconds = self.config.as_ref().map_or(0, |config| config.auth.fail_delay_seconds());
+        std::time::Duration::from_secs(seconds.into())
+    }
+
+    /// The repository that is meant where none is named.
+    fn anywhere(&self) -> &str {
+        let named = self.repositories.scratch.as_ref().or(self.repositories.public.first());
+        named.map_or("regproof", String::as_str)
+    }
+}
+
+/// An identity as zot knows it.
+pub(super) fn who(identity: Option<&Identity>) -> Who {
+    identity.map_or_else(Who::anonymous, |identity| Who {
+        name: identity.username.clone(),
+        groups: identity.groups.iter().cloned().collect(),
+    })
+}
+
+fn list(patterns: &[String]) -> String {
+    patterns.iter().map(|pattern| format!("`{pattern}`")).collect::<Vec<_>>().join(" and ")
+}

@@ -113,6 +113,8 @@ struct View {
     consent: Option<Value>,
     captcha: bool,
     other: Option<String>,
+    /// The words of a page that ends the login.
+    denied: Option<String>,
     said: String,
 }
 
@@ -147,6 +149,9 @@ impl Browser {
             }
             if view.captcha {
                 return Err(BrowserError::Stage { what: "a captcha".to_owned() });
+            }
+            if let Some(said) = view.denied {
+                return Err(BrowserError::Refused { said });
             }
             if let Some(other) = &view.other {
                 return Err(BrowserError::Stage { what: format!("the stage {other}") });

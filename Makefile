@@ -25,6 +25,11 @@ demo: rust ## prove the embedded registry, then break it in many ways and see ev
 test: lint tools ## lint, then every test against the lab and, with ZOT_BIN or zot on PATH, a real zot
 	$(CARGO) test $(FLAGS) --no-fail-fast
 
+.PHONY: logins
+logins: rust ## whole logins of a real zot at every foreign provider; fetches Keycloak, 180 MB, once
+	@tools/install.sh npm go debian keycloak canaille
+	REGPROOF_TEST_NO_SKIPS=1 $(CARGO) test $(FLAGS) --test logins --test login_mutants
+
 .PHONY: lint
 lint: rust ## formatting, clippy and rustdoc, with warnings as errors
 	$(CARGO) fmt --check

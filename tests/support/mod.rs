@@ -8,10 +8,12 @@
     reason = "each test program uses a part of this module, and an expectation would fail in the one that uses all of it"
 )]
 
+pub mod canaille;
 pub mod faults;
 pub mod hardened;
 pub mod http;
 pub mod image;
+pub mod keycloak;
 pub mod keys;
 pub mod process;
 pub mod provider;

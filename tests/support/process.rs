@@ -42,7 +42,7 @@ pub struct NotStarted {
 impl NotStarted {
     /// Whether another program took the port between its choice and its use.
     pub fn lost_the_port(&self) -> bool {
-        self.log.contains("address already in use")
+        self.log.to_ascii_lowercase().contains("address already in use")
     }
 }
 

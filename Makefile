@@ -14,7 +14,7 @@ FLAGS := --locked
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: rust ## prove the embedded registry, then break it in many ways and see every check notice
@@ -44,6 +44,14 @@ deny: rust ## licences, bans and sources of the dependencies; advisories too wit
 .PHONY: bench
 bench: rust ## measure; the numbers are those of this machine
 	$(CARGO) bench $(FLAGS) --bench checklist
+
+.PHONY: fuzz
+fuzz: rust ## feed spoilt text to everything that reads what others wrote; FOR=60 seconds for each target
+	REGPROOF_FUZZ_SECONDS=$(or $(FOR),60) $(CARGO) test $(FLAGS) --lib fuzz_tests:: -- --test-threads 2
+
+.PHONY: statistics
+statistics: rust ## how often a run is wrong and how long it takes, as a table; RUNS=200 clean ones
+	REGPROOF_STATISTICS_RUNS=$(or $(RUNS),200) $(CARGO) test $(FLAGS) --test statistics -- --ignored --nocapture --test-threads 1
 
 .PHONY: tools
 tools: ## install the programs that the tests drive into .tools/, pinned

@@ -18,6 +18,7 @@ pub mod keys;
 pub mod process;
 pub mod provider;
 pub mod rewriter;
+pub mod twin;
 pub mod upstream;
 pub mod world;
 pub mod zot;

@@ -75,6 +75,14 @@ provider.on('grant.error', (_context, error) => { console.log(`grant.error ${err
 const serveProvider = provider.callback();
 const trueNow = Date.now;
 server.on('request', (request, response) => {
+  if (request.url === '/tests/groups') {
+    readBody(request).then((text) => {
+      const { user, groups } = JSON.parse(text);
+      settings.users.find(({ name }) => name === user).groups = groups;
+      response.writeHead(204).end();
+    });
+    return;
+  }
   // Node keeps its own time for this header.
   response.setHeader('Date', new Date(Date.now()).toUTCString());
   if (request.url === '/tests/clock') {

@@ -74,6 +74,11 @@ deb: static ## a Debian package in dist/, with manual pages and completions
 image: static ## an OCI image layout and its tar in dist/, without a container engine
 	@tools/package.sh image target/$(STATIC)/release/regproof dist
 
+.PHONY: book
+book: rust ## bring the generated pages of docs/book/ up to date, and build it where mdbook is installed
+	REGPROOF_UPDATE=1 $(CARGO) test $(FLAGS) --test book generated::
+	@if command -v mdbook >/dev/null; then mdbook build docs/book; else echo 'nothing built, mdbook is missing: make tools' >&2; fi
+
 .PHONY: rust
 rust:
 	@command -v $(CARGO) >/dev/null || { echo 'cargo is missing: install Rust 1.88 or later' >&2; exit 1; }

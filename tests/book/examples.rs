@@ -52,6 +52,30 @@ fn every_scenario_loads() {
     assert!(count >= 3, "only {count} scenarios are in the book");
 }
 
+#[test]
+fn the_set_of_zot_and_authentik_has_no_known_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    for block in blocks().iter().filter(|block| block.page == "zot-caddy-authentik.md") {
+        let name = match block.info.as_str() {
+            "json" => "config.json",
+            "toml" => "regproof.toml",
+            _ => continue,
+        };
+        std::fs::write(folder.path().join(name), &block.text).unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
+    command.arg("plan").arg(folder.path().join("regproof.toml"));
+    for name in ["REGISTRY_CI_KEY", "REGPROOF_LOGIN_USER", "REGPROOF_LOGIN_PASSWORD"] {
+        command.env(name, format!("made-up-{name}"));
+    }
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    let lints: Vec<&str> =
+        text.lines().filter(|line| line.contains("lint::") && !line.contains("regproof explain")).collect();
+    assert!(lints.iter().all(|line| line.contains("(low)") || line.contains("docker_must_log_in")), "{lints:?}");
+}
+
 /// The words of each call of regproof in a line: up to a pipe, a redirection or the end of the command.
 fn calls(line: &str) -> Vec<Vec<String>> {
     let words = line.split_whitespace().map(|word| word.trim_matches(['"', '\'', '`', ',', '.']));

@@ -17,6 +17,7 @@ pub mod keycloak;
 pub mod keys;
 pub mod process;
 pub mod provider;
+pub mod rewriter;
 pub mod twin;
 pub mod upstream;
 pub mod world;

@@ -92,8 +92,8 @@ impl Provider {
         Self { issuer, server, _folder: folder }
     }
 
-    /// Puts its clock forward, as if nobody had set it.
-    pub fn put_forward(&self, seconds: u32) {
+    /// Puts its clock forward, or back, as if nobody had set it.
+    pub fn put_forward(&self, seconds: i32) {
         let target = format!("{}/tests/clock", self.issuer);
         Request::new("POST", &target).body("text/plain", seconds.to_string()).send().must_be(204);
     }

@@ -50,7 +50,7 @@ pub struct Setup {
     pub private: bool,
     /// Leaves the upstream and the cache out.
     pub without_cache: bool,
-    /// What the login asks for; the addresses it may return to are the world's own.
+    /// What the login asks for; it may return to the world's own address too.
     pub provider: Options,
 }
 
@@ -92,7 +92,9 @@ impl World {
         let mut provider = None;
         let real = RealZot::start(zot, folder.path(), |port| {
             let redirect = format!("http://127.0.0.1:{port}/zot/auth/callback/oidc");
-            let started = Provider::start(&Options { redirect_uris: vec![redirect], ..setup.provider.clone() });
+            let mut options = setup.provider.clone();
+            options.redirect_uris.push(redirect);
+            let started = Provider::start(&options);
             let url = upstream.as_ref().map(|upstream| upstream.url.as_str());
             let mut config = hardened::config(zot.release, port, &started.issuer, url, folder.path());
             if setup.private {

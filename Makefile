@@ -36,6 +36,11 @@ lint: rust ## formatting, clippy and rustdoc, with warnings as errors
 	$(CARGO) clippy $(FLAGS) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(FLAGS) --no-deps --document-private-items --quiet
 
+.PHONY: prove
+prove: rust tools ## break the lab and a real zot in every known way, and print which checks notice
+	$(CARGO) run $(FLAGS) --quiet -- prove
+	REGPROOF_MUTANTS=all $(CARGO) test $(FLAGS) --test mutants -- --nocapture
+
 .PHONY: deny
 deny: rust ## licences, bans and sources of the dependencies; advisories too with ADVISORIES=1
 	@tools/install.sh python

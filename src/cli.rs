@@ -14,7 +14,7 @@ use crate::plan::Part;
 use crate::report::Format;
 use crate::scenario::Period;
 
-const EXIT_STATUS: &str = "\
+pub(crate) const EXIT_STATUS: &str = "\
 Exit status:
   0  everything that ran passed, and something ran
   1  at least one promise is broken

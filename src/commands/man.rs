@@ -8,7 +8,7 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
 use super::{Trouble, show};
-use crate::cli::{self, Cli};
+use crate::cli::{self, Cli, EXIT_STATUS};
 use crate::commands::Terminal;
 use crate::outcome::ExitStatus;
 
@@ -34,7 +34,8 @@ struct Page {
 
 /// The page of the program, then those of its commands.
 fn pages() -> Vec<Page> {
-    let mut program = Cli::command().disable_help_subcommand(true);
+    // The manual has a section of its own for what the help says last.
+    let mut program = Cli::command().disable_help_subcommand(true).after_help(None::<&str>);
     program.build();
     let commands: Vec<Command> = program.get_subcommands().filter(|command| !command.is_hide_set()).cloned().collect();
     std::iter::once(program).chain(commands).map(page).collect()
@@ -45,7 +46,18 @@ fn page(command: Command) -> Page {
     let man = Man::new(command).source(concat!("regproof ", env!("CARGO_PKG_VERSION"))).manual("regproof");
     let mut roff = Vec::new();
     man.render(&mut roff).expect("a vector takes everything that is written to it");
-    Page { name, roff: String::from_utf8_lossy(&roff).into_owned() }
+    let mut roff = String::from_utf8_lossy(&roff).into_owned();
+    if ["regproof", "regproof-run"].contains(&name.as_str()) {
+        roff.push_str(&exit_status());
+    }
+    Page { name, roff }
+}
+
+/// The section of the exit status: one tagged paragraph for each.
+fn exit_status() -> String {
+    let lines = EXIT_STATUS.lines().filter_map(|line| line.trim().split_once("  "));
+    let paragraphs = lines.map(|(status, meaning)| format!(".TP\n\\fB{status}\\fR\n{meaning}\n"));
+    std::iter::once(".SH \"EXIT STATUS\"\n".to_owned()).chain(paragraphs).collect()
 }
 
 fn write(folder: &Path, pages: &[Page]) -> Result<(), Trouble> {
@@ -68,7 +80,8 @@ mod tests {
     fn every_command_has_a_page_that_names_its_options() {
         let pages = pages();
         assert_eq!(pages[0].name, "regproof");
-        assert!(pages[0].roff.contains("Exit status"), "{}", pages[0].roff);
+        assert!(pages[0].roff.contains(".SH \"EXIT STATUS\"\n.TP\n\\fB0\\fR\neverything"), "{}", pages[0].roff);
+        assert!(!pages[0].roff.contains("EXTRA"), "{}", pages[0].roff);
         for command in Cli::command().get_subcommands() {
             let name = format!("regproof-{}", command.get_name());
             let page = pages.iter().find(|page| page.name == name).unwrap_or_else(|| panic!("no page {name}"));

@@ -8,6 +8,7 @@
     reason = "each test program uses a part of this module, and an expectation would fail in the one that uses all of it"
 )]
 
+pub mod caddy;
 pub mod canaille;
 pub mod faults;
 pub mod hardened;
@@ -15,6 +16,7 @@ pub mod http;
 pub mod image;
 pub mod keycloak;
 pub mod keys;
+pub mod patch;
 pub mod process;
 pub mod provider;
 pub mod rewriter;

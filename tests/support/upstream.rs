@@ -23,7 +23,7 @@ pub struct Upstream {
     /// The digest of the image it holds.
     pub digest: String,
     server: Server,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Upstream {
@@ -39,7 +39,17 @@ impl Upstream {
         let (url, server) = serve(&program, folder.path());
         let image = Image::with_content("a small image from upstream");
         image.push(&url, REPOSITORY, TAG, None);
-        Self { url, digest: image.digest(), server, _folder: folder }
+        Self { url, digest: image.digest(), server, folder }
+    }
+
+    /// The folder of its data.
+    pub fn storage(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Ends it; its address and data stay as they are.
+    pub fn stop(&mut self) {
+        self.server.end();
     }
 
     /// Everything it has printed.

@@ -13,6 +13,7 @@ use super::hardened::{self, write_secret};
 use super::http::Request;
 use super::image::Image;
 use super::keys;
+use super::patch::Patch;
 use super::process::NotStarted;
 use super::provider::{ADMIN, CI, CLIENT_ID, GUEST, Options, Provider, User};
 use super::upstream::Upstream;
@@ -50,8 +51,10 @@ pub struct Setup {
     pub private: bool,
     /// Leaves the upstream and the cache out.
     pub without_cache: bool,
-    /// What the login asks for; it may return to the world's own address too.
+    /// What the login asks for; the world's own address is added to those that it may return to.
     pub provider: Options,
+    /// Changes of the configuration that the operator means to have.
+    pub config: Patch,
 }
 
 /// The running world. It ends when it is dropped.
@@ -100,6 +103,7 @@ impl World {
             if setup.private {
                 hardened::with_private(&mut config);
             }
+            setup.config.apply(&mut config, &str::to_owned);
             provider = Some(started);
             config
         });

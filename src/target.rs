@@ -20,7 +20,7 @@ use crate::scenario::secrets::{self, Secrets};
 use crate::wire::{Origin, Route};
 
 /// One scenario made ready to run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     pub(crate) loaded: Loaded,
     pub(crate) secrets: Secrets,
@@ -53,16 +53,23 @@ impl Target {
         let route = route(&loaded)?;
         let scratch = loaded.scenario.repositories.scratch.is_some();
         let default = if scratch { Effect::Writes } else { Effect::Oracle };
-        let run_id = uuid::Uuid::new_v4().simple().to_string()[..12].to_owned();
         Ok(Target {
             loaded,
             secrets,
             route,
             redactor,
             effects: effects.unwrap_or(default),
-            run_id,
+            run_id: run_id(),
             machine: Machine::here(false),
         })
+    }
+
+    /// The same target for one more run on a later day: with a run id of its own, and without waivers that have ended.
+    #[must_use]
+    pub(crate) fn again(&self, today: time::Date) -> Target {
+        let mut again = Target { run_id: run_id(), ..self.clone() };
+        again.loaded.scenario.waive.retain(|waiver| waiver.until.0 >= today);
+        again
     }
 
     /// The same target on a machine that was looked at already.
@@ -99,6 +106,10 @@ impl Target {
     pub fn deadline(&self) -> Duration {
         self.scenario().limits.deadline.0
     }
+}
+
+fn run_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()[..12].to_owned()
 }
 
 fn route(loaded: &Loaded) -> Result<Route, ScenarioError> {

@@ -31,6 +31,10 @@ lint: rust ## formatting, clippy and rustdoc, with warnings as errors
 	$(CARGO) clippy $(FLAGS) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(FLAGS) --no-deps --document-private-items --quiet
 
+.PHONY: soak
+soak: rust ## watch a registry that breaks and comes back for an hour: nothing may grow, miss a start or look new when it is old
+	REGPROOF_SOAK_SECONDS=$${REGPROOF_SOAK_SECONDS:-3600} $(CARGO) test $(FLAGS) --test watch nothing_grows
+
 .PHONY: deny
 deny: rust ## licences, bans and sources of the dependencies; advisories too with ADVISORIES=1
 	@tools/install.sh python

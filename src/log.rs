@@ -112,6 +112,15 @@ mod tests {
     }
 
     #[test]
+    fn a_redactor_that_is_forgotten_is_held_no_longer() {
+        let redactor = Arc::new(Redactor::new([("ci", "zak_forgotten-canary")]));
+        hide(&redactor);
+        assert!(!clean("zak_forgotten-canary").contains("canary"));
+        forget(&redactor);
+        assert_eq!(Arc::strong_count(&redactor), 1);
+    }
+
+    #[test]
     fn no_secret_reaches_the_log_in_any_form_or_in_pieces() {
         let secret = "zak_log\"canary\\ü";
         hide(&Arc::new(Redactor::new([("zot-ci", secret)])));

@@ -116,7 +116,7 @@ fn the_property_list_starts_the_program() {
         assert!(pair.len() == 2 && pair[0].has_tag_name("key") && !pair[1].has_tag_name("key"), "{pair:?}");
     }
     let arguments = members.chunks(2).find(|pair| pair[0].text() == Some("ProgramArguments")).unwrap()[1];
-    understood(arguments.children().filter_map(|child| child.is_element().then(|| child.text().unwrap())));
+    understood(arguments.children().filter(roxmltree::Node::is_element).map(|child| child.text().unwrap()));
 }
 
 #[test]

@@ -22,6 +22,7 @@ fn read(file: &str) -> String {
 }
 
 const RULES: &str = "contrib/prometheus/regproof.rules.yml";
+const FIRED: &str = "contrib/prometheus/regproof.test.yml";
 const DASHBOARD: &str = "contrib/grafana/regproof.json";
 const SERVICE: &str = "contrib/systemd/regproof.service";
 const TIMER: &str = "contrib/systemd/regproof.timer";
@@ -46,7 +47,7 @@ fn metrics() -> BTreeSet<String> {
 fn every_metric_of_the_alerts_and_the_dashboard_exists() {
     let known = metrics();
     let name = Regex::new(r"\bregproof_[a-z_]+\b").unwrap();
-    for file in [RULES, DASHBOARD] {
+    for file in [RULES, FIRED, DASHBOARD] {
         let text = read(file);
         let used: BTreeSet<&str> = name.find_iter(&text).map(|found| found.as_str()).collect();
         assert!(used.len() > 4, "{file} uses {used:?}");
@@ -57,22 +58,28 @@ fn every_metric_of_the_alerts_and_the_dashboard_exists() {
 }
 
 #[test]
-fn the_alerts_are_rules() {
+fn the_alerts_are_rules_and_each_was_seen_to_fire() {
     let rules: serde_yaml_ng::Value = serde_yaml_ng::from_str(&read(RULES)).unwrap();
+    let fired = read(FIRED);
     let mut alerts = BTreeSet::new();
     for group in rules["groups"].as_sequence().unwrap() {
         for rule in group["rules"].as_sequence().unwrap() {
             let alert = rule["alert"].as_str().unwrap();
             assert!(alerts.insert(alert.to_owned()), "{alert} is there twice");
+            assert!(fired.contains(&format!("alertname=\"{alert}\"")), "{FIRED} does not let {alert} fire");
             assert!(rule["expr"].is_string() && rule["labels"]["severity"].is_string(), "{alert}");
             assert!(rule["annotations"]["summary"].is_string(), "{alert}");
         }
     }
     if support::on_path("promtool").is_none() {
-        support::skip("the_alerts_are_rules", "promtool is not on PATH; it is in the package prometheus");
+        support::skip(
+            "the_alerts_are_rules_and_each_was_seen_to_fire",
+            "promtool is not on PATH; it is in the package prometheus",
+        );
         return;
     }
     judged(Command::new("promtool").args(["check", "rules"]).arg(path(RULES)));
+    judged(Command::new("promtool").args(["test", "rules"]).arg(path(FIRED)));
 }
 
 #[test]
@@ -136,7 +143,7 @@ fn the_cron_job_runs_the_program_without_rights() {
 #[test]
 fn nothing_names_a_host() {
     let url = Regex::new(r"https?://([^/\s]+)").unwrap();
-    for file in [RULES, DASHBOARD, SERVICE, TIMER, PLIST, CRONJOB] {
+    for file in [RULES, FIRED, DASHBOARD, SERVICE, TIMER, PLIST, CRONJOB] {
         for found in url.captures_iter(&read(file)) {
             assert_eq!(&found[1], "www.apple.com", "{file}: only the type of the property list may be a URL");
         }

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -40,6 +41,8 @@ pub enum Command {
     Prove(Prove),
     /// Run the checklist against the registry of a scenario
     Run(Run),
+    /// Run the checklist again and again, and serve what was found to Prometheus and to people
+    Watch(Watch),
     /// Show what `run` would do, and what it would skip and why; sends nothing
     Plan(Plan),
     /// Name every check
@@ -116,6 +119,30 @@ pub struct Run {
     /// Which files to write.
     #[command(flatten)]
     pub files: Files,
+}
+
+/// `watch`.
+#[derive(Clone, Debug, Args)]
+pub struct Watch {
+    /// The scenario file, read anew for each run [default: $REGPROOF_SCENARIO, else regproof.toml]
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
+    /// From the start of one run to the start of the next; a run that takes longer skips starts, and they are counted
+    #[arg(long, value_name = "PERIOD", default_value = "5m", value_parser = interval)]
+    pub interval: Period,
+    /// Where /metrics, /healthz and /report are served, without a login and without TLS. Beyond loopback, everyone who
+    /// reaches it reads what the reports say: names of repositories and users, findings, but no secret
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9464")]
+    pub listen: SocketAddr,
+    /// Which checks.
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// A typing error must not become a flood of requests at a registry in production.
+fn interval(text: &str) -> Result<Period, String> {
+    let period: Period = text.parse()?;
+    if period.0 >= Duration::from_millis(100) { Ok(period) } else { Err("at least 100ms".to_owned()) }
 }
 
 /// Reports as files.

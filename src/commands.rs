@@ -15,6 +15,7 @@ mod ready;
 mod reports;
 mod run;
 mod signals;
+mod watch;
 
 use std::fmt;
 use std::io;
@@ -81,6 +82,7 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
         Command::Demo(args) => demo::demo(args, terminal),
         Command::Prove(args) => prove::prove(args, terminal),
         Command::Run(args) => run::run(args, terminal),
+        Command::Watch(args) => watch::watch(args, terminal),
         Command::Plan(args) => plan::plan(args, terminal),
         Command::List(args) => show(terminal, &list::list(args.format)),
         Command::Explain(args) => explain::explain(&args.id).and_then(|text| show(terminal, &text)),

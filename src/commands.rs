@@ -1,6 +1,7 @@
 //! What each command does. Decides and computes; what reaches stdout, stderr or the end of the process goes through the
 //! functions that `main` lends.
 
+mod audit;
 mod clean;
 mod demo;
 mod explain;
@@ -80,6 +81,7 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
         Command::Demo(args) => demo::demo(args, terminal),
         Command::Prove(args) => prove::prove(args, terminal),
         Command::Run(args) => run::run(args, terminal),
+        Command::Audit(args) => audit::audit(args, terminal),
         Command::Plan(args) => plan::plan(args, terminal),
         Command::List(args) => show(terminal, &list::list(args.format)),
         Command::Explain(args) => explain::explain(&args.id).and_then(|text| show(terminal, &text)),

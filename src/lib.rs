@@ -3,6 +3,7 @@
 //! The engine lives here: scenario, plan, runner, run, reports. It knows no particular check.
 
 mod apikeys;
+mod audit;
 mod browser;
 pub mod check;
 #[path = "../checks/mod.rs"]

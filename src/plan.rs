@@ -6,6 +6,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::check::{Check, Effect, Need};
 use crate::scenario::{Action, Reception, Scenario, Waive};
 
@@ -124,7 +126,8 @@ impl Plan {
 }
 
 /// One part of a plan that several machines share, written `hash:1/4` as nextest has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Part {
     /// Which part, from 1.
     pub index: u64,
@@ -133,12 +136,35 @@ pub struct Part {
 }
 
 impl Part {
-    fn holds(self, id: &str) -> bool {
+    /// The part of one pod of a Kubernetes Job of completion mode Indexed, which counts from 0. The Job tells its pods their
+    /// index; how many there are, its manifest must tell them too.
+    ///
+    /// # Errors
+    /// What is missing or wrong.
+    pub fn of_job(variable: impl Fn(&str) -> Option<String>) -> Result<Part, String> {
+        let number = |name: &str| {
+            let text = variable(name).ok_or_else(|| format!("`auto` needs ${name}, which is not set"))?;
+            text.trim().parse::<u64>().map_err(|_| format!("${name} is not a number: {text}"))
+        };
+        let (index, of) = (number("JOB_COMPLETION_INDEX")?, number("JOB_COMPLETIONS")?);
+        if index >= of {
+            return Err(format!("$JOB_COMPLETION_INDEX is {index}, and $JOB_COMPLETIONS is only {of}"));
+        }
+        Ok(Part { index: index + 1, of })
+    }
+
+    pub(crate) fn holds(self, id: &str) -> bool {
         // FNV-1a: the same on every machine and in every version of Rust.
         let hash = id
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         hash % self.of == self.index - 1
+    }
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "hash:{}/{}", self.index, self.of)
     }
 }
 

@@ -38,7 +38,7 @@ deny: rust ## licences, bans and sources of the dependencies; advisories too wit
 
 .PHONY: bench
 bench: rust ## measure; the numbers are those of this machine
-	$(CARGO) bench $(FLAGS) --bench checklist
+	$(CARGO) bench $(FLAGS) --bench checklist --bench audit
 
 .PHONY: tools
 tools: ## install the programs that the tests drive into .tools/, pinned

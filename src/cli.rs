@@ -42,6 +42,8 @@ pub enum Command {
     Run(Run),
     /// Read every tag of every repository, and whether all that it names is there and whole; writes nothing
     Audit(Audit),
+    /// Join the JSON reports of the parts of a run that several machines shared, to one report
+    Merge(Merge),
     /// Show what `run` would do, and what it would skip and why; sends nothing
     Plan(Plan),
     /// Name every check
@@ -174,6 +176,23 @@ pub struct Audit {
     /// Keep a journal of finished repositories, and go on from it; it is removed when nothing is left to do
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub resume: Option<PathBuf>,
+    /// Write a JSON report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub junit: Option<PathBuf>,
+}
+
+/// `merge`.
+#[derive(Clone, Debug, Args)]
+pub struct Merge {
+    /// The JSON reports of all parts, in any order
+    #[arg(value_name = "PART", value_hint = ValueHint::FilePath, required = true)]
+    pub parts: Vec<PathBuf>,
+    /// Count a skipped check as not proven: exit status 2
+    #[arg(long)]
+    pub no_skips: bool,
     /// Write a JSON report
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub json: Option<PathBuf>,

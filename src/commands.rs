@@ -7,6 +7,7 @@ mod demo;
 mod explain;
 mod lab;
 mod list;
+mod merge;
 mod plan;
 mod prepare;
 mod progress;
@@ -82,6 +83,7 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
         Command::Prove(args) => prove::prove(args, terminal),
         Command::Run(args) => run::run(args, terminal),
         Command::Audit(args) => audit::audit(args, terminal),
+        Command::Merge(args) => merge::merge(args, terminal),
         Command::Plan(args) => plan::plan(args, terminal),
         Command::List(args) => show(terminal, &list::list(args.format)),
         Command::Explain(args) => explain::explain(&args.id).and_then(|text| show(terminal, &text)),

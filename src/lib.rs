@@ -22,6 +22,7 @@ pub mod lab;
 mod listing;
 pub mod log;
 mod matrix;
+pub mod merge;
 mod metrics;
 mod oci;
 mod oracle;

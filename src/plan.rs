@@ -27,6 +27,18 @@ pub struct Step {
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
+    /// Which part of a larger plan this is, if it is one.
+    pub share: Option<Share>,
+}
+
+/// One part of a plan, and how much the whole plan has: what a report must tell so that parts can be joined without a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Which part.
+    #[serde(flatten)]
+    pub part: Part,
+    /// How many checks all parts have together.
+    pub planned: usize,
 }
 
 /// Why there is no plan.
@@ -108,12 +120,13 @@ impl Plan {
             let waived = scenario.waive.iter().find(|waiver| waiver.check == check.id).cloned();
             Step { check, skip, waived }
         };
-        Ok(Plan { steps: checks.iter().filter(selected).map(step).collect() })
+        Ok(Plan { steps: checks.iter().filter(selected).map(step).collect(), share: None })
     }
 
     /// The plan narrowed to one part of several; every check is in exactly one part.
     #[must_use]
     pub fn part(mut self, part: Part) -> Plan {
+        self.share = Some(Share { part, planned: self.steps.len() });
         self.steps.retain(|step| part.holds(step.check.id));
         self
     }
@@ -127,7 +140,6 @@ impl Plan {
 
 /// One part of a plan that several machines share, written `hash:1/4` as nextest has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Part {
     /// Which part, from 1.
     pub index: u64,
@@ -308,6 +320,14 @@ mod tests {
             assert_eq!(holders, 1, "{id}");
         }
         assert_eq!("hash:2/4".parse(), Ok(Part { index: 2, of: 4 }));
+        let job = |index: &'static str, of: Option<&'static str>| {
+            Part::of_job(|name| if name == "JOB_COMPLETION_INDEX" { Some(index.into()) } else { of.map(str::to_owned) })
+        };
+        assert_eq!(job("0", Some("4")), Ok(Part { index: 1, of: 4 }));
+        assert_eq!(job("3", Some("4")), Ok(Part { index: 4, of: 4 }));
+        for wrong in [job("4", Some("4")), job("0", None), job("x", Some("4")), job("0", Some("0"))] {
+            assert!(wrong.is_err(), "{wrong:?}");
+        }
         for wrong in ["hash:0/4", "hash:5/4", "1/4", "hash:1", "hash:a/b", "hash:1/0"] {
             assert!(wrong.parse::<Part>().is_err(), "{wrong}");
         }

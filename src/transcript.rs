@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::redact::Redactor;
 
@@ -13,7 +13,7 @@ use crate::redact::Redactor;
 pub(crate) const SHOWN: usize = 2048;
 
 /// One request and its answer, or what came instead of one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Exchange {
     /// Who asked: an identity's name, or `anonymous`.
     pub who: String,

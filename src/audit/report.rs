@@ -66,6 +66,7 @@ pub(crate) fn junit(audit: &Audit) -> Result<String, ReportError> {
         registry: Fingerprint::default(),
         started: audit.started,
         duration: outcome.duration,
+        part: None,
         interrupted: audit.interrupted.clone(),
         outcomes: vec![outcome],
     };

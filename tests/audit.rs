@@ -12,28 +12,41 @@ use std::time::Duration;
 use assert_cmd::Command;
 use serde_json::{Value, json};
 use support::bulk::{Bulk, Content, Reply, digest, error};
+use support::image::Image;
+use support::zot::{RealZot, Zot};
 
 const REPOSITORY: &str = "team/app";
 
 struct World {
-    bulk: Bulk,
+    /// Nothing where the registry is a real one.
+    bulk: Option<Bulk>,
     folder: tempfile::TempDir,
 }
 
 fn world(content: Content) -> World {
-    let (bulk, folder) = (Bulk::start(content, true), tempfile::tempdir().unwrap());
+    let bulk = Bulk::start(content, true);
+    World { folder: scenario(&bulk.url()), bulk: Some(bulk) }
+}
+
+/// A folder with a scenario.
+fn scenario(url: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
     let text = format!(
         "schema = 1\nname = \"bulk\"\n[registry]\nurl = \"{}\"\n[access]\nanonymous = [\"read\"]\n\
          [limits]\nrequest_timeout = \"5s\"\n",
-        bulk.url()
+        url
     );
     std::fs::write(folder.path().join("regproof.toml"), text).unwrap();
-    World { bulk, folder }
+    folder
 }
 
 impl World {
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    fn seen(&self) -> Vec<(String, String)> {
+        self.bulk.as_ref().unwrap().seen()
     }
 
     /// The exit status and the JSON report.
@@ -89,7 +102,7 @@ fn a_whole_registry_is_proven_with_each_digest_asked_for_once() {
     assert_eq!(code, 0, "{report:#}");
     let counts = &report["counts"];
     assert_eq!((&counts["tags"], &counts["manifests"], &counts["blobs"]), (&json!(3), &json!(3), &json!(4)));
-    let seen = world.bulk.seen();
+    let seen = world.seen();
     assert!(seen.iter().all(|(method, _)| method == "GET"), "{seen:?}");
     let mut blobs: Vec<_> = seen.iter().filter(|(_, target)| target.contains("/blobs/")).collect();
     let all = blobs.len();
@@ -199,7 +212,7 @@ fn a_registry_that_is_down_or_overloaded_is_left_alone() {
     let (code, report) = world.audit(&[]);
     assert_eq!(code, 2);
     assert!(report["interrupted"].as_str().unwrap().contains("in a row"), "{report:#}");
-    assert!(world.bulk.seen().len() < 200, "{}", world.bulk.seen().len());
+    assert!(world.seen().len() < 200, "{}", world.seen().len());
 }
 
 #[test]
@@ -227,11 +240,11 @@ fn four_parts_are_exactly_the_whole() {
     let world = world(many());
     let mut all = Vec::new();
     for part in ["hash:1/4", "hash:2/4", "hash:3/4", "hash:4/4"] {
-        let before = world.bulk.seen().len();
+        let before = world.seen().len();
         let (code, report) = world.audit(&["--partition", part]);
         assert_eq!(code, 0, "{report:#}");
         assert_eq!(report["part"]["of"], 4);
-        let seen = world.bulk.seen().split_off(before);
+        let seen = world.seen().split_off(before);
         all.extend(seen.into_iter().map(|(_, target)| target).filter(|target| target.contains("/tags/list")));
     }
     all.sort();
@@ -250,11 +263,11 @@ fn an_audit_goes_on_where_it_was_and_forgets_nothing() {
     let resume = ["--resume", journal.to_str().unwrap()];
     let (code, first) = world.audit(&resume);
     assert_eq!((code, &first["counts"]["tags"]), (1, &json!(40)));
-    let before = world.bulk.seen().len();
+    let before = world.seen().len();
     let (code, second) = world.audit(&resume);
     assert_eq!((code, &second["counts"]["tags"], &second["resumed"]), (1, &json!(40), &json!(39)));
     assert_eq!(second["findings"], first["findings"]);
-    let again = world.bulk.seen().split_off(before);
+    let again = world.seen().split_off(before);
     assert!(again.iter().all(|(_, target)| target.contains("_catalog") || target.contains("app09")), "{again:?}");
     let (code, message) = world.audit(&["--deep", resume[0], resume[1]]);
     assert_eq!(code, 3);
@@ -267,4 +280,43 @@ fn an_audit_that_is_through_leaves_no_journal() {
     let journal = world.path("journal");
     assert_eq!(world.audit(&["--resume", journal.to_str().unwrap()]).0, 0);
     assert!(!journal.exists());
+}
+
+#[test]
+fn real_zot_is_read_and_not_written_and_a_lost_blob_stays_lost() {
+    for zot in Zot::find_all("real_zot_is_read_and_not_written") {
+        let folder = tempfile::tempdir().unwrap();
+        let config = json!({ "storage": { "gc": false }, "http": {}, "log": { "level": "error" } });
+        let zot = RealZot::start(&zot, folder.path(), |_| config.clone());
+        let image = Image::with_content("shared");
+        for repository in ["one/app", "two/app"] {
+            for tag in ["v1", "v2"] {
+                image.push(&zot.url, repository, tag, None);
+            }
+        }
+        let world = World { bulk: None, folder: scenario(&zot.url) };
+        let (code, report) = world.audit(&["--deep"]);
+        assert_eq!((code, &report["counts"]["tags"]), (0, &json!(4)), "{}: {report:#}", zot.release());
+        let lost = zot.storage().join("two/app/blobs").join(digest(b"shared").replace(':', "/"));
+        std::fs::remove_file(&lost).unwrap();
+        let before = files(&zot.storage());
+        for more in [&[][..], &["--deep"]] {
+            let (code, found) = world.only(more);
+            assert_eq!((code, &found["repository"]), (1, &json!("two/app")), "{}: {found:#}", zot.release());
+            assert_eq!(found["digest"], digest(b"shared"));
+        }
+        assert_eq!(files(&zot.storage()), before, "{}: an audit that mends hides what it found", zot.release());
+    }
+}
+
+/// All files of a registry's repositories.
+fn files(folder: &std::path::Path) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            if entry.file_type().unwrap().is_dir() { folders.push(entry.path()) } else { found.push(entry.path()) }
+        }
+    }
+    found.sort();
+    found
 }

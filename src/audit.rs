@@ -2,6 +2,9 @@
 //!
 //! Reads only, through the same guard as a check of effect read-only. Holds neither the list of tags nor the list of blobs, but
 //! sixteen bytes for each name and digest that was seen, so that a list that repeats itself ends and a layer is read once.
+//!
+//! One thing no reader can keep a registry from: a pull-through cache (zot's `sync` with `onDemand`) may ask its upstream whenever
+//! a tag is read, by an audit as by any client.
 
 mod image;
 mod journal;

@@ -10,8 +10,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use assert_cmd::Command;
+use regproof::lab::{Lab, Weakness};
 use serde_json::{Value, json};
 use support::bulk::{Bulk, Content, Reply, digest, error};
+use support::faults::{Fault, FaultProxy};
 use support::image::Image;
 use support::zot::{RealZot, Zot};
 
@@ -280,6 +282,41 @@ fn an_audit_that_is_through_leaves_no_journal() {
     let journal = world.path("journal");
     assert_eq!(world.audit(&["--resume", journal.to_str().unwrap()]).0, 0);
     assert!(!journal.exists());
+}
+
+#[test]
+fn an_answer_that_is_cut_or_stands_still_is_undecided() {
+    for fault in [Fault::Truncate(60), Fault::Stall(60), Fault::Reset(60)] {
+        let bulk = Bulk::start(sound(), false);
+        let proxy = FaultProxy::start(bulk.url().trim_start_matches("http://").parse().unwrap(), fault);
+        let world = World { bulk: Some(bulk), folder: scenario(&proxy.url()) };
+        let (code, found) = world.only(&[]);
+        assert_eq!((code, &found["verdict"]), (2, &json!("error")), "{found:#}");
+    }
+}
+
+#[tokio::test]
+async fn the_lab_is_audited_as_whoever_is_named_and_its_damage_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::healthy().await.unwrap();
+    lab.write_scenario(folder.path()).unwrap();
+    let before = lab.repositories();
+    let world = World { bulk: None, folder };
+    let (code, anonymous) = world.audit(&[]);
+    assert_eq!((code, &anonymous["who"]), (0, &json!("anonymous")), "{anonymous:#}");
+    let (code, admin) = world.audit(&["--identity", "admin", "--deep"]);
+    assert_eq!(code, 0, "{admin:#}");
+    let tags = |report: &Value| report["counts"]["tags"].as_u64().unwrap();
+    assert!(tags(&admin) > tags(&anonymous), "private repositories have tags too");
+    assert!(lab.requests().iter().all(|seen| seen.method == "GET"));
+    assert_eq!(lab.repositories(), before);
+    lab.stop().await;
+    for weakness in [Weakness::BlobBytesCorrupted, Weakness::TagsListLoops] {
+        let weak = Lab::with(weakness).await.unwrap();
+        weak.write_scenario(world.folder.path()).unwrap();
+        let (code, report) = world.audit(&["--identity", "admin"]);
+        assert_eq!(code, 1, "{}: {report:#}", weakness.name());
+    }
 }
 
 #[test]

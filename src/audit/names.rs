@@ -12,8 +12,9 @@ use crate::listing::next;
 const PAGE: usize = 500;
 /// As much as one page may have, for a registry that does not know pages.
 const PAGE_BYTES: usize = 8 << 20;
-/// More names than any list has.
-const MOST_NAMES: usize = 2_000_000;
+/// More names than any catalog, and any list of tags, has.
+const MOST_REPOSITORIES: usize = 500_000;
+const MOST_TAGS: usize = 2_000_000;
 /// A page may be empty where all of its names are hidden from whoever asks, but not for ever.
 const MOST_EMPTY: usize = 200;
 
@@ -38,7 +39,13 @@ impl Names {
             remedy: "name an identity that may read the catalog by `--identity`, or name repositories without wildcards \
                      by `--repository`; then no catalog is needed",
         };
-        Names::new("/v2/_catalog".to_owned(), "repositories", crate::scenario::load::is_repository_name, why)
+        Names::new(
+            "/v2/_catalog".to_owned(),
+            "repositories",
+            crate::scenario::load::is_repository_name,
+            MOST_REPOSITORIES,
+            why,
+        )
     }
 
     /// The tags of one repository (OCI distribution spec, section Listing Tags).
@@ -49,12 +56,12 @@ impl Names {
                     may not read it, or pages of the list lead in a circle",
             remedy: "look at what is between, as a cache that ignores the query `n` and `last`; look at the registry's log",
         };
-        Names::new(format!("/v2/{repository}/tags/list"), "tags", crate::transfer::is_tag, why)
+        Names::new(format!("/v2/{repository}/tags/list"), "tags", crate::transfer::is_tag, MOST_TAGS, why)
     }
 
-    fn new(path: String, key: &'static str, is_name: fn(&str) -> bool, why: Why<'static>) -> Names {
+    fn new(path: String, key: &'static str, is_name: fn(&str) -> bool, most: usize, why: Why<'static>) -> Names {
         let next = Some(format!("{path}?n={PAGE}"));
-        Names { path, key, next, seen: HashSet::new(), empty: 0, most: MOST_NAMES, is_name, why }
+        Names { path, key, next, seen: HashSet::new(), empty: 0, most, is_name, why }
     }
 
     /// The next page, or nothing after the last.
@@ -103,5 +110,51 @@ impl Names {
             serde_json::Value::Null => Some(Vec::new()),
             names => serde_json::from_value(names).ok(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::extract::RawQuery;
+    use axum::response::IntoResponse;
+    use axum::routing::get;
+
+    use super::super::{Options, Work};
+    use super::*;
+    use crate::scenario::load;
+    use crate::target::Target;
+
+    /// A page that always has names nobody has seen, and a next one.
+    async fn endless(RawQuery(query): RawQuery) -> impl IntoResponse {
+        let last = query.unwrap_or_default().rsplit_once("last=").and_then(|(_, last)| last.parse().ok()).unwrap_or(0);
+        let names: Vec<String> = (last..last + 10).map(|number| format!("r{number}")).collect();
+        let link = format!("</v2/_catalog?n=500&last={}>; rel=\"next\"", last + 10);
+        ([("link", link)], serde_json::json!({ "repositories": names }).to_string())
+    }
+
+    #[tokio::test]
+    async fn a_list_of_ever_new_names_ends() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/v2/_catalog", get(endless))).await });
+        let text = format!("schema = 1\nname = \"n\"\n[registry]\nurl = \"{url}\"\n");
+        let today = time::macros::date!(2026 - 01 - 01);
+        let loaded = load::parse("r.toml".as_ref(), text, |_| true, today).unwrap();
+        let target = Arc::new(Target::ready(loaded, None).unwrap());
+        let options = Options { identity: None, deep: false, concurrency: 1, repositories: vec![], part: None };
+        let work = Work::new(target, options, None, Box::new(|_| ())).unwrap();
+        let mut names = Names { most: 95, ..Names::catalog() };
+        let mut pages = 0;
+        let end = loop {
+            match names.page(&work).await {
+                Ok(Some(page)) => pages += usize::from(!page.is_empty()),
+                end => break end,
+            }
+        };
+        assert!(matches!(end, Err(Failure::Error(..))), "an end that was never seen is no end");
+        assert_eq!(pages, 9);
     }
 }

@@ -14,7 +14,7 @@ FLAGS := --locked
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: rust ## prove the embedded registry, then break it in many ways and see every check notice
@@ -25,11 +25,21 @@ demo: rust ## prove the embedded registry, then break it in many ways and see ev
 test: lint tools ## lint, then every test against the lab and, with ZOT_BIN or zot on PATH, a real zot
 	$(CARGO) test $(FLAGS) --no-fail-fast
 
+.PHONY: logins
+logins: rust ## whole logins of a real zot at every foreign provider; fetches Keycloak, 180 MB, once
+	@tools/install.sh npm go debian keycloak canaille
+	REGPROOF_TEST_NO_SKIPS=1 $(CARGO) test $(FLAGS) --test logins --test login_mutants
+
 .PHONY: lint
 lint: rust ## formatting, clippy and rustdoc, with warnings as errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy $(FLAGS) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(FLAGS) --no-deps --document-private-items --quiet
+
+.PHONY: prove
+prove: rust tools ## break the lab and a real zot in every known way, and print which checks notice
+	$(CARGO) run $(FLAGS) --quiet -- prove
+	REGPROOF_MUTANTS=all $(CARGO) test $(FLAGS) --test mutants -- --nocapture
 
 .PHONY: deny
 deny: rust ## licences, bans and sources of the dependencies; advisories too with ADVISORIES=1
@@ -39,6 +49,14 @@ deny: rust ## licences, bans and sources of the dependencies; advisories too wit
 .PHONY: bench
 bench: rust ## measure; the numbers are those of this machine
 	$(CARGO) bench $(FLAGS) --bench checklist --bench audit
+
+.PHONY: fuzz
+fuzz: rust ## feed spoilt text to everything that reads what others wrote; FOR=60 seconds for each target
+	REGPROOF_FUZZ_SECONDS=$(or $(FOR),60) $(CARGO) test $(FLAGS) --lib fuzz_tests:: -- --test-threads 2
+
+.PHONY: statistics
+statistics: rust ## how often a run is wrong and how long it takes, as a table; RUNS=200 clean ones
+	REGPROOF_STATISTICS_RUNS=$(or $(RUNS),200) $(CARGO) test $(FLAGS) --test statistics -- --ignored --nocapture --test-threads 1
 
 .PHONY: tools
 tools: ## install the programs that the tests drive into .tools/, pinned

@@ -210,6 +210,9 @@ pub struct Plan {
     /// Which checks.
     #[command(flatten)]
     pub selection: Selection,
+    /// Also print every request that a run may send: method, target, identity, effect and check
+    #[arg(long)]
+    pub requests: bool,
 }
 
 /// `list`.

@@ -15,6 +15,8 @@ mod context;
 mod diagnosis;
 mod discovery;
 mod fingerprint;
+#[cfg(test)]
+mod fuzz_tests;
 mod guard;
 mod image;
 pub mod init;
@@ -34,6 +36,7 @@ pub mod probe;
 pub mod process;
 pub mod redact;
 pub mod report;
+mod requests;
 pub mod runner;
 pub mod scenario;
 pub mod target;

@@ -4,6 +4,8 @@
 //! registry and is hostile until proven otherwise: each format has exactly one way in for such text, in `text`.
 
 mod console;
+#[cfg(test)]
+mod fuzz_tests;
 mod har;
 mod html;
 mod junit;

@@ -19,6 +19,10 @@ use crate::scenario::load::{self, Loaded, ScenarioError};
 use crate::scenario::secrets::{self, Secrets};
 use crate::wire::{Origin, Route};
 
+/// What checks get beyond their deadline where logins need one-time codes: four of them log in, a code serves one login,
+/// and the next one comes after 30 seconds.
+const CODES: Duration = Duration::from_secs(90);
+
 /// One scenario made ready to run.
 #[derive(Debug)]
 pub struct Target {
@@ -97,7 +101,8 @@ impl Target {
     /// The longest that one check may take.
     #[must_use]
     pub fn deadline(&self) -> Duration {
-        self.scenario().limits.deadline.0
+        let codes = self.scenario().oidc.as_ref().and_then(|oidc| oidc.login.as_ref()?.totp.as_ref());
+        self.scenario().limits.deadline.0 + codes.map_or(Duration::ZERO, |_| CODES)
     }
 }
 

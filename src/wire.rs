@@ -21,6 +21,8 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 pub(crate) use answer::{Answer, is_registry_error};
 pub(crate) use origin::Origin;
 pub(crate) use raw::Raw;
+#[cfg(test)]
+pub(crate) use raw::parse as parse_raw;
 
 use crate::guard::{Guard, Intent};
 use crate::scenario::secrets::Secret;

@@ -3,6 +3,7 @@
 //! The engine lives here: scenario, plan, runner, run, reports. It knows no particular check.
 
 mod apikeys;
+mod audit;
 mod browser;
 pub mod check;
 #[path = "../checks/mod.rs"]
@@ -23,6 +24,7 @@ pub mod lab;
 mod listing;
 pub mod log;
 mod matrix;
+pub mod merge;
 mod metrics;
 mod oci;
 mod oracle;

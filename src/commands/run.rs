@@ -101,7 +101,7 @@ impl Closing {
 }
 
 /// One exit status for several runs: the worst, where a scenario of which nothing ran is only as bad as nothing else ran.
-fn status(runs: &[Run], no_skips: bool) -> ExitStatus {
+pub(crate) fn status(runs: &[Run], no_skips: bool) -> ExitStatus {
     use ExitStatus::{Broken, NotProven, Nothing, Proven};
     let all: Vec<ExitStatus> = runs.iter().map(|run| run.exit_status(no_skips)).collect();
     [Broken, NotProven, Proven].into_iter().find(|status| all.contains(status)).unwrap_or(Nothing)
@@ -215,7 +215,7 @@ mod tests {
         let loaded = load::parse(&folder.path().join("r.toml"), text, |_| true, today).unwrap();
         let target = Arc::new(Target::ready(loaded, None).unwrap());
         let steps = vec![Step { check: &BLOCKS, skip: None, waived: None }];
-        let board = Arc::new(Board::new(target, Plan { steps }));
+        let board = Arc::new(Board::new(target, Plan { steps, share: None }));
         let terminal = Terminal { print: |_| Ok(()), tell: silent, end, colour: false, live: false };
         let junit = folder.path().join("report.xml");
         let files = Files { junit: Some(junit.clone()), ..Files::default() };

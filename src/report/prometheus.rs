@@ -26,7 +26,7 @@ pub fn prometheus(runs: &[&Run]) -> String {
             page.add("check_duration_seconds", "How long a check took.", &[scenario, check], took);
             for measure in &outcome.measures {
                 let labels = [scenario, check, ("of", measure.of.as_str())];
-                page.add(measure.name, "A number that a check read.", &labels, measure.value);
+                page.add(&measure.name, "A number that a check read.", &labels, measure.value);
             }
             let left = u32::try_from(outcome.leftovers.len()).unwrap_or(u32::MAX);
             page.add("check_leftovers", "What a check left behind in the registry.", &[scenario, check], left.into());

@@ -14,7 +14,7 @@ FLAGS := --locked
 
 .PHONY: help
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: rust ## prove the embedded registry, then break it in many ways and see every check notice
@@ -25,11 +25,25 @@ demo: rust ## prove the embedded registry, then break it in many ways and see ev
 test: lint tools ## lint, then every test against the lab and, with ZOT_BIN or zot on PATH, a real zot
 	$(CARGO) test $(FLAGS) --no-fail-fast
 
+.PHONY: logins
+logins: rust ## whole logins of a real zot at every foreign provider; fetches Keycloak, 180 MB, once
+	@tools/install.sh npm go debian keycloak canaille
+	REGPROOF_TEST_NO_SKIPS=1 $(CARGO) test $(FLAGS) --test logins --test login_mutants
+
 .PHONY: lint
 lint: rust ## formatting, clippy and rustdoc, with warnings as errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy $(FLAGS) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(FLAGS) --no-deps --document-private-items --quiet
+
+.PHONY: soak
+soak: rust ## watch a registry that breaks and comes back for an hour: nothing may grow, miss a start or look new when it is old
+	REGPROOF_SOAK_SECONDS=$${REGPROOF_SOAK_SECONDS:-3600} $(CARGO) test $(FLAGS) --test watch nothing_grows
+
+.PHONY: prove
+prove: rust tools ## break the lab and a real zot in every known way, and print which checks notice
+	$(CARGO) run $(FLAGS) --quiet -- prove
+	REGPROOF_MUTANTS=all $(CARGO) test $(FLAGS) --test mutants -- --nocapture
 
 .PHONY: deny
 deny: rust ## licences, bans and sources of the dependencies; advisories too with ADVISORIES=1
@@ -38,11 +52,41 @@ deny: rust ## licences, bans and sources of the dependencies; advisories too wit
 
 .PHONY: bench
 bench: rust ## measure; the numbers are those of this machine
-	$(CARGO) bench $(FLAGS) --bench checklist
+	$(CARGO) bench $(FLAGS) --bench checklist --bench audit
+
+.PHONY: fuzz
+fuzz: rust ## feed spoilt text to everything that reads what others wrote; FOR=60 seconds for each target
+	REGPROOF_FUZZ_SECONDS=$(or $(FOR),60) $(CARGO) test $(FLAGS) --lib fuzz_tests:: -- --test-threads 2
+
+.PHONY: statistics
+statistics: rust ## how often a run is wrong and how long it takes, as a table; RUNS=200 clean ones
+	REGPROOF_STATISTICS_RUNS=$(or $(RUNS),200) $(CARGO) test $(FLAGS) --test statistics -- --ignored --nocapture --test-threads 1
 
 .PHONY: tools
 tools: ## install the programs that the tests drive into .tools/, pinned
 	@tools/install.sh
+
+# One program for every Linux of this architecture; its C parts need musl-gcc.
+STATIC := $(shell uname -m)-unknown-linux-musl
+
+.PHONY: static
+static: rust ## the program without any library of the system's, below target/
+	@rustup target list --installed | grep -qx $(STATIC) || { echo 'first: rustup target add $(STATIC)' >&2; exit 1; }
+	@command -v musl-gcc >/dev/null || { echo 'musl-gcc is missing. On Debian: sudo apt-get install musl-tools' >&2; exit 1; }
+	$(CARGO) build $(FLAGS) --release --target $(STATIC)
+
+.PHONY: deb
+deb: static ## a Debian package in dist/, with manual pages and completions
+	@tools/package.sh deb target/$(STATIC)/release/regproof dist
+
+.PHONY: image
+image: static ## an OCI image layout and its tar in dist/, without a container engine
+	@tools/package.sh image target/$(STATIC)/release/regproof dist
+
+.PHONY: book
+book: rust ## bring the generated pages of docs/book/ up to date, and build it where mdbook is installed
+	REGPROOF_UPDATE=1 $(CARGO) test $(FLAGS) --test book generated::
+	@if command -v mdbook >/dev/null; then mdbook build docs/book; else echo 'nothing built, mdbook is missing: make tools' >&2; fi
 
 .PHONY: rust
 rust:

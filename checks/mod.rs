@@ -83,6 +83,8 @@ mod tags {
     pub(crate) mod match_the_pattern;
 }
 
+pub(crate) mod requests;
+
 macro_rules! check {
     ($area:ident / $name:ident) => {
         Check::new(

@@ -2,6 +2,9 @@
 //!
 //! Nothing but `main` and `commands` may import this.
 
+mod drift;
+mod standing;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -14,7 +17,10 @@ use crate::plan::Part;
 use crate::report::Format;
 use crate::scenario::Period;
 
-const EXIT_STATUS: &str = "\
+pub use drift::{Diff, DiffFormat, Snapshot};
+pub use standing::{Audit, Merge, Watch};
+
+pub(crate) const EXIT_STATUS: &str = "\
 Exit status:
   0  everything that ran passed, and something ran
   1  at least one promise is broken
@@ -40,6 +46,12 @@ pub enum Command {
     Prove(Prove),
     /// Run the checklist against the registry of a scenario
     Run(Run),
+    /// Run the checklist again and again, and serve what was found to Prometheus and to people
+    Watch(Watch),
+    /// Read every tag of every repository, and whether all that it names is there and whole; writes nothing
+    Audit(Audit),
+    /// Join the JSON reports of the parts of a run that several machines shared, to one report
+    Merge(Merge),
     /// Show what `run` would do, and what it would skip and why; sends nothing
     Plan(Plan),
     /// Keep what the registry answers now, to be compared with other days; stores nothing there
@@ -60,6 +72,8 @@ pub enum Command {
     Clean(Clean),
     /// Print completions for a shell
     Completions(Completions),
+    /// Print a manual page, or write all of them into a folder
+    Man(Man),
 }
 
 /// Which checks of which scenarios.
@@ -74,13 +88,21 @@ pub struct Selection {
     /// Skip checks that need a browser
     #[arg(long)]
     pub no_browser: bool,
-    /// Only one part of the checks, as `hash:1/4`, so that several machines can share them
-    #[arg(long, value_name = "hash:PART/PARTS")]
+    /// Only one part of the checks, as `hash:1/4`, or `auto` by $JOB_COMPLETION_INDEX and $JOB_COMPLETIONS
+    #[arg(long, value_name = "hash:PART/PARTS", value_parser = part)]
     pub partition: Option<Part>,
 }
 
 fn effects() -> impl TypedValueParser<Value = Effect> {
     PossibleValuesParser::new(["read-only", "oracle", "writes"]).try_map(|text| text.parse::<Effect>())
+}
+
+/// A part by its numbers, or by the index that a Kubernetes Job of completion mode Indexed gives each of its pods.
+fn part(text: &str) -> Result<Part, String> {
+    if text != "auto" {
+        return text.parse();
+    }
+    Part::of_job(|name| std::env::var(name).ok())
 }
 
 /// How the console looks.
@@ -113,7 +135,7 @@ pub struct Run {
     #[arg(long, short)]
     pub quiet: bool,
     /// Prove also that nothing changed since this snapshot, once all other checks have ended
-    #[arg(long, value_name = "SNAPSHOT", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with = "partition", value_hint = ValueHint::FilePath)]
     pub against: Option<PathBuf>,
     /// Changes that do not count, as `regproof diff` prints them: one a line, or `accept = [...]` in a .toml file
     #[arg(long, value_name = "FILE", requires = "against", value_hint = ValueHint::FilePath)]
@@ -159,40 +181,9 @@ pub struct Plan {
     /// Which checks.
     #[command(flatten)]
     pub selection: Selection,
-}
-
-/// `snapshot`.
-#[derive(Clone, Debug, Args)]
-pub struct Snapshot {
-    /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
-    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
-    pub scenario: Option<PathBuf>,
-    /// Where to write it [default: stdout]
-    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
-    /// Look at the tags of the whole catalog too, not only of the declared repositories
+    /// Also print every request that a run may send: method, target, identity, effect and check
     #[arg(long)]
-    pub catalog: bool,
-}
-
-/// `diff`.
-#[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "Exit status: 0 nothing changed that was not accepted, 1 something did, 3 a file cannot be used."
-)]
-pub struct Diff {
-    /// The earlier snapshot
-    #[arg(value_name = "BEFORE", value_hint = ValueHint::FilePath)]
-    pub before: PathBuf,
-    /// The later one
-    #[arg(value_name = "AFTER", value_hint = ValueHint::FilePath)]
-    pub after: PathBuf,
-    /// In which format
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: DiffFormat,
-    /// Changes that do not count, as printed: one a line, or `accept = [...]` in a .toml file
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub accept: Option<PathBuf>,
+    pub requests: bool,
 }
 
 /// `list`.
@@ -295,6 +286,16 @@ pub struct Completions {
     pub shell: clap_complete::Shell,
 }
 
+/// `man`.
+#[derive(Clone, Debug, Args)]
+pub struct Man {
+    /// The command whose page is printed [default: the program's own page]
+    pub command: Option<String>,
+    /// Write the pages of the program and of every command into this folder
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "command")]
+    pub out: Option<PathBuf>,
+}
+
 /// Colours on the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Colour {
@@ -325,17 +326,6 @@ impl From<ConsoleFormat> for Format {
             ConsoleFormat::Github => Format::Github,
         }
     }
-}
-
-/// How a difference is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DiffFormat {
-    /// For people
-    Text,
-    /// For programs
-    Json,
-    /// For a comment or a job summary
-    Markdown,
 }
 
 /// How checks are listed.

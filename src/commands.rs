@@ -1,12 +1,15 @@
 //! What each command does. Decides and computes; what reaches stdout, stderr or the end of the process goes through the
 //! functions that `main` lends.
 
+mod audit;
 mod clean;
 mod demo;
 mod diff;
 mod explain;
 mod lab;
 mod list;
+mod man;
+mod merge;
 mod plan;
 mod prepare;
 mod progress;
@@ -16,6 +19,7 @@ mod reports;
 mod run;
 mod signals;
 mod snapshot;
+mod watch;
 
 use std::fmt;
 use std::io;
@@ -82,6 +86,9 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
         Command::Demo(args) => demo::demo(args, terminal),
         Command::Prove(args) => prove::prove(args, terminal),
         Command::Run(args) => run::run(args, terminal),
+        Command::Watch(args) => watch::watch(args, terminal),
+        Command::Audit(args) => audit::audit(args, terminal),
+        Command::Merge(args) => merge::merge(args, terminal),
         Command::Plan(args) => plan::plan(args, terminal),
         Command::Snapshot(args) => snapshot::snapshot(args, terminal),
         Command::Diff(args) => diff::diff(args, terminal),
@@ -96,6 +103,7 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
             clap_complete::generate(args.shell, &mut Cli::command(), "regproof", &mut text);
             show(terminal, &String::from_utf8_lossy(&text))
         }
+        Command::Man(args) => man::man(args, terminal),
     };
     done.unwrap_or_else(|trouble| {
         (terminal.tell)(&format!("error: {}\n", log::clean(&trouble.message)));

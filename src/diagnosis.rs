@@ -83,10 +83,23 @@ pub(crate) fn refusal(clues: &Clues<'_>) -> Option<Diagnosis> {
             "make zot's openid issuer and the provider's own URL the same text, path and last slash too",
         ));
     }
+    if any(&["audience is not valid", "audience must contain"]) {
+        return Some(Diagnosis::new(
+            "the token is not for this client: its audience lacks the client id that zot has",
+            "compare clientid in zot's credentialsFile with the client at the provider, and look at what the provider puts \
+             into aud",
+        ));
+    }
     if exchange && any(&["signature", "no key of this id", "could not get keys"]) {
         return Some(Diagnosis::new(
             "the registry does not accept the signature of the provider's token: the signing key was rotated or removed",
             "choose a signing key for this client at the provider, of an algorithm that zot takes (RS256)",
+        ));
+    }
+    if any(&["missing 'nonce'", "missing nonce", "nonce is required", "missing required parameter: nonce"]) {
+        return Some(Diagnosis::new(
+            "the provider asks for a nonce, and zot sends none: OpenID Connect asks for one in the implicit flow only",
+            "switch the requirement off at the provider, for this client at least (canaille: REQUIRE_NONCE)",
         ));
     }
     if any(&["redirect_uri", "redirect uri"]) {
@@ -196,6 +209,8 @@ mod tests {
             ("Invalid parameter: redirect_uri", None, "externalUrl"),
             ("oops! invalid_client client is invalid", None, "client id"),
             ("failed to get state: http: named cookie not present", Some(0), "state cookie"),
+            ("failed to exchange token: audience is not valid: Audience must contain client_id", Some(0), "audience"),
+            ("invalid_request: Missing 'nonce' in request.", Some(0), "a nonce"),
             ("welcome", Some(4), ""),
         ] {
             let found = cause(said, ahead);

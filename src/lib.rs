@@ -3,6 +3,7 @@
 //! The engine lives here: scenario, plan, runner, run, reports. It knows no particular check.
 
 mod apikeys;
+mod audit;
 mod browser;
 pub mod check;
 #[path = "../checks/mod.rs"]
@@ -15,6 +16,8 @@ mod diagnosis;
 mod discovery;
 pub mod drift;
 mod fingerprint;
+#[cfg(test)]
+mod fuzz_tests;
 mod guard;
 mod image;
 pub mod init;
@@ -22,6 +25,7 @@ pub mod lab;
 mod listing;
 pub mod log;
 mod matrix;
+pub mod merge;
 mod metrics;
 mod oci;
 mod oracle;
@@ -33,6 +37,7 @@ pub mod probe;
 pub mod process;
 pub mod redact;
 pub mod report;
+mod requests;
 pub mod runner;
 pub mod scenario;
 pub mod target;

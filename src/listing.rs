@@ -61,7 +61,7 @@ fn follows(last: &str, tag: &str) -> bool {
 }
 
 /// The target of the next page (RFC 8288), or where the link leads instead.
-fn next(answer: &Answer, path: &str) -> Option<Result<String, String>> {
+pub(crate) fn next(answer: &Answer, path: &str) -> Option<Result<String, String>> {
     let link = answer.header("link")?;
     let (inner, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     if !parameters.contains("rel=\"next\"") && !parameters.contains("rel=next") {

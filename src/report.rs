@@ -4,6 +4,8 @@
 //! registry and is hostile until proven otherwise: each format has exactly one way in for such text, in `text`.
 
 mod console;
+#[cfg(test)]
+mod fuzz_tests;
 mod har;
 mod html;
 mod junit;
@@ -27,6 +29,7 @@ pub use self::junit::junit;
 pub(crate) use self::markdown::code;
 pub use self::markdown::markdown;
 pub use self::prometheus::prometheus;
+pub(crate) use self::prometheus::{Watched, watched};
 pub use self::text::{visible, xml_text};
 
 /// The version of the JSON format.

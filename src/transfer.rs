@@ -22,6 +22,9 @@ const MOST_PARTS: usize = 20_000;
 /// The most that one blob may have before a check gives up on reading it whole.
 pub(crate) const BLOB_LIMIT: u64 = 64 << 20;
 
+/// The words of a refusal are often longer than a small blob, and must not hide that it was refused.
+const REFUSAL_LIMIT: usize = 64 << 10;
+
 /// How deep indexes may be nested.
 const DEEPEST: usize = 3;
 
@@ -282,7 +285,7 @@ pub(crate) async fn blob(
     descriptor: &Descriptor,
     why: &Why<'_>,
 ) -> Result<(), Failure> {
-    let limit = usize::try_from(descriptor.size.min(BLOB_LIMIT)).unwrap_or(usize::MAX) + 1;
+    let limit = usize::try_from(descriptor.size.min(BLOB_LIMIT)).unwrap_or(usize::MAX).max(REFUSAL_LIMIT) + 1;
     let target = format!("/v2/{repository}/blobs/{}", descriptor.digest);
     let mut answer = client.get(target).limit(limit).hashed().send().await?;
     for _ in 0..3 {
@@ -307,7 +310,13 @@ fn store(cx: &Cx, client: &Client, url: &Url) -> anyhow::Result<Client> {
     if client.origin().owns(url) {
         return Ok(client.clone());
     }
+    may_lead_to(client, url)?;
+    cx.visitor(Origin::of(url))
+}
+
+/// A redirect may lead to another host over https alone, and to this machine only from this machine.
+pub(crate) fn may_lead_to(client: &Client, url: &Url) -> anyhow::Result<()> {
     let safe = if is_loopback(url) { is_loopback(client.origin().url()) } else { url.scheme() == "https" };
     anyhow::ensure!(safe, "a blob is redirected to plain http or to this machine itself, {url}");
-    cx.visitor(Origin::of(url))
+    Ok(())
 }

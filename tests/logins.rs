@@ -21,10 +21,12 @@ use regproof::plan::{Machine, Plan};
 use regproof::runner::{self, Board};
 use regproof::target::Target;
 use serde_json::json;
+use support::canaille::Canaille;
 use support::hardened::{self, write_secret};
 use support::http::Request;
+use support::keycloak::{self, Keycloak};
 use support::process::Server;
-use support::provider::Options;
+use support::provider::{ADMIN, CI, CLIENT_ID, GUEST, Options};
 use support::world::{Setup, World};
 use support::zot::{RealZot, Zot};
 
@@ -181,31 +183,119 @@ fn zitadel(test: &str) {
         write_secret(&folder.path().join("oidc-credentials.json"), &client);
         config
     });
-    let file = zitadel_scenario(folder.path(), &real.url, ISSUER);
-    all_pass(&run(&file, &["oidc::"]), 0);
+    let user =
+        Login { client: "web", profile: "zitadel", name: "test-user@localhost", password: "verysecure", totp: None };
+    all_pass(&run(&scenario(folder.path(), &real.url, ISSUER, &user), &["oidc::"]), 0);
 }
 
-fn zitadel_scenario(folder: &Path, url: &str, issuer: &str) -> PathBuf {
+#[test]
+fn keycloak_logs_in_with_its_groups_and_with_a_second_factor() {
+    let test = "keycloak_logs_in_with_its_groups_and_with_a_second_factor";
+    if let Some(reason) = Keycloak::missing() {
+        return support::skip(test, reason);
+    }
+    let Some(zot) = has_a_browser(test).then(|| Zot::find(test)).flatten() else { return };
+    let (provider, folder) = (Keycloak::start(), tempfile::tempdir().expect("a temporary folder can be made"));
+    let real = RealZot::start(&zot, folder.path(), |port| {
+        hardened::config(zot.release, port, &provider.issuer, None, folder.path())
+    });
+    let with = |user: Login| scenario(folder.path(), &real.url, &provider.issuer, &user);
+    let ci = Login { client: CLIENT_ID, profile: "keycloak", name: CI.name, password: CI.password, totp: None };
+    all_pass(&run(&with(ci), &["oidc::", "keys::lifecycle"]), 0);
+    let erich = Login { name: ADMIN.name, password: ADMIN.password, totp: Some(keycloak::TOTP_SECRET), ..ci };
+    all_pass(&run(&with(erich), &["oidc::", "keys::lifecycle"]), 0);
+
+    // Whoever has no group is told so, and whoever has another password by the provider's own words.
+    let guest = run(&with(Login { name: GUEST.name, password: GUEST.password, ..ci }), &[LOGIN]);
+    says(&guest, Verdict::Fail, "no groups claim");
+    says(&run(&with(Login { password: "another", ..ci }), &[LOGIN]), Verdict::Error, "Invalid username or password");
+    says(&run(&with(Login { totp: None, ..erich }), &[LOGIN]), Verdict::Error, "a second factor");
+}
+
+#[test]
+fn canaille_logs_in_on_three_pages_with_its_groups() {
+    let test = "canaille_logs_in_on_three_pages_with_its_groups";
+    if let Some(reason) = Canaille::missing() {
+        return support::skip(test, reason);
+    }
+    let Some(zot) = has_a_browser(test).then(|| Zot::find(test)).flatten() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let mut provider = None;
+    let real = RealZot::start(&zot, folder.path(), |port| {
+        let started = Canaille::start(&format!("http://127.0.0.1:{port}/zot/auth/callback/oidc"));
+        let mut config = hardened::config(zot.release, port, &started.issuer, None, folder.path());
+        config["http"]["auth"]["openid"]["providers"]["oidc"]["scopes"] =
+            json!(["openid", "email", "profile", "groups"]);
+        provider = Some(started);
+        config
+    });
+    let provider = provider.expect("zot is configured before it starts");
+    let with = |user: Login| scenario(folder.path(), &real.url, &provider.issuer, &user);
+    let ci = Login { client: CLIENT_ID, profile: "generic", name: CI.name, password: CI.password, totp: None };
+    all_pass(&run(&with(ci), &["oidc::", "keys::lifecycle"]), 0);
+    let guest = run(&with(Login { name: GUEST.name, password: GUEST.password, ..ci }), &[LOGIN]);
+    says(&guest, Verdict::Fail, "no groups claim");
+    says(&run(&with(Login { password: "another", ..ci }), &[LOGIN]), Verdict::Error, "Login failed");
+}
+
+/// The whole login ended with this verdict and these words.
+#[track_caller]
+fn says(run: &Run, verdict: Verdict, words: &str) {
+    let outcome = run.outcomes.iter().find(|outcome| outcome.id == LOGIN).expect("the login was run");
+    let text = format!("{:#?}", outcome.finding);
+    assert!(outcome.verdict == verdict && text.contains(words), "{:?}: {text}", outcome.verdict);
+}
+
+/// Who logs in at a foreign provider.
+#[derive(Clone, Copy)]
+struct Login {
+    client: &'static str,
+    profile: &'static str,
+    name: &'static str,
+    password: &'static str,
+    totp: Option<&'static str>,
+}
+
+/// A scenario of the hardened registry, where pushing is a right of groups alone.
+fn scenario(folder: &Path, url: &str, issuer: &str, login: &Login) -> PathBuf {
     let secret = |name: &str, text: &str| {
         write_secret(&folder.join(name), text);
         json!({ "file": folder.join(name) })
     };
-    let scenario = json!({
+    let mut scenario = json!({
         "schema": 1,
-        "name": "zitadel",
+        "name": login.profile,
         "registry": { "url": url },
+        "repositories": { "scratch": "blumeops/regproof" },
+        "access": {
+            "anonymous": ["read"],
+            "authenticated": ["read"],
+            "groups": {
+                "artifact-workloads": ["read", "create"],
+                "admins": ["read", "create", "update", "delete"],
+            },
+        },
+        "keys": { "lifecycle": true },
         "oidc": {
             "provider": "oidc",
             "issuer": issuer,
-            "client_id": "web",
+            "client_id": login.client,
             "login": {
-                "username": secret("login.user", "test-user@localhost"),
-                "password": secret("login.password", "verysecure"),
-                "profile": "zitadel",
+                "username": secret("login.user", login.name),
+                "password": secret("login.password", login.password),
+                "profile": login.profile,
             },
         },
     });
-    let file = folder.join("zitadel.toml");
+    // The zitadel example knows no groups.
+    if login.client == CLIENT_ID {
+        let group = if login.name == ADMIN.name { "admins" } else { "artifact-workloads" };
+        scenario["oidc"]["login"]["groups"] = json!([group]);
+    }
+    if let Some(totp) = login.totp {
+        scenario["oidc"]["login"]["totp"] = secret("login.totp", totp);
+    }
+    let file = folder.join(format!("{}.toml", login.profile));
     std::fs::write(&file, toml::to_string(&scenario).expect("a scenario is a table")).expect("it can be written");
     file
 }

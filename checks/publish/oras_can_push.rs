@@ -44,10 +44,9 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     for (what, digest) in [("image", image.digest()), ("index", index.digest())] {
         let (tag, layout) = (cx.tag(what), format!("{}:it", shop.path(what)));
         let reference = shop.reference(&tag);
-        let mut arguments = vec!["cp", "--no-tty", "--from-oci-layout", "--to-registry-config", &shop.login];
-        if shop.plain() {
-            arguments.push("--to-plain-http");
-        }
+        // Without it oras takes every registry on localhost for one in plain text.
+        let plain = format!("--to-plain-http={}", shop.plain());
+        let mut arguments = vec!["cp", "--no-tty", "--from-oci-layout", "--to-registry-config", &shop.login, &plain];
         if let Some(authority) = &authority {
             arguments.extend(["--to-ca-file", authority]);
         }

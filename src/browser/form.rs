@@ -113,6 +113,8 @@ struct View {
     consent: Option<Value>,
     captcha: bool,
     other: Option<String>,
+    /// The words of a page that ends the login.
+    denied: Option<String>,
     said: String,
 }
 
@@ -147,6 +149,9 @@ impl Browser {
             }
             if view.captcha {
                 return Err(BrowserError::Stage { what: "a captcha".to_owned() });
+            }
+            if let Some(said) = view.denied {
+                return Err(BrowserError::Refused { said });
             }
             if let Some(other) = &view.other {
                 return Err(BrowserError::Stage { what: format!("the stage {other}") });
@@ -228,8 +233,12 @@ impl Browser {
                 what: "a second factor, and the scenario has no [oidc] login.totp".to_owned(),
             })?;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            let code = totp::code(secret.expose(), now)
+            let (code, wait) = totp::own_code(secret.expose(), now)
                 .ok_or_else(|| BrowserError::Stage { what: "a code, and login.totp is not base32".to_owned() })?;
+            if wait >= self.time_left() {
+                return Err(BrowserError::Time { what: "get a one-time code that no other login used".to_owned() });
+            }
+            tokio::time::sleep(wait).await;
             self.type_into(field, &code).await?;
             (done.code, last) = (true, Some(field));
         }

@@ -8,10 +8,16 @@ const walk = (root) => {
   }
 };
 walk(document);
+// What is parked beside the page is for password managers, not for people.
+const inPage = (box) => box.right + scrollX > 0 && box.bottom + scrollY > 0;
+const words = (root) => [...root.childNodes].map((node) => {
+  if (node.nodeType === Node.TEXT_NODE) return node.data;
+  return node.nodeType === Node.ELEMENT_NODE && !node.matches("style, script") ? words(node.shadowRoot || node) : "";
+}).join(" ").replace(/\s+/g, " ").trim();
 const shown = (element) => {
   const box = element.getBoundingClientRect();
   const style = getComputedStyle(element);
-  return box.width > 0 && box.height > 0 && style.visibility !== "hidden" && style.display !== "none" && !element.disabled;
+  return box.width > 0 && box.height > 0 && inPage(box) && style.visibility !== "hidden" && style.display !== "none" && !element.disabled;
 };
 const matches = (selectors) => (element) => selectors.some((selector) => element.matches(selector));
 const visible = all.filter(shown);
@@ -41,7 +47,8 @@ const frames = all.filter((element) => element.matches("iframe")).map((element) 
 const captcha = frames.some((src) => /recaptcha|hcaptcha|turnstile/.test(src)) ||
   all.some((element) => element.matches("ak-stage-captcha, .g-recaptcha, .h-captcha, .cf-turnstile"));
 const other = all.find((element) => element.matches(
-  "ak-stage-authenticator-validate-webauthn, ak-stage-authenticator-validate-duo, ak-stage-access-denied, #access-denied"));
+  "ak-stage-authenticator-validate-webauthn, ak-stage-authenticator-validate-duo"));
+const denied = all.find((element) => element.matches("ak-stage-access-denied, #access-denied"));
 const alerts = all.filter((element) => element.matches(
   "[role=alert], .error, .alert-error, .alert-danger, .pf-m-error, .pf-m-danger, .invalid-feedback, #input-error, .dex-error-box"));
 const said = alerts.map((element) => (element.innerText || element.textContent || "").trim()).filter(Boolean).join(" ");
@@ -53,4 +60,5 @@ return {
   user, password, code, submit, consent, captcha,
   other: other ? other.localName + (other.id ? "#" + other.id : "") : null,
   said: said.slice(0, 200),
+  denied: denied ? (words(denied.shadowRoot || denied) || denied.localName).slice(0, 200) : null,
 };

@@ -45,6 +45,16 @@ fetch(path, { method, headers, body, redirect: "manual", credentials: "same-orig
   .catch((error) => done({ status: 0, body: String(error) }));
 "#;
 
+/// The shown text, in open shadow roots too: `innerText` ends at them.
+const TEXT: &str = r#"
+const text = (root) => [...root.childNodes].map((node) => {
+  if (node.nodeType === Node.TEXT_NODE) return node.data;
+  const shown = node.nodeType === Node.ELEMENT_NODE && node.checkVisibility() && !node.matches("style, script");
+  return shown ? text(node.shadowRoot || node) : "";
+}).join(" ");
+return document.body ? text(document.body).slice(0, 4000) : "";
+"#;
+
 /// Nothing that was typed may be in a picture: every field is hidden first, in shadow roots too.
 const HIDE_FIELDS: &str = r#"
 const hide = (root) => {
@@ -107,9 +117,9 @@ impl Browser {
 
     /// The page's visible text, shortened to one paragraph.
     pub(crate) async fn text(&self) -> Result<String, BrowserError> {
-        let script = "return document.body ? document.body.innerText.slice(0, 500) : ''";
-        let text = self.call("read the page", self.client.execute(script, vec![])).await?;
-        Ok(text.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" "))
+        let text = self.call("read the page", self.client.execute(TEXT, vec![])).await?;
+        let text = text.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+        Ok(text.chars().take(500).collect())
     }
 
     /// Waits until the URL is as wanted; tells the URL, or the last one seen.

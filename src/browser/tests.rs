@@ -15,6 +15,9 @@ use super::super::{Login, Profile};
 use super::*;
 use crate::scenario::secrets::Secret;
 
+#[path = "authentik_tests.rs"]
+mod authentik;
+
 const DRIVER: &str = "chromedriver";
 
 fn soon() -> Instant {
@@ -88,43 +91,14 @@ const WRONG: &str = "<p role=alert>Invalid password</p><form method=post action=
 const CAPTCHA: &str = "<form><input name=login><div class=h-captcha></div></form>";
 const UNKNOWN: &str = "<p>Choose your smart card</p>";
 
-/// The element structure of authentik's flow executor: nested open shadow roots, one stage after the other.
-const AUTHENTIK: &str = r#"<ak-flow-executor></ak-flow-executor><script>
-const executor = document.querySelector("ak-flow-executor").attachShadow({ mode: "open" });
-const stage = (name, html, next) => {
-  executor.innerHTML = `<${name}></${name}>`;
-  const root = executor.querySelector(name).attachShadow({ mode: "open" });
-  root.innerHTML = `<form>${html}<button type="submit">Continue</button></form>`;
-  root.querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); next(new FormData(root.querySelector("form"))); });
-};
-const data = [];
-setTimeout(() => stage("ak-stage-identification", '<input name="uidField" autocomplete="username">', (one) => {
-  data.push(one.get("uidField"));
-  setTimeout(() => stage("ak-stage-password", '<ak-flow-input-password></ak-flow-input-password>', () => {}), 50);
-  setTimeout(() => {
-    const inner = executor.querySelector("ak-stage-password").shadowRoot.querySelector("ak-flow-input-password").attachShadow({ mode: "open" });
-    inner.innerHTML = '<input type="password" name="password">';
-    const form = executor.querySelector("ak-stage-password").shadowRoot.querySelector("form");
-    form.addEventListener("submit", () => {
-      data.push(inner.querySelector("input").value);
-      const out = document.createElement("form");
-      out.method = "post"; out.action = "/done";
-      out.innerHTML = `<input name="all" value="${data.join("+")}">`;
-      document.body.append(out); out.submit();
-    });
-  }, 100);
-}), 50);
-</script>"#;
-
 #[tokio::test]
-async fn logs_in_on_one_page_on_two_with_consent_with_a_code_and_in_shadow_roots() {
+async fn logs_in_on_one_page_on_two_with_consent_and_with_a_code() {
     let browser = Browser::start(DRIVER, soon()).await.unwrap();
     for (profile, page, next, wanted) in [
         ("generic", ONE_PAGE, "", &["mail=erich&p=hunter22"][..]),
         ("generic", USER_FIRST, THEN_PASSWORD, &["username=erich", "password=hunter22"]),
         ("oidc-provider", PASSWORD_PAGE, THEN_CONSENT, &["login=erich&password=hunter22", ""]),
         ("keycloak", PASSWORD_PAGE, THEN_CODE, &["login=erich&password=hunter22", "code="]),
-        ("authentik", AUTHENTIK, "", &["all=erich%2Bhunter22"]),
     ] {
         let (issuer, back, sent) = provider(page, next).await;
         browser.open(&issuer).await.unwrap();

@@ -6,6 +6,7 @@ use super::{Terminal, Trouble, prepare, show};
 use crate::cli;
 use crate::outcome::ExitStatus;
 use crate::plan::Plan;
+use crate::requests;
 use crate::scenario::{Action, Scenario};
 use crate::target::Target;
 use crate::zot::lint::{self, Severity};
@@ -14,8 +15,14 @@ use crate::zot::lint::{self, Severity};
 pub(crate) fn plan(args: &cli::Plan, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
     let scenario = args.scenario.clone().unwrap_or_else(prepare::usual);
     let (target, plan) = prepare::one(&scenario, &args.selection)?;
-    let text =
-        [table(&scenario.display().to_string(), &target, &plan), rights(target.scenario()), advice(target.scenario())];
+    let mut text = vec![
+        table(&scenario.display().to_string(), &target, &plan),
+        rights(target.scenario()),
+        advice(target.scenario()),
+    ];
+    if args.requests {
+        text.push(requests::table(&plan, &target));
+    }
     show(terminal, &target.redactor().text(&text.concat()))?;
     Ok(if plan.runs() == 0 { ExitStatus::Nothing } else { ExitStatus::Proven })
 }

@@ -26,6 +26,9 @@ pub(crate) async fn answer(shared: &Shared, ask: &Ask) -> Answer {
 }
 
 async fn decide(shared: &Shared, ask: &Ask) -> Answer {
+    if let Some(refusal) = without_one_host(ask) {
+        return refusal;
+    }
     if let Some(redirect) = redirect_if_unclean(&ask.path, ask.query.as_deref()) {
         return redirect;
     }
@@ -50,6 +53,17 @@ async fn decide(shared: &Shared, ask: &Ask) -> Answer {
         Route::Logout => cross_origin(shared, login::logout(shared, ask), Some("POST,OPTIONS")),
         _ => protected(shared, ask, route).await,
     }
+}
+
+/// Go's server asks for exactly one Host in HTTP/1.1, before any handler of zot (`net/http`, `readRequest`).
+fn without_one_host(ask: &Ask) -> Option<Answer> {
+    let text = match ask.headers.get_all("host").iter().count() {
+        1 => return None,
+        0 => "400 Bad Request: missing required Host header",
+        _ => "400 Bad Request",
+    };
+    let modern = ask.version == axum::http::Version::HTTP_11;
+    modern.then(|| Answer::bytes(400, "text/plain; charset=utf-8", text).header("connection", "close"))
 }
 
 async fn protected(shared: &Shared, ask: &Ask, route: Route<'_>) -> Answer {

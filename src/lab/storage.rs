@@ -105,6 +105,8 @@ impl Repository {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Store {
     repositories: BTreeMap<String, Repository>,
+    /// The repository that held a blob first, which is where zot's dedupe cache looks for it.
+    first: BTreeMap<String, String>,
 }
 
 impl Store {
@@ -133,7 +135,15 @@ impl Store {
     pub(crate) fn put_blob(&mut self, name: &str, digest: &str, bytes: Bytes) -> Result<(), Trouble> {
         self.room(bytes.len())?;
         self.open(name).blobs.insert(digest.to_owned(), bytes);
+        if !self.first_holds(digest) {
+            self.first.insert(digest.to_owned(), name.to_owned());
+        }
         Ok(())
+    }
+
+    fn first_holds(&self, digest: &str) -> bool {
+        let first = self.first.get(digest).and_then(|name| self.repository(name));
+        first.is_some_and(|repo| repo.blobs.contains_key(digest))
     }
 
     /// The repositories that hold a blob: what zot's dedupe cache knows.
@@ -142,9 +152,16 @@ impl Store {
     }
 
     /// Links a blob that any repository holds into `name`, creating it, as zot's `CheckBlob` does.
+    ///
+    /// Once the repository that held it first has lost it, the first question elsewhere finds nothing and mends the
+    /// cache, and the next finds it (tried on v2.1.20).
     pub(crate) fn link(&mut self, name: &str, digest: &str) -> Option<Bytes> {
         if let Some(bytes) = self.repository(name).and_then(|repo| repo.blobs.get(digest)) {
             return Some(bytes.clone());
+        }
+        if self.first.contains_key(digest) && !self.first_holds(digest) {
+            self.first.remove(digest);
+            return None;
         }
         let bytes = self.repositories.values().find_map(|repo| repo.blobs.get(digest))?.clone();
         self.open(name).blobs.insert(digest.to_owned(), bytes.clone());
@@ -271,6 +288,20 @@ mod tests {
         store.put_manifest("r", "v1", OCI_MANIFEST, &two, &[]).unwrap();
         assert_eq!(store.manifest("r", &first).unwrap_err(), Trouble::NoManifest);
         assert_eq!(store.repository("r").unwrap().tags(), ["v1"]);
+    }
+
+    #[test]
+    fn a_blob_that_its_first_repository_lost_is_found_elsewhere_at_the_second_question() {
+        let mut store = Store::default();
+        let bytes = Bytes::from_static(b"x");
+        let digest = sha256(&bytes);
+        store.put_blob("first", &digest, bytes).unwrap();
+        assert!(store.link("second", &digest).is_some());
+        store.delete_blob("second", &digest).unwrap();
+        assert!(store.link("second", &digest).is_some(), "the first repository still holds it");
+        store.delete_blob("first", &digest).unwrap();
+        assert!(store.link("first", &digest).is_none());
+        assert!(store.link("first", &digest).is_some());
     }
 
     #[test]

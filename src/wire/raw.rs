@@ -171,25 +171,30 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// The answer, if it is whole; `ended`: nothing more will come.
-fn parse(received: &[u8], method: &str, ended: bool) -> anyhow::Result<Option<(u16, HeaderMap, Bytes)>> {
-    let Some(at) = received.windows(4).position(|window| window == b"\r\n\r\n") else {
-        ensure!(received.len() <= HEADER_LIMIT, "the answer has more than {HEADER_LIMIT} bytes of headers");
-        return Ok(None);
+pub(crate) fn parse(received: &[u8], method: &str, ended: bool) -> anyhow::Result<Option<(u16, HeaderMap, Bytes)>> {
+    let mut rest = received;
+    // A loop: a registry may send as many interim answers as it likes, and a stack is not as deep.
+    let (head, status, body) = loop {
+        let Some(at) = rest.windows(4).position(|window| window == b"\r\n\r\n") else {
+            ensure!(rest.len() <= HEADER_LIMIT, "the answer has more than {HEADER_LIMIT} bytes of headers");
+            return Ok(None);
+        };
+        let (head, body) = (String::from_utf8_lossy(&rest[..at]), &rest[at + 4..]);
+        let first = head.split("\r\n").next();
+        let status = first.and_then(|line| line.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok());
+        let status: u16 = status.context("the answer is not HTTP")?;
+        if !(100..200).contains(&status) || status == 101 {
+            break (head, status, body);
+        }
+        rest = body;
     };
-    let head = String::from_utf8_lossy(&received[..at]);
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok());
-    let status: u16 = status.context("the answer is not HTTP")?;
-    if (100..200).contains(&status) && status != 101 {
-        return parse(&received[at + 4..], method, ended);
-    }
+    let lines = head.split("\r\n").skip(1);
     let mut headers = HeaderMap::new();
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.trim()), HeaderValue::try_from(value.trim())) {
             headers.append(name, value);
         }
     }
-    let body = &received[at + 4..];
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let body = if method == "HEAD" || status < 200 || status == 204 || status == 304 {
         Some(Bytes::new())

@@ -198,7 +198,7 @@ async fn no_request_can_lift_the_limit_on_what_is_kept_and_a_hashed_body_is_not_
     assert!(error.to_string().contains("longer than 8388608 bytes"), "{error}");
     let answer = client.get("/v2/").limit(16 << 20).hashed().send().await.unwrap();
     assert_eq!((answer.size, answer.body.len()), (9 << 20, 4 * SHOWN));
-    assert_eq!(answer.sha256, Some(format!("sha256:{:x}", Sha256::digest(vec![b'x'; 9 << 20]))));
+    assert_eq!(answer.sha256, Some(crate::image::digest_of(&vec![b'x'; 9 << 20])));
 }
 
 #[tokio::test]
@@ -301,6 +301,19 @@ async fn a_secret_that_the_server_echoes_anywhere_is_not_in_the_transcript() {
         }
         assert!(text.contains("<redacted>"));
     }
+}
+
+#[tokio::test]
+async fn an_empty_body_says_that_it_is_empty() {
+    let server = Raw::saying("HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    let (client, _) = client(&server);
+    let target = "/v2/scratch/blobs/uploads/";
+    client.post(target).send().await.expect("it is answered");
+    client.put("/v2/scratch/manifests/v1").body("a/b", Bytes::new()).send().await.expect("it is answered");
+    client.get("/v2/").send().await.expect("it is answered");
+    let said: Vec<bool> =
+        server.requests().iter().map(|head| head.to_ascii_lowercase().contains("content-length: 0\r\n")).collect();
+    assert_eq!(said, [true, true, false]);
 }
 
 #[tokio::test]

@@ -15,7 +15,16 @@ use super::provider::User;
 ///
 /// Each page with a form is answered: the password page with the user's own password, a one-time code page with
 /// what `code` returns, a consent page with its button.
-pub fn log_in(registry: &str, user: &User, password: &str, mut code: impl FnMut() -> String) -> (Session, Answer) {
+pub fn log_in(registry: &str, user: &User, password: &str, code: impl FnMut() -> String) -> (Session, Answer) {
+    follow(registry, user.name, password, code)
+}
+
+/// The same at a provider that knows other users, and asks for no code.
+pub fn log_in_as(registry: &str, user: &str, password: &str) -> (Session, Answer) {
+    follow(registry, user, password, || panic!("the form asks for a code"))
+}
+
+fn follow(registry: &str, user: &str, password: &str, mut code: impl FnMut() -> String) -> (Session, Answer) {
     let mut session = Session::default();
     let home = format!("{registry}/v2/");
     let mut start: url::Url = format!("{registry}/zot/auth/login").parse().expect("the registry's address is a URL");
@@ -30,7 +39,7 @@ pub fn log_in(registry: &str, user: &User, password: &str, mut code: impl FnMut(
         let mut fields = url::form_urlencoded::Serializer::new(String::new());
         for field in &form.fields {
             match field.as_str() {
-                "login" => fields.append_pair(field, user.name),
+                "login" | "username" => fields.append_pair(field, user),
                 "password" => fields.append_pair(field, password),
                 "code" => fields.append_pair(field, &code()),
                 other => panic!("the form asks for {other}"),

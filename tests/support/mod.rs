@@ -8,13 +8,20 @@
     reason = "each test program uses a part of this module, and an expectation would fail in the one that uses all of it"
 )]
 
+pub mod bulk;
+pub mod caddy;
+pub mod canaille;
 pub mod faults;
 pub mod hardened;
 pub mod http;
 pub mod image;
+pub mod keycloak;
 pub mod keys;
+pub mod patch;
 pub mod process;
 pub mod provider;
+pub mod rewriter;
+pub mod twin;
 pub mod upstream;
 pub mod world;
 pub mod zot;

@@ -1,7 +1,7 @@
 //! The registry behind the pull-through cache: Debian's `docker-registry` with one image.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -23,7 +23,7 @@ pub struct Upstream {
     /// The digest of the image it holds.
     pub digest: String,
     server: Server,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Upstream {
@@ -36,38 +36,53 @@ impl Upstream {
     pub fn start() -> Self {
         let program = Self::program().expect("program() was asked before");
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let (url, server) = on_free_port(|port| {
-            let config = folder.path().join("config.yml");
-            let storage = folder.path().join("data");
-            fs::write(
-                &config,
-                format!(
-                    "version: 0.1\nlog: {{ level: warn }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\n  \
-                     delete: {{ enabled: true }}\nhttp: {{ addr: \"127.0.0.1:{port}\" }}\n",
-                    serde_json::Value::from(storage.to_str().expect("temporary paths are text")),
-                ),
-            )
-            .expect("the configuration can be written");
-            let mut server = Server::spawn(
-                &program,
-                &["serve", config.to_str().expect("temporary paths are text")],
-                &folder.path().join("upstream.log"),
-            );
-            let url = format!("http://127.0.0.1:{port}");
-            let ping = format!("{url}/v2/");
-            server.wait_until(Duration::from_secs(30), |_| {
-                Request::new("GET", &ping).within(PING).try_send().ok().filter(|answer| answer.status == 200)
-            })?;
-            Ok::<_, NotStarted>((url, server))
-        })
-        .unwrap_or_else(|error| panic!("the upstream did not start: {error:?}"));
+        let (url, server) = serve(&program, folder.path());
         let image = Image::with_content("a small image from upstream");
         image.push(&url, REPOSITORY, TAG, None);
-        Self { url, digest: image.digest(), server, _folder: folder }
+        Self { url, digest: image.digest(), server, folder }
+    }
+
+    /// The folder of its data.
+    pub fn storage(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Ends it; its address and data stay as they are.
+    pub fn stop(&mut self) {
+        self.server.end();
     }
 
     /// Everything it has printed.
     pub fn log(&self) -> String {
         self.server.log()
     }
+}
+
+/// Debian's registry, empty, on a free port with its files in `folder`: its address, without a path, and its guard.
+pub fn serve(program: &Path, folder: &Path) -> (String, Server) {
+    on_free_port(|port| {
+        let config = folder.join("config.yml");
+        let storage = folder.join("data");
+        fs::write(
+            &config,
+            format!(
+                "version: 0.1\nlog: {{ level: warn }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\n  \
+                 delete: {{ enabled: true }}\nhttp: {{ addr: \"127.0.0.1:{port}\" }}\n",
+                serde_json::Value::from(storage.to_str().expect("temporary paths are text")),
+            ),
+        )
+        .expect("the configuration can be written");
+        let mut server = Server::spawn(
+            program,
+            &["serve", config.to_str().expect("temporary paths are text")],
+            &folder.join("upstream.log"),
+        );
+        let url = format!("http://127.0.0.1:{port}");
+        let ping = format!("{url}/v2/");
+        server.wait_until(Duration::from_secs(30), |_| {
+            Request::new("GET", &ping).within(PING).try_send().ok().filter(|answer| answer.status == 200)
+        })?;
+        Ok::<_, NotStarted>((url, server))
+    })
+    .unwrap_or_else(|error| panic!("the upstream did not start: {error:?}"))
 }

@@ -1,0 +1,50 @@
+//! The arguments of what keeps and compares a registry's answers. Data, as all of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+/// `snapshot`.
+#[derive(Clone, Debug, Args)]
+pub struct Snapshot {
+    /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
+    /// Where to write it [default: stdout]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Look at the tags of the whole catalog too, not only of the declared repositories
+    #[arg(long)]
+    pub catalog: bool,
+}
+
+/// `diff`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 nothing changed that was not accepted, 1 something did, 3 a file cannot be used."
+)]
+pub struct Diff {
+    /// The earlier snapshot
+    #[arg(value_name = "BEFORE", value_hint = ValueHint::FilePath)]
+    pub before: PathBuf,
+    /// The later one
+    #[arg(value_name = "AFTER", value_hint = ValueHint::FilePath)]
+    pub after: PathBuf,
+    /// In which format
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: DiffFormat,
+    /// Changes that do not count, as printed: one a line, or `accept = [...]` in a .toml file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub accept: Option<PathBuf>,
+}
+
+/// How a difference is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// For a comment or a job summary
+    Markdown,
+}

@@ -1,0 +1,86 @@
+//! The arguments of what runs for long, or on many machines: watch, audit and merge.
+//!
+//! Nothing here reads a file or the environment.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+
+use super::{Selection, part};
+use crate::plan::Part;
+use crate::scenario::Period;
+
+/// `watch`.
+#[derive(Clone, Debug, Args)]
+pub struct Watch {
+    /// The scenario file, read anew for each run [default: $REGPROOF_SCENARIO, else regproof.toml]
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
+    /// From the start of one run to the start of the next; a run that takes longer skips starts, and they are counted
+    #[arg(long, value_name = "PERIOD", default_value = "5m", value_parser = interval)]
+    pub interval: Period,
+    /// Where /metrics, /healthz and /report are served, without a login and without TLS. Beyond loopback, everyone who
+    /// reaches it reads what the reports say: names of repositories and users, findings, but no secret
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9464")]
+    pub listen: SocketAddr,
+    /// Which checks.
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// A typing error must not become a flood of requests at a registry in production.
+fn interval(text: &str) -> Result<Period, String> {
+    let period: Period = text.parse()?;
+    if period.0 >= Duration::from_millis(100) { Ok(period) } else { Err("at least 100ms".to_owned()) }
+}
+
+/// `audit`.
+#[derive(Clone, Debug, Args)]
+pub struct Audit {
+    /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
+    /// Who asks, or `anonymous` [default: anonymous where the scenario lets anonymous clients read, else the first identity]
+    #[arg(long, value_name = "NAME")]
+    pub identity: Option<String>,
+    /// Read every blob whole and hash it; without it, long blobs are only asked for and their size is compared
+    #[arg(long)]
+    pub deep: bool,
+    /// How many requests there are at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub concurrency: u16,
+    /// Only repositories that match, as `blumeops/**`; can be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub repository: Vec<String>,
+    /// Only one part of the repositories, as `hash:1/4`, or `auto` by $JOB_COMPLETION_INDEX and $JOB_COMPLETIONS
+    #[arg(long, value_name = "hash:PART/PARTS", value_parser = part)]
+    pub partition: Option<Part>,
+    /// Keep a journal of finished repositories, and go on from it; it is removed when nothing is left to do
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub resume: Option<PathBuf>,
+    /// Write a JSON report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub junit: Option<PathBuf>,
+}
+
+/// `merge`.
+#[derive(Clone, Debug, Args)]
+pub struct Merge {
+    /// The JSON reports of all parts, in any order
+    #[arg(value_name = "PART", value_hint = ValueHint::FilePath, required = true)]
+    pub parts: Vec<PathBuf>,
+    /// Count a skipped check as not proven: exit status 2
+    #[arg(long)]
+    pub no_skips: bool,
+    /// Write a JSON report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub junit: Option<PathBuf>,
+}

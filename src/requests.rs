@@ -1,0 +1,242 @@
+//! Every request that a run may send, before it is sent: the rows of each check, filled in from the scenario.
+//!
+//! Pure. It knows how a row is filled in and what a write outside of the scratch repository is; the rows themselves stand
+//! beside the checks, and the guard decides what is sent at all.
+
+use crate::check::Effect;
+use crate::checks::PROBES;
+use crate::checks::requests::{BY_THE_RUN, REQUESTS};
+use crate::plan::{Plan, no_browser};
+use crate::probe::{Impact, Principal, Probe};
+use crate::scenario::{Action, Scenario};
+use crate::target::Target;
+
+/// Who sends it, in the terms of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// No credentials.
+    Anonymous,
+    /// Nobody where anyone may read, else the first identity.
+    Reader,
+    /// The identity that pushes.
+    Writer,
+    /// The identity that may create and nothing more.
+    Creator,
+    /// The identity that cleans up.
+    Remover,
+    /// Each identity.
+    Identities,
+    /// Nobody, and each identity.
+    Everyone,
+    /// Credentials that must not work, made of the scenario's own.
+    Impostor,
+    /// The browser that logs in.
+    Browser,
+    /// An API key that this run made.
+    OwnKey,
+    /// A client program with the writer's credentials.
+    Program(&'static str),
+}
+
+/// One row: who, by which methods, where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sends {
+    who: Who,
+    methods: &'static str,
+    target: &'static str,
+}
+
+pub(crate) const fn sends(who: Who, methods: &'static str, target: &'static str) -> Sends {
+    Sends { who, methods, target }
+}
+
+/// A row of one check with names and addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Line {
+    check: &'static str,
+    effect: Effect,
+    methods: String,
+    who: String,
+    target: String,
+}
+
+/// The rows of a plan's checks, as text.
+pub(crate) fn table(plan: &Plan, target: &Target) -> String {
+    let (scenario, effects) = (target.scenario(), target.effects());
+    let browser = no_browser(scenario, &target.machine).is_none();
+    let mut lines = Vec::new();
+    for row in BY_THE_RUN {
+        fill("(the run)", Effect::ReadOnly, row, scenario, &mut lines);
+    }
+    for step in plan.steps.iter().filter(|step| step.skip.is_none()) {
+        let effect = step.check.meta.effect.min(effects);
+        let rows = REQUESTS.iter().find(|(id, _)| *id == step.check.id).map_or(&[][..], |(_, rows)| *rows);
+        for row in rows.iter().copied().flatten().filter(|row| browser || row.who != Who::Browser) {
+            fill(step.check.id, effect, row, scenario, &mut lines);
+        }
+        let probes = PROBES.iter().find(|(id, _)| *id == step.check.id).map_or(&[][..], |(_, probes)| *probes);
+        for probe in probes.iter().filter(|probe| is_asked(probe, scenario, effect)) {
+            for target in [Some(probe.shape.target), probe.shape.plain].into_iter().flatten() {
+                let who = names_of(probe.who, scenario);
+                add(step.check.id, effect, probe.shape.method, &who, &placeholders(target), scenario, &mut lines);
+            }
+        }
+    }
+    let mut seen: Vec<&Line> = Vec::new();
+    for line in &lines {
+        if !seen.contains(&line) {
+            seen.push(line);
+        }
+    }
+    let width = |of: fn(&Line) -> usize| seen.iter().map(|line| of(line)).max().unwrap_or(0);
+    let (check, methods, who) = (width(|l| l.check.len()), width(|l| l.methods.len()), width(|l| l.who.len()));
+    let mut text = format!(
+        "\nwhat may be sent; <…> is known only while a check runs\n\n{:<9}  {:<methods$}  {:<who$}  {:<check$}  target\n",
+        "effect", "method", "who", "check"
+    );
+    for line in seen {
+        text.push_str(&format!(
+            "{:<9}  {:<methods$}  {:<who$}  {:<check$}  {}\n",
+            line.effect.to_string(),
+            line.methods,
+            line.who,
+            line.check,
+            line.target
+        ));
+    }
+    text
+}
+
+fn is_asked(probe: &Probe, scenario: &Scenario, effect: Effect) -> bool {
+    match probe.impact {
+        Impact::Litters => scenario.probes.litter && effect >= Effect::Writes,
+        Impact::Strains => scenario.probes.strain,
+        Impact::Scratch => effect >= Effect::Writes,
+        Impact::Oracle => effect >= Effect::Oracle,
+        Impact::ReadOnly => true,
+    }
+}
+
+fn fill(check: &'static str, effect: Effect, row: &Sends, scenario: &Scenario, lines: &mut Vec<Line>) {
+    add(check, effect, row.methods, &who(row.who, scenario), row.target, scenario, lines);
+}
+
+fn add(
+    check: &'static str,
+    effect: Effect,
+    methods: &str,
+    who: &str,
+    template: &str,
+    scenario: &Scenario,
+    lines: &mut Vec<Line>,
+) {
+    if who.is_empty() {
+        return;
+    }
+    for target in filled(template, scenario) {
+        // A write outside of the scratch repository can only be an oracle: the guard sends no other.
+        let reads = methods.split(", ").all(|method| matches!(method, "GET" | "HEAD" | "OPTIONS"));
+        let scratch = scenario.repositories.scratch.as_ref();
+        let own = target.starts_with("/zot/auth/")
+            || scratch.is_some_and(|scratch| target.starts_with(&format!("/v2/{scratch}/")));
+        // What only reads sends no control of a write; it may end the session that it began.
+        if effect == Effect::ReadOnly && !reads && target != "/zot/auth/logout" {
+            continue;
+        }
+        let effect = match effect {
+            _ if reads => Effect::ReadOnly,
+            Effect::Writes if !own => Effect::Oracle,
+            effect => effect,
+        };
+        lines.push(Line { check, effect, methods: methods.to_owned(), who: who.to_owned(), target });
+    }
+}
+
+/// The names of those who send it; empty where the scenario has nobody for it.
+fn who(who: Who, scenario: &Scenario) -> String {
+    let identities: Vec<&str> = scenario.identities.keys().map(String::as_str).collect();
+    let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
+    match who {
+        Who::Anonymous => "anonymous".to_owned(),
+        Who::Reader if scenario.promised(None).contains(&Action::Read) => "anonymous".to_owned(),
+        Who::Reader => name(identities.first().copied().or(Some("anonymous"))),
+        Who::Writer => name(scenario.writer()),
+        Who::Creator => name(scenario.creator()),
+        Who::Remover => name(scenario.remover()),
+        Who::Identities => identities.join(", "),
+        Who::Everyone => ["anonymous"].into_iter().chain(identities).collect::<Vec<_>>().join(", "),
+        Who::Impostor => "wrong credentials".to_owned(),
+        Who::Browser => "the browser".to_owned(),
+        Who::OwnKey => "a key of this run".to_owned(),
+        Who::Program(program) => program.to_owned(),
+    }
+}
+
+fn names_of(principal: Principal, scenario: &Scenario) -> String {
+    match principal {
+        Principal::Anonymous => who(Who::Anonymous, scenario),
+        Principal::Creator => who(Who::Creator, scenario),
+        Principal::Reader => {
+            let reads = scenario.identity_with(|rights| !rights.contains(&Action::Create));
+            reads.unwrap_or_default().to_owned()
+        }
+        // Who that is shows only in what the registry answers.
+        Principal::Outsider => who(Who::Identities, scenario),
+    }
+}
+
+/// A probe's template with what only a run knows written as in every other row.
+fn placeholders(target: &str) -> String {
+    let mut text = target.replace("sha256:{random}", "<digest>");
+    for (from, to) in [
+        ("{digest}", "<digest>"),
+        ("{private_digest}", "<digest>"),
+        ("{private_blob}", "<digest>"),
+        ("{tag}", "<reference>"),
+        ("{private_tag}", "<reference>"),
+        ("{tag_encoded}", "<the same, encoded>"),
+        ("{private_encoded}", "<the same, encoded>"),
+        ("{private_slash}", "<the same, encoded>"),
+        ("{private_part}", "<the same, in part>"),
+        ("{uuid}", "<session>"),
+        ("{random}", "<random>"),
+        ("{long}", "<8 KiB>"),
+        ("{user}", "<user>"),
+        ("{other_user}", "<user>"),
+    ] {
+        text = text.replace(from, to);
+    }
+    text
+}
+
+/// A template for each value of its placeholder; none where the scenario has no value.
+fn filled(template: &str, scenario: &Scenario) -> Vec<String> {
+    let declared = &scenario.repositories;
+    let image_of = |image: &str| image.rsplit_once(':').map(|(name, _)| name.to_owned());
+    let oidc = |value: fn(&crate::scenario::Oidc) -> &str| {
+        scenario.oidc.iter().map(|oidc| value(oidc).trim_end_matches('/').to_owned()).collect::<Vec<_>>()
+    };
+    let host = scenario.registry.url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
+    let metrics = scenario.metrics.as_ref().map_or("/metrics", |metrics| metrics.path.as_str()).to_owned();
+    let readable: Vec<String> = declared.public.iter().chain(&declared.private).cloned().collect();
+    let values: [(&str, Vec<String>); 11] = [
+        ("{scratch}", declared.scratch.iter().cloned().collect()),
+        ("{public}", declared.public.clone()),
+        ("{private}", declared.private.clone()),
+        ("{readable}", readable),
+        ("{cache}", scenario.cache.iter().filter_map(|cache| image_of(&cache.image)).collect()),
+        ("{cold}", scenario.cache.iter().filter_map(|cache| image_of(cache.cold.as_deref()?)).collect()),
+        ("{metrics}", vec![metrics]),
+        ("{issuer}", oidc(|oidc| &oidc.issuer)),
+        ("{provider}", oidc(|oidc| &oidc.provider)),
+        ("{origin}", vec![format!("{}://{host}", scenario.registry.url.scheme())]),
+        ("{host}", vec![host]),
+    ];
+    let mut all = vec![template.to_owned()];
+    for (name, values) in &values {
+        if template.contains(name) {
+            all = all.iter().flat_map(|text| values.iter().map(|value| text.replace(name, value))).collect();
+        }
+    }
+    all
+}

@@ -26,7 +26,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
     pub(crate) use crate::zot::advisory;
     pub(crate) use crate::{
-        apikeys, diagnosis, discovery, fingerprint, listing, matrix, metrics, oci, oracle, transfer,
+        apikeys, cached, diagnosis, discovery, fingerprint, listing, matrix, metrics, oci, oracle, transfer,
     };
 }
 

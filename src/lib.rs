@@ -4,6 +4,7 @@
 
 mod apikeys;
 mod browser;
+mod cached;
 pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;

@@ -36,6 +36,11 @@ lint: rust ## formatting, clippy and rustdoc, with warnings as errors
 	$(CARGO) clippy $(FLAGS) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(FLAGS) --no-deps --document-private-items --quiet
 
+.PHONY: prove
+prove: rust tools ## break the lab and a real zot in every known way, and print which checks notice
+	$(CARGO) run $(FLAGS) --quiet -- prove
+	REGPROOF_MUTANTS=all $(CARGO) test $(FLAGS) --test mutants -- --nocapture
+
 .PHONY: deny
 deny: rust ## licences, bans and sources of the dependencies; advisories too with ADVISORIES=1
 	@tools/install.sh python
@@ -56,6 +61,28 @@ statistics: rust ## how often a run is wrong and how long it takes, as a table; 
 .PHONY: tools
 tools: ## install the programs that the tests drive into .tools/, pinned
 	@tools/install.sh
+
+# One program for every Linux of this architecture; its C parts need musl-gcc.
+STATIC := $(shell uname -m)-unknown-linux-musl
+
+.PHONY: static
+static: rust ## the program without any library of the system's, below target/
+	@rustup target list --installed | grep -qx $(STATIC) || { echo 'first: rustup target add $(STATIC)' >&2; exit 1; }
+	@command -v musl-gcc >/dev/null || { echo 'musl-gcc is missing. On Debian: sudo apt-get install musl-tools' >&2; exit 1; }
+	$(CARGO) build $(FLAGS) --release --target $(STATIC)
+
+.PHONY: deb
+deb: static ## a Debian package in dist/, with manual pages and completions
+	@tools/package.sh deb target/$(STATIC)/release/regproof dist
+
+.PHONY: image
+image: static ## an OCI image layout and its tar in dist/, without a container engine
+	@tools/package.sh image target/$(STATIC)/release/regproof dist
+
+.PHONY: book
+book: rust ## bring the generated pages of docs/book/ up to date, and build it where mdbook is installed
+	REGPROOF_UPDATE=1 $(CARGO) test $(FLAGS) --test book generated::
+	@if command -v mdbook >/dev/null; then mdbook build docs/book; else echo 'nothing built, mdbook is missing: make tools' >&2; fi
 
 .PHONY: rust
 rust:

@@ -14,7 +14,7 @@ use crate::plan::Part;
 use crate::report::Format;
 use crate::scenario::Period;
 
-const EXIT_STATUS: &str = "\
+pub(crate) const EXIT_STATUS: &str = "\
 Exit status:
   0  everything that ran passed, and something ran
   1  at least one promise is broken
@@ -56,6 +56,8 @@ pub enum Command {
     Clean(Clean),
     /// Print completions for a shell
     Completions(Completions),
+    /// Print a manual page, or write all of them into a folder
+    Man(Man),
 }
 
 /// Which checks of which scenarios.
@@ -252,6 +254,16 @@ pub struct Clean {
 pub struct Completions {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+/// `man`.
+#[derive(Clone, Debug, Args)]
+pub struct Man {
+    /// The command whose page is printed [default: the program's own page]
+    pub command: Option<String>,
+    /// Write the pages of the program and of every command into this folder
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "command")]
+    pub out: Option<PathBuf>,
 }
 
 /// Colours on the console.

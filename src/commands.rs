@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod lab;
 mod list;
+mod man;
 mod plan;
 mod prepare;
 mod progress;
@@ -92,6 +93,7 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
             clap_complete::generate(args.shell, &mut Cli::command(), "regproof", &mut text);
             show(terminal, &String::from_utf8_lossy(&text))
         }
+        Command::Man(args) => man::man(args, terminal),
     };
     done.unwrap_or_else(|trouble| {
         (terminal.tell)(&format!("error: {}\n", log::clean(&trouble.message)));

@@ -10,9 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HOST, LOCATION, RANGE, USER_AGENT,
-};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HOST, LOCATION, RANGE, USER_AGENT};
 use axum::http::{Response, StatusCode};
 use oci_client::client::{ClientConfig, ClientProtocol, Config, ImageLayer};
 use oci_client::manifest::{IMAGE_LAYER_MEDIA_TYPE, OciImageManifest};
@@ -147,9 +145,6 @@ impl Gateway {
             onward = onward.body(kind, body);
         } else if !body.is_empty() {
             onward = onward.body("application/octet-stream", body);
-        } else if parts.headers.contains_key(CONTENT_LENGTH) {
-            // Left out of a body that is empty otherwise, and zot up to v2.1.18 answers 400 then.
-            onward = onward.header("content-length", "0");
         }
         if !parts.headers.contains_key(AUTHORIZATION) {
             onward = onward.without_credential();

@@ -109,7 +109,7 @@ pub enum Expect {
     NoSecret,
     /// No permission for a page of another origin to read with credentials.
     NoForeignOrigin,
-    /// The same way to the provider as without the trick, or `Closed`.
+    /// The same way to the provider as without the trick, or `Closed`, or `Silent`.
     SameLogin,
     /// 202 with a new upload instead of the mount, or `Closed`.
     NotMounted,
@@ -126,7 +126,7 @@ impl fmt::Display for Expect {
             Expect::Unnamed => "no name of a private repository",
             Expect::NoSecret => "nothing that looks like a secret",
             Expect::NoForeignOrigin => "no Access-Control-Allow-Credentials for a foreign origin",
-            Expect::SameLogin => "a redirect to the provider with the usual redirect_uri, or 4xx",
+            Expect::SameLogin => "a redirect to the provider with the usual redirect_uri, 4xx, or nothing",
             Expect::NotMounted => "202 with an upload, or 4xx",
         })
     }

@@ -176,6 +176,7 @@ pub struct Identity {
 #[serde(deny_unknown_fields, default)]
 pub struct Keys {
     /// A key must live at least this long still, so that it can be renewed in time.
+    #[schemars(extend("default" = "14d"))]
     pub horizon: Days,
     /// Whether a check may log in, mint a key that ends within minutes, and revoke it.
     pub lifecycle: bool,
@@ -287,8 +288,10 @@ impl Default for Browser {
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// The longest that one check may take.
+    #[schemars(extend("default" = "60s"))]
     pub deadline: Period,
     /// The longest that one request may take.
+    #[schemars(extend("default" = "10s"))]
     pub request_timeout: Period,
     /// How many checks run at once.
     pub concurrency: usize,

@@ -22,6 +22,9 @@ const MOST_PARTS: usize = 20_000;
 /// The most that one blob may have before a check gives up on reading it whole.
 pub(crate) const BLOB_LIMIT: u64 = 64 << 20;
 
+/// The words of a refusal are often longer than a small blob, and must not hide that it was refused.
+const REFUSAL_LIMIT: usize = 64 << 10;
+
 /// How deep indexes may be nested.
 const DEEPEST: usize = 3;
 
@@ -282,7 +285,7 @@ pub(crate) async fn blob(
     descriptor: &Descriptor,
     why: &Why<'_>,
 ) -> Result<(), Failure> {
-    let limit = usize::try_from(descriptor.size.min(BLOB_LIMIT)).unwrap_or(usize::MAX) + 1;
+    let limit = usize::try_from(descriptor.size.min(BLOB_LIMIT)).unwrap_or(usize::MAX).max(REFUSAL_LIMIT) + 1;
     let target = format!("/v2/{repository}/blobs/{}", descriptor.digest);
     let mut answer = client.get(target).limit(limit).hashed().send().await?;
     for _ in 0..3 {

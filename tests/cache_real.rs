@@ -87,7 +87,7 @@ fn a_healthy_cache_passes_all_and_a_tag_is_cold_only_once() {
 /// A world whose upstream is gone, after one tag of it was cached.
 fn without_upstream(mut world: World) -> World {
     world.request("GET", "/v2/docker.io/library/alpine/manifests/3.20").send().must_be(200);
-    world.upstream = None;
+    world.upstream.as_mut().expect("this world has a cache").stop();
     world
 }
 

@@ -122,13 +122,23 @@ fn every_client_pushes_to_real_zot_as_ci_with_an_api_key() {
     let Some(world) = world(test) else { return };
     let clients = clients(test);
     let run = run(&world, &clients, |_| ());
-    for (client, what) in clients {
+    for (client, what) in clients.clone() {
         let outcome = judge::outcome(&run, &id(client));
         pushed(&world, client, what, outcome);
         let (json, junit) = (regproof::report::json(&[&run]), regproof::report::junit(&[&run]));
         let version = outcome.notes[0].as_str();
         assert!(json.contains(version) && junit.expect("the file is whole").contains(version), "{version}");
     }
+
+    // With an identity that may delete, what the next run pushes is gone after it.
+    let tags = || world.request("GET", &format!("/v2/{SCRATCH}/tags/list")).send().must_be(200).json()["tags"].clone();
+    let before = tags();
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let ids: Vec<String> = clients.iter().map(|(client, _)| id(client)).collect();
+    let only: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let run = judge::run(&world.scenario(folder.path()), &only, &machine());
+    assert!(run.outcomes.iter().all(|outcome| outcome.verdict == Verdict::Pass && outcome.leftovers.is_empty()));
+    assert_eq!(tags(), before);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use regproof::target::Target;
 use serde_json::{Value, json};
 use support::hardened::write_secret;
 use support::provider::{CLIENT_ID, CLIENT_SECRET, Options};
+use support::rewriter::{Change, Rewriter};
 use support::world::{Setup, World};
 use support::zot::Zot;
 
@@ -160,4 +161,50 @@ fn a_clock_five_minutes_ahead_is_named() {
     let Some(world) = world("a_clock_five_minutes_ahead_is_named", Options::default()) else { return };
     world.provider.put_forward(300);
     only(&world, &[LOGIN], &NEED_A_LOGIN, LOGIN, "ahead of the registry's; zot forgives 5 seconds");
+}
+
+/// zot takes no offence at a token from the past that is still valid: five minutes behind is five minutes less of it.
+#[test]
+fn a_clock_five_minutes_behind_breaks_no_login() {
+    let Some(world) = world("a_clock_five_minutes_behind_breaks_no_login", Options::default()) else { return };
+    world.provider.put_forward(-300);
+    let (failed, open, findings) = judged(&world, |_| ());
+    assert!(failed.is_empty() && open.is_empty(), "{findings:#?}");
+}
+
+/// A registry behind a proxy that changes its cookies, and is told its public address rightly.
+fn behind_a_proxy(test: &str, change: Change) -> Option<(World, Rewriter)> {
+    let proxy = Rewriter::start(change);
+    let redirect = format!("{}/zot/auth/callback/oidc", proxy.url);
+    let world = world(test, Options { redirect_uris: vec![redirect], ..Options::default() })?;
+    let world = world.reconfigure(|config| config["http"]["externalUrl"] = proxy.url.clone().into());
+    proxy.lead_to(&world.zot.url);
+    Some((world, proxy))
+}
+
+#[test]
+fn a_proxy_that_passes_cookies_on_breaks_nothing() {
+    let test = "a_proxy_that_passes_cookies_on_breaks_nothing";
+    let Some((world, proxy)) = behind_a_proxy(test, |line| Some(line.to_owned())) else { return };
+    let (failed, open, findings) = judged(&world, |scenario| scenario["registry"]["url"] = proxy.url.clone().into());
+    assert!(failed.is_empty() && open.is_empty(), "{findings:#?}");
+}
+
+#[test]
+fn a_session_cookie_that_scripts_can_read_is_named() {
+    let test = "a_session_cookie_that_scripts_can_read_is_named";
+    let without = |line: &str| Some(line.replace("; HttpOnly", ""));
+    let Some((world, proxy)) = behind_a_proxy(test, without) else { return };
+    let change = |scenario: &mut Value| scenario["registry"]["url"] = proxy.url.clone().into();
+    only_in(&world, change, &[COOKIES], &[], COOKIES, "is without HttpOnly");
+    only_in(&world, change, &[COOKIES], &[], COOKIES, "a proxy rewrites Set-Cookie");
+}
+
+#[test]
+fn a_proxy_that_drops_the_cookies_of_the_login_is_named() {
+    let test = "a_proxy_that_drops_the_cookies_of_the_login_is_named";
+    let Some((world, proxy)) = behind_a_proxy(test, |_| None) else { return };
+    let change = |scenario: &mut Value| scenario["registry"]["url"] = proxy.url.clone().into();
+    let undecided = [&NEED_A_LOGIN[..], &["oidc::forged_callbacks_are_refused"]].concat();
+    only_in(&world, change, &[LOGIN], &undecided, LOGIN, "without the state cookie of the login");
 }

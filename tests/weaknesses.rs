@@ -45,6 +45,10 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
     let layer = manifest["layers"][0]["digest"].as_str().unwrap_or(DIGEST).to_owned();
     note("layer", get(lab, &format!("{PUBLIC}/blobs/{layer}")).await.body);
     note("private", short(&get(lab, "/v2/private/ledger/tags/list").await));
+    let tags_of_public = format!("{PUBLIC}/tags/list");
+    note("guest", short(&ask(lab, "guest", "GET", &tags_of_public, &[], None).await));
+    let latest = format!("{PUBLIC}/manifests/v0.61.1-abcdef0");
+    note("head", short(&ask(lab, "guest", "HEAD", &latest, &[], None).await));
     let metrics = get(lab, "/metrics").await;
     note(
         "metrics",

@@ -1,8 +1,10 @@
-//! The mise task and the Forgejo workflow that ship with the project, run by the real mise and the real act.
+//! The mise tasks, the Forgejo workflow and the action that ship with the project, run by the real mise and the real act.
 //!
 //! The registry is `regproof lab`. The workflow file is the shipped one, unchanged; only the remote upload action,
 //! which cannot be fetched here, is a local one.
 
+#[path = "workflows/action.rs"]
+mod action;
 mod support;
 
 use std::ffi::OsString;
@@ -36,6 +38,18 @@ fn services_check_passes_its_arguments_on() {
     assert!(one.status.success(), "{}", said(&one));
     let none = services_check(&mise, &lab, &["--only", "no_area_has_this_name"]);
     assert!(!none.status.success(), "{}", said(&none));
+}
+
+#[test]
+fn any_command_is_a_task_with_its_arguments() {
+    let test = "any_command_is_a_task_with_its_arguments";
+    let Some(mise) = tool(test, "mise") else { return };
+    let lab = Lab::start();
+    let plan = task(&mise, "regproof", &lab, &["plan", "--only", "metrics::"]);
+    assert!(plan.status.success(), "{}", said(&plan));
+    assert!(String::from_utf8_lossy(&plan.stdout).contains("metrics::anonymous_can_scrape"), "{}", said(&plan));
+    let unknown = task(&mise, "regproof", &lab, &["explain", "no::such_check"]);
+    assert_eq!(unknown.status.code(), Some(3), "{}", said(&unknown));
 }
 
 #[test]
@@ -74,6 +88,25 @@ fn the_workflow_fails_and_keeps_its_report_when_the_registry_is_gone() {
     assert!(report.contains("<error"), "{report}");
 }
 
+#[test]
+fn another_workflow_can_call_the_workflow() {
+    let test = "another_workflow_can_call_the_workflow";
+    let Some(act) = tool(test, "act") else { return };
+    let lab = Lab::start();
+    let deployment = Deployment::new();
+    let scenario = lab.scenario().display().to_string();
+    deployment.add(
+        ".forgejo/workflows/deploy.yaml",
+        &format!(
+            "on: push\njobs:\n  verify:\n    uses: ./{WORKFLOW}\n    with:\n      scenario: {scenario}\n    secrets: inherit\n"
+        ),
+    );
+    let done = deployment.run(&act, &lab, ".forgejo/workflows/deploy.yaml");
+    assert!(done.status.success(), "{}", said(&done));
+    let report = deployment.artifact().unwrap_or_else(|| panic!("no report was kept: {}", said(&done)));
+    assert!(report.contains("<testcase"), "{report}");
+}
+
 /// A lab in a process of its own, with a scenario for itself.
 struct Lab {
     server: Option<Server>,
@@ -105,10 +138,14 @@ impl Lab {
 }
 
 fn services_check(mise: &Path, lab: &Lab, arguments: &[&str]) -> Output {
+    task(mise, "services-check", lab, arguments)
+}
+
+fn task(mise: &Path, name: &str, lab: &Lab, arguments: &[&str]) -> Output {
     let home = tempfile::tempdir().expect("a temporary folder can be made");
     let mut command = Command::new(mise);
     command
-        .args(["run", "services-check"])
+        .args(["run", name])
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("HOME", home.path())
@@ -154,7 +191,21 @@ impl Deployment {
         assert!(status.success(), "git {arguments:?}: {status}");
     }
 
+    /// Adds a file to the repository.
+    fn add(&self, path: &str, text: &str) {
+        let file = self.folder.path().join("repository").join(path);
+        fs::create_dir_all(file.parent().expect("a file is in a folder")).expect("a folder can be made");
+        fs::write(file, text).expect("a file can be written");
+        self.git(&["add", "."]);
+        self.git(&["commit", "--quiet", "--message", "One more file"]);
+    }
+
     fn verify(&self, act: &Path, lab: &Lab) -> Output {
+        self.run(act, lab, WORKFLOW)
+    }
+
+    /// What a push starts, by this workflow.
+    fn run(&self, act: &Path, lab: &Lab, workflow: &str) -> Output {
         let upload = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/actions/upload-artifact");
         let mut replaced = OsString::from("actions/upload-artifact@v3=");
         replaced.push(upload);
@@ -164,7 +215,7 @@ impl Deployment {
         scenario.push(lab.scenario());
         let mut command = Command::new(act);
         command
-            .args(["push", "--no-cache-server", "--no-recurse", "-P", "self-hosted=-self-hosted", "-W", WORKFLOW])
+            .args(["push", "--no-cache-server", "--no-recurse", "-P", "self-hosted=-self-hosted", "-W", workflow])
             .arg("--local-repository")
             .arg(replaced)
             .arg("--env")

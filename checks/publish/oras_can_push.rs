@@ -34,13 +34,12 @@ pub(crate) const META: Meta = Meta {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let shop = Shop::open(cx, "oras", "version", clients::why("oras can push a new tag as CI")).await?;
+    // Without it oras takes every registry on localhost for one in plain text.
+    let plain = format!("--to-plain-http={}", shop.plain());
     let authority = shop.certificates.as_ref().map(|folder| format!("{folder}/ca.crt"));
     shop.push_layouts(|layout| {
         let source = format!("{}:{}", layout.path, clients::NAME);
-        let mut arguments = vec!["cp", "--no-tty", "--from-oci-layout", "--to-registry-config", &shop.login];
-        if shop.plain() {
-            arguments.push("--to-plain-http");
-        }
+        let mut arguments = vec!["cp", "--no-tty", "--from-oci-layout", "--to-registry-config", &shop.login, &plain];
         if let Some(authority) = &authority {
             arguments.extend(["--to-ca-file", authority]);
         }

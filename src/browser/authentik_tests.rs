@@ -33,7 +33,7 @@ fn long() -> Instant {
 /// A code serves one login, so each flow has a secret of its own.
 fn with_code(issuer: &Url, profile: &str, number: usize) -> Login {
     let letters = ["AAAA", "BBBB", "CCCC", "DDDD", "EEEE", "FFFF", "GGGG", "HHHH"][number];
-    Login { totp: Some(Secret::new(format!("JBSWY3DP{letters}").into())), ..login(issuer, profile) }
+    Login { totp: Some(Secret::new(format!("JBSWY3DP{letters}"))), ..login(issuer, profile) }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use axum::http::Version;
 
 use super::answer::Answer;
 use super::auth::{User, parse_basic};
-use super::config::ADMIN_GROUP;
+use super::config::{ADMIN_GROUP, CI_GROUP};
 use super::pages;
 use super::routes::{Route, clean, route};
 use super::state::{Ask, Shared, held};
@@ -121,6 +121,15 @@ pub(crate) fn bent(shared: &Shared, ask: &Ask) -> Option<Ask> {
     let claims = ["x-forwarded-user", "remote-user", "x-webauth-user", "x-authentik-username"];
     if has(Weakness::IdentityHeadersTrusted) && claims.iter().any(|name| ask.headers.contains_key(*name)) {
         return Some(trusted());
+    }
+    if has(Weakness::AuthorizationDropped) {
+        let mut bare = ask.clone();
+        bare.headers.remove("authorization");
+        return Some(bare);
+    }
+    if has(Weakness::CredentialsLent) && !ask.headers.contains_key("authorization") {
+        let ci = User { name: "zot-ci".to_owned(), groups: vec![CI_GROUP.to_owned()] };
+        return Some(Ask { disguise: Some(ci), ..ask.clone() });
     }
     let open = match route(&ask.path) {
         Some(Route::Upload { .. }) => has(Weakness::UploadSessionsOpen),

@@ -207,7 +207,7 @@ fn policy(weaknesses: &BTreeSet<Weakness>, empty: bool) -> Policy {
     if has(Weakness::AnonymousCanCreate) {
         anonymous.push(Create);
     }
-    let mut authenticated = vec![Read];
+    let mut authenticated = if has(Weakness::GuestsCannotRead) { vec![] } else { vec![Read] };
     if has(Weakness::DefaultCanCreate) {
         authenticated.push(Create);
     }

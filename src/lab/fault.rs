@@ -2,7 +2,7 @@
 //!
 //! Weaknesses of the configuration live in `config`, those of one handler in that handler.
 
-use super::answer::Answer;
+use super::answer::{Answer, Code, error};
 use super::auth::User;
 use super::digest::is_digest;
 use super::routes::{Route, route};
@@ -36,6 +36,16 @@ pub(crate) fn instead(shared: &Shared, ask: &Ask) -> Option<Answer> {
     }
     if has(Weakness::ProxyBodyLimit) && ask.body.len() > 1 << 20 {
         return Some(Answer::bytes(413, HTML, "<html><body>413 Request Entity Too Large</body></html>"));
+    }
+    if has(Weakness::WritesBlocked) && matches!(ask.method.as_str(), "PUT" | "PATCH") {
+        return Some(Answer::bytes(403, HTML, pages::proxy_forbidden()));
+    }
+    if has(Weakness::HeadRefused) && ask.method == "HEAD" {
+        return Some(Answer::empty(405));
+    }
+    if has(Weakness::PrivateListCached) && ask.path == "/v2/private/ledger/tags/list" {
+        let seen = serde_json::json!({ "name": "private/ledger", "tags": ["v1.0.0-0123456"] });
+        return Some(Answer::json(200, &seen));
     }
     if has(Weakness::MetricsLoginPage) && ask.path.starts_with("/metrics") {
         return Some(Answer::bytes(200, HTML, pages::proxy_login()));
@@ -87,6 +97,12 @@ pub(crate) fn after(shared: &Shared, ask: &Ask, answer: Answer) -> Answer {
             None => answer,
         };
     }
+    if has(Weakness::ChallengeLost) {
+        return answer.without("www-authenticate");
+    }
+    if has(Weakness::DigestHeaderLost) {
+        return answer.without("docker-content-digest");
+    }
     if has(Weakness::ClockAhead) {
         let ahead = time::OffsetDateTime::now_utc() + time::Duration::minutes(10);
         // A year of more than four digits is the only thing that this format cannot say.
@@ -97,6 +113,9 @@ pub(crate) fn after(shared: &Shared, ask: &Ask, answer: Answer) -> Answer {
     }
     if ask.method == "GET" && (answer.status == 200 || answer.status == 206) {
         let found = route(&ask.path);
+        if has(Weakness::LayersLost) && matches!(found, Some(Route::Blob { repo: "blumeops/navidrome", .. })) {
+            return error(404, Code::BlobUnknown, &[]);
+        }
         if has(Weakness::BlobBytesCorrupted) && matches!(found, Some(Route::Blob { .. })) {
             return corrupted(answer);
         }

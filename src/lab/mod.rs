@@ -13,6 +13,7 @@ mod cache;
 mod config;
 mod digest;
 mod fault;
+mod ids;
 mod listings;
 mod login;
 mod manifest;
@@ -34,6 +35,8 @@ mod storage;
 mod uploads;
 mod upstream;
 mod weakness;
+#[cfg(test)]
+mod weakness_tests;
 
 pub use bypass::Door;
 pub use config::Release;

@@ -304,6 +304,19 @@ async fn a_secret_that_the_server_echoes_anywhere_is_not_in_the_transcript() {
 }
 
 #[tokio::test]
+async fn an_empty_body_says_that_it_is_empty() {
+    let server = Raw::saying("HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    let (client, _) = client(&server);
+    let target = "/v2/scratch/blobs/uploads/";
+    client.post(target).send().await.expect("it is answered");
+    client.put("/v2/scratch/manifests/v1").body("a/b", Bytes::new()).send().await.expect("it is answered");
+    client.get("/v2/").send().await.expect("it is answered");
+    let said: Vec<bool> =
+        server.requests().iter().map(|head| head.to_ascii_lowercase().contains("content-length: 0\r\n")).collect();
+    assert_eq!(said, [true, true, false]);
+}
+
+#[tokio::test]
 async fn what_the_guard_refuses_opens_no_connection() {
     let server = Raw::saying("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     let (client, recorder) = client(&server);

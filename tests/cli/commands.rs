@@ -53,6 +53,17 @@ fn the_schema_and_completions_are_printed() {
     }
 }
 
+#[test]
+fn a_manual_page_is_printed_or_all_are_written() {
+    assert!(stdout(&regproof(&["man"]).assert().code(0)).contains(".TH regproof 1"));
+    assert!(stdout(&regproof(&["man", "run"]).assert().code(0)).contains(".TH regproof-run 1"));
+    let done = regproof(&["man", "no-such-command"]).assert().code(3);
+    assert!(stderr(&done).contains("there is no command `regproof no-such-command`"), "{}", stderr(&done));
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(stdout(&regproof(&["man", "--out"]).arg(folder.path()).assert().code(0)), "");
+    assert!(folder.path().join("regproof-explain.1").is_file());
+}
+
 #[tokio::test]
 async fn a_plan_says_what_would_run_and_sends_nothing() {
     let world = world(None).await;

@@ -8,6 +8,7 @@
     reason = "each test program uses a part of this module, and an expectation would fail in the one that uses all of it"
 )]
 
+pub mod caddy;
 pub mod canaille;
 pub mod faults;
 pub mod hardened;
@@ -16,8 +17,10 @@ pub mod image;
 pub mod judge;
 pub mod keycloak;
 pub mod keys;
+pub mod patch;
 pub mod process;
 pub mod provider;
+pub mod rewriter;
 pub mod twin;
 pub mod upstream;
 pub mod world;

@@ -88,6 +88,15 @@ impl Server {
         self.child.try_wait().expect("a child can be waited for")
     }
 
+    /// Ends it, and everything it has started.
+    pub fn end(&mut self) {
+        drop(self.child.stdin.take());
+        // The watcher's signal cannot be refused; the limit is for a machine that is out of breath.
+        if poll(Duration::from_secs(10), || self.child.try_wait().ok().flatten()).is_none() {
+            let _ = self.child.kill();
+        }
+    }
+
     /// Everything the program has printed so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
@@ -96,11 +105,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        // The watcher's signal cannot be refused; the limit is for a machine that is out of breath.
-        if poll(Duration::from_secs(10), || self.child.try_wait().ok().flatten()).is_none() {
-            let _ = self.child.kill();
-        }
+        self.end();
     }
 }
 

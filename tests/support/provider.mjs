@@ -17,6 +17,8 @@ const { default: Provider } = await import(
 );
 
 const server = createServer();
+// zot posts on a connection that it kept; one that ends in that moment would fail a login for nothing.
+server.keepAliveTimeout = 600_000;
 await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
@@ -75,6 +77,14 @@ provider.on('grant.error', (_context, error) => { console.log(`grant.error ${err
 const serveProvider = provider.callback();
 const trueNow = Date.now;
 server.on('request', (request, response) => {
+  if (request.url === '/tests/groups') {
+    readBody(request).then((text) => {
+      const { user, groups } = JSON.parse(text);
+      settings.users.find(({ name }) => name === user).groups = groups;
+      response.writeHead(204).end();
+    });
+    return;
+  }
   // Node keeps its own time for this header.
   response.setHeader('Date', new Date(Date.now()).toUTCString());
   if (request.url === '/tests/clock') {

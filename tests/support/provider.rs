@@ -92,8 +92,20 @@ impl Provider {
         Self { issuer, server, _folder: folder }
     }
 
-    /// Puts its clock forward, as if nobody had set it.
-    pub fn put_forward(&self, seconds: u32) {
+    /// Puts a user into other groups; what a registry knows of them changes with their next login.
+    pub fn put_into_groups(&self, user: &str, groups: &[String]) {
+        let target = format!("{}/tests/groups", self.issuer);
+        let body = json!({ "user": user, "groups": groups }).to_string();
+        Request::new("POST", &target).body("application/json", body).send().must_be(204);
+    }
+
+    /// Ends it; its address and data stay as they are.
+    pub fn stop(&mut self) {
+        self.server.end();
+    }
+
+    /// Puts its clock forward, or back, as if nobody had set it.
+    pub fn put_forward(&self, seconds: i32) {
         let target = format!("{}/tests/clock", self.issuer);
         Request::new("POST", &target).body("text/plain", seconds.to_string()).send().must_be(204);
     }

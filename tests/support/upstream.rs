@@ -42,9 +42,19 @@ impl Upstream {
         Self { url, digest: image.digest(), server, folder }
     }
 
+    /// The folder of its data.
+    pub fn storage(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Ends it; its address and data stay as they are.
+    pub fn stop(&mut self) {
+        self.server.end();
+    }
+
     /// Changes the bytes of everything it holds but the manifests, which it serves as if nothing had happened.
     pub fn alter_blobs(&self) {
-        let blobs = self.folder.path().join("data/docker/registry/v2/blobs/sha256");
+        let blobs = self.storage().join("docker/registry/v2/blobs/sha256");
         let folders =
             |folder: &Path| fs::read_dir(folder).expect("the registry has stored").flatten().map(|e| e.path());
         for file in folders(&blobs).flat_map(|folder| folders(&folder).collect::<Vec<_>>()).map(|f| f.join("data")) {

@@ -13,6 +13,7 @@ use super::hardened::{self, write_secret};
 use super::http::Request;
 use super::image::Image;
 use super::keys;
+use super::patch::Patch;
 use super::process::NotStarted;
 use super::provider::{ADMIN, CI, CLIENT_ID, GUEST, Options, Provider, User};
 use super::upstream::Upstream;
@@ -50,8 +51,10 @@ pub struct Setup {
     pub private: bool,
     /// Leaves the upstream and the cache out.
     pub without_cache: bool,
-    /// What the login asks for; the addresses it may return to are the world's own.
+    /// What the login asks for; the world's own address is added to those that it may return to.
     pub provider: Options,
+    /// Changes of the configuration that the operator means to have.
+    pub config: Patch,
 }
 
 /// The running world. It ends when it is dropped.
@@ -92,12 +95,15 @@ impl World {
         let mut provider = None;
         let real = RealZot::start(zot, folder.path(), |port| {
             let redirect = format!("http://127.0.0.1:{port}/zot/auth/callback/oidc");
-            let started = Provider::start(&Options { redirect_uris: vec![redirect], ..setup.provider.clone() });
+            let mut options = setup.provider.clone();
+            options.redirect_uris.push(redirect);
+            let started = Provider::start(&options);
             let url = upstream.as_ref().map(|upstream| upstream.url.as_str());
             let mut config = hardened::config(zot.release, port, &started.issuer, url, folder.path());
             if setup.private {
                 hardened::with_private(&mut config);
             }
+            setup.config.apply(&mut config, &str::to_owned);
             provider = Some(started);
             config
         });

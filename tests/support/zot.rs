@@ -148,6 +148,11 @@ impl RealZot {
         self.zot.release
     }
 
+    /// Ends it; its address and data stay as they are.
+    pub fn stop(&mut self) {
+        self.server.end();
+    }
+
     /// Its whole log.
     pub fn log(&self) -> String {
         self.server.log()

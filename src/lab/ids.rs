@@ -1,0 +1,52 @@
+//! The ids of checks, by the short names that the table of weaknesses uses.
+//!
+//! The lab knows no more of checks than this.
+
+pub(crate) const KEY_BELONGS: &str = "keys::belongs_to_its_user";
+pub(crate) const KEY_EXPIRES: &str = "keys::expires_in_time";
+pub(crate) const KEY_LIFE: &str = "keys::lifecycle";
+pub(crate) const CALLBACKS: &str = "oidc::forged_callbacks_are_refused";
+pub(crate) const HOME: &str = "oidc::login_returns_only_home";
+pub(crate) const COOKIES: &str = "oidc::session_cookie_is_protected";
+pub(crate) const KEY_MINT: &str = "keys::cannot_mint_keys";
+pub(crate) const UPLOADS_SURVIVE: &str = "publish::uploads_survive";
+pub(crate) const DOCKER_TYPE: &str = "publish::docker_media_type_is_as_promised";
+pub(crate) const WARM: &str = "cache::warm_hit_is_served_from_the_registry";
+pub(crate) const NO_CACHE_PUSH: &str = "cache::ci_cannot_push_into_the_cache";
+pub(crate) const TAGS: &str = "tags::match_the_pattern";
+pub(crate) const CONTENT: &str = "content::sampled_images_are_whole";
+pub(crate) const CLOCK: &str = "registry::clock_is_right";
+pub(crate) const BUILDAH: &str = "publish::buildah_can_push";
+pub(crate) const BUILDKIT: &str = "publish::buildkit_sequence_can_push";
+pub(crate) const CRANE: &str = "publish::crane_can_push";
+pub(crate) const ORAS: &str = "publish::oras_can_push";
+pub(crate) const PODMAN: &str = "publish::podman_can_push";
+pub(crate) const REGISTRY: &str = "registry::answers_as_a_registry";
+pub(crate) const PULL: &str = "access::anonymous_can_pull";
+pub(crate) const NO_PUSH: &str = "access::anonymous_cannot_push";
+pub(crate) const CREDENTIALS: &str = "access::wrong_credentials_are_refused";
+pub(crate) const PUSH: &str = "publish::api_key_can_push";
+pub(crate) const NO_MOVE: &str = "publish::existing_tag_cannot_be_moved";
+pub(crate) const NO_DELETE: &str = "publish::existing_tag_cannot_be_deleted";
+pub(crate) const METRICS: &str = "metrics::anonymous_can_scrape";
+pub(crate) const DISCOVERY: &str = "oidc::provider_is_discoverable";
+pub(crate) const REDIRECT: &str = "oidc::login_redirects_to_the_provider";
+pub(crate) const LOGIN: &str = "oidc::login_returns_with_a_session";
+pub(crate) const CACHE: &str = "cache::pull_through_serves_upstream";
+pub(crate) const SKOPEO: &str = "publish::skopeo_can_push";
+pub(crate) const PULLS: &str = "clients::anonymous_pull_works_for_every_client";
+pub(crate) const LOGINS: &str = "clients::authenticated_pull_works_for_every_client";
+pub(crate) const MATRIX: &str = "access::permission_matrix";
+pub(crate) const METHODS: &str = "bypass::method_override_is_ignored";
+pub(crate) const PATHS: &str = "bypass::path_tricks_do_not_open_doors";
+pub(crate) const ENCODED: &str = "bypass::encoded_paths_do_not_open_doors";
+pub(crate) const RAW: &str = "bypass::raw_requests_are_judged_alike";
+pub(crate) const MALFORMED: &str = "bypass::malformed_authorization_is_refused";
+pub(crate) const IDENTITY: &str = "bypass::identity_headers_are_ignored";
+pub(crate) const ASTRAY: &str = "bypass::login_cannot_be_led_astray";
+pub(crate) const ORIGINS: &str = "bypass::foreign_origins_get_no_credentials";
+pub(crate) const UPLOADS: &str = "bypass::upload_sessions_are_closed";
+pub(crate) const BLOBS: &str = "bypass::private_blobs_stay_private";
+pub(crate) const PAGES: &str = "bypass::internal_pages_are_closed";
+pub(crate) const LISTINGS: &str = "bypass::listings_hide_private_repositories";
+pub(crate) const NAMED: &str = "bypass::metrics_name_no_private_repository";

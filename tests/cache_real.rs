@@ -130,9 +130,10 @@ fn a_zot_that_waits_for_its_upstream_is_told_from_one_that_is_down() {
 
 #[test]
 fn a_cache_that_is_configured_for_other_names_or_not_on_demand_serves_nothing() {
+    type Mistake = fn(&mut Value);
     let test = "a_cache_that_is_configured_for_other_names_or_not_on_demand_serves_nothing";
     let Some(mut world) = world(test) else { return };
-    let mistakes: [(&str, fn(&mut Value)); 3] = [
+    let mistakes: [(&str, Mistake); 3] = [
         ("prefix", |registry| registry["content"] = json!([{ "prefix": "bitnami/**", "destination": "/docker.io" }])),
         ("destination", |registry| registry["content"] = json!([{ "prefix": "**", "destination": "/dockerhub" }])),
         ("onDemand", |registry| {

@@ -36,6 +36,10 @@ lint: rust ## formatting, clippy and rustdoc, with warnings as errors
 	$(CARGO) clippy $(FLAGS) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(FLAGS) --no-deps --document-private-items --quiet
 
+.PHONY: soak
+soak: rust ## watch a registry that breaks and comes back for an hour: nothing may grow, miss a start or look new when it is old
+	REGPROOF_SOAK_SECONDS=$${REGPROOF_SOAK_SECONDS:-3600} $(CARGO) test $(FLAGS) --test watch nothing_grows
+
 .PHONY: prove
 prove: rust tools ## break the lab and a real zot in every known way, and print which checks notice
 	$(CARGO) run $(FLAGS) --quiet -- prove
@@ -48,7 +52,7 @@ deny: rust ## licences, bans and sources of the dependencies; advisories too wit
 
 .PHONY: bench
 bench: rust ## measure; the numbers are those of this machine
-	$(CARGO) bench $(FLAGS) --bench checklist
+	$(CARGO) bench $(FLAGS) --bench checklist --bench audit
 
 .PHONY: fuzz
 fuzz: rust ## feed spoilt text to everything that reads what others wrote; FOR=60 seconds for each target

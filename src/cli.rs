@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -40,6 +41,12 @@ pub enum Command {
     Prove(Prove),
     /// Run the checklist against the registry of a scenario
     Run(Run),
+    /// Run the checklist again and again, and serve what was found to Prometheus and to people
+    Watch(Watch),
+    /// Read every tag of every repository, and whether all that it names is there and whole; writes nothing
+    Audit(Audit),
+    /// Join the JSON reports of the parts of a run that several machines shared, to one report
+    Merge(Merge),
     /// Show what `run` would do, and what it would skip and why; sends nothing
     Plan(Plan),
     /// Name every check
@@ -72,13 +79,21 @@ pub struct Selection {
     /// Skip checks that need a browser
     #[arg(long)]
     pub no_browser: bool,
-    /// Only one part of the checks, as `hash:1/4`, so that several machines can share them
-    #[arg(long, value_name = "hash:PART/PARTS")]
+    /// Only one part of the checks, as `hash:1/4`, or `auto` by $JOB_COMPLETION_INDEX and $JOB_COMPLETIONS
+    #[arg(long, value_name = "hash:PART/PARTS", value_parser = part)]
     pub partition: Option<Part>,
 }
 
 fn effects() -> impl TypedValueParser<Value = Effect> {
     PossibleValuesParser::new(["read-only", "oracle", "writes"]).try_map(|text| text.parse::<Effect>())
+}
+
+/// A part by its numbers, or by the index that a Kubernetes Job of completion mode Indexed gives each of its pods.
+fn part(text: &str) -> Result<Part, String> {
+    if text != "auto" {
+        return text.parse();
+    }
+    Part::of_job(|name| std::env::var(name).ok())
 }
 
 /// How the console looks.
@@ -118,6 +133,30 @@ pub struct Run {
     pub files: Files,
 }
 
+/// `watch`.
+#[derive(Clone, Debug, Args)]
+pub struct Watch {
+    /// The scenario file, read anew for each run [default: $REGPROOF_SCENARIO, else regproof.toml]
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
+    /// From the start of one run to the start of the next; a run that takes longer skips starts, and they are counted
+    #[arg(long, value_name = "PERIOD", default_value = "5m", value_parser = interval)]
+    pub interval: Period,
+    /// Where /metrics, /healthz and /report are served, without a login and without TLS. Beyond loopback, everyone who
+    /// reaches it reads what the reports say: names of repositories and users, findings, but no secret
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9464")]
+    pub listen: SocketAddr,
+    /// Which checks.
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// A typing error must not become a flood of requests at a registry in production.
+fn interval(text: &str) -> Result<Period, String> {
+    let period: Period = text.parse()?;
+    if period.0 >= Duration::from_millis(100) { Ok(period) } else { Err("at least 100ms".to_owned()) }
+}
+
 /// Reports as files.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Reports")]
@@ -140,6 +179,55 @@ pub struct Files {
     /// Write every exchange as a HAR file, for the network panel of a browser
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub har: Option<PathBuf>,
+}
+
+/// `audit`.
+#[derive(Clone, Debug, Args)]
+pub struct Audit {
+    /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
+    #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
+    /// Who asks, or `anonymous` [default: anonymous where the scenario lets anonymous clients read, else the first identity]
+    #[arg(long, value_name = "NAME")]
+    pub identity: Option<String>,
+    /// Read every blob whole and hash it; without it, long blobs are only asked for and their size is compared
+    #[arg(long)]
+    pub deep: bool,
+    /// How many requests there are at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub concurrency: u16,
+    /// Only repositories that match, as `blumeops/**`; can be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub repository: Vec<String>,
+    /// Only one part of the repositories, as `hash:1/4`, or `auto` by $JOB_COMPLETION_INDEX and $JOB_COMPLETIONS
+    #[arg(long, value_name = "hash:PART/PARTS", value_parser = part)]
+    pub partition: Option<Part>,
+    /// Keep a journal of finished repositories, and go on from it; it is removed when nothing is left to do
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub resume: Option<PathBuf>,
+    /// Write a JSON report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub junit: Option<PathBuf>,
+}
+
+/// `merge`.
+#[derive(Clone, Debug, Args)]
+pub struct Merge {
+    /// The JSON reports of all parts, in any order
+    #[arg(value_name = "PART", value_hint = ValueHint::FilePath, required = true)]
+    pub parts: Vec<PathBuf>,
+    /// Count a skipped check as not proven: exit status 2
+    #[arg(long)]
+    pub no_skips: bool,
+    /// Write a JSON report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+    /// Write a JUnit report
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub junit: Option<PathBuf>,
 }
 
 /// `plan`.

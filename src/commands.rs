@@ -1,12 +1,14 @@
 //! What each command does. Decides and computes; what reaches stdout, stderr or the end of the process goes through the
 //! functions that `main` lends.
 
+mod audit;
 mod clean;
 mod demo;
 mod explain;
 mod lab;
 mod list;
 mod man;
+mod merge;
 mod plan;
 mod prepare;
 mod progress;
@@ -15,6 +17,7 @@ mod ready;
 mod reports;
 mod run;
 mod signals;
+mod watch;
 
 use std::fmt;
 use std::io;
@@ -81,6 +84,9 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
         Command::Demo(args) => demo::demo(args, terminal),
         Command::Prove(args) => prove::prove(args, terminal),
         Command::Run(args) => run::run(args, terminal),
+        Command::Watch(args) => watch::watch(args, terminal),
+        Command::Audit(args) => audit::audit(args, terminal),
+        Command::Merge(args) => merge::merge(args, terminal),
         Command::Plan(args) => plan::plan(args, terminal),
         Command::List(args) => show(terminal, &list::list(args.format)),
         Command::Explain(args) => explain::explain(&args.id).and_then(|text| show(terminal, &text)),

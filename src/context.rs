@@ -201,7 +201,7 @@ impl Cx {
 
     /// A number for machines.
     pub(crate) fn measure(&self, name: &'static str, of: &str, value: f64) {
-        self.found().measures.push(Measure { name, of: of.to_owned(), value });
+        self.found().measures.push(Measure { name: name.into(), of: of.to_owned(), value });
     }
 
     /// A table for the reports.

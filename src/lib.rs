@@ -3,6 +3,7 @@
 //! The engine lives here: scenario, plan, runner, run, reports. It knows no particular check.
 
 mod apikeys;
+mod audit;
 mod browser;
 mod cached;
 pub mod check;
@@ -24,6 +25,7 @@ pub mod lab;
 mod listing;
 pub mod log;
 mod matrix;
+pub mod merge;
 mod metrics;
 mod oci;
 mod oracle;

@@ -17,6 +17,11 @@ pub fn hide(redactor: &Arc<Redactor>) {
     REDACTORS.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(redactor));
 }
 
+/// This redactor's secrets are in use no more. Without it, a process that reads its secrets anew would keep every one of them.
+pub(crate) fn forget(redactor: &Arc<Redactor>) {
+    REDACTORS.write().unwrap_or_else(PoisonError::into_inner).retain(|held| !Arc::ptr_eq(held, redactor));
+}
+
 /// The text without the secrets of any scenario that was loaded.
 #[must_use]
 pub fn clean(text: &str) -> String {
@@ -104,6 +109,15 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_redactor_that_is_forgotten_is_held_no_longer() {
+        let redactor = Arc::new(Redactor::new([("ci", "zak_forgotten-canary")]));
+        hide(&redactor);
+        assert!(!clean("zak_forgotten-canary").contains("canary"));
+        forget(&redactor);
+        assert_eq!(Arc::strong_count(&redactor), 1);
     }
 
     #[test]

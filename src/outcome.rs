@@ -2,15 +2,17 @@
 //!
 //! Pure data. Nothing here talks to a registry, prints, or decides how a report looks.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::plan::Share;
 use crate::transcript::Exchange;
 
 /// JUnit's own four words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// The promise was proven.
@@ -37,7 +39,7 @@ impl Verdict {
 }
 
 /// What a check saw that broke its promise, or that kept it from deciding.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The sentence that should have been true, or what was being done.
     pub summary: String,
@@ -54,7 +56,7 @@ pub struct Finding {
 }
 
 /// One part of a check that deserves a line of its own in reports, such as one row of the permission matrix.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
     /// What the part is, as in `anonymous: create tag`.
     pub name: String,
@@ -65,7 +67,7 @@ pub struct Case {
 }
 
 /// A table that belongs to a check, as the permission matrix.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     /// What the table shows.
     pub title: String,
@@ -76,7 +78,7 @@ pub struct Table {
 }
 
 /// One cell of a table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cell {
     /// The text shown.
     pub text: String,
@@ -85,7 +87,7 @@ pub struct Cell {
 }
 
 /// Something this run left in the registry and could not remove.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Leftover {
     /// The check that made it.
     pub check: String,
@@ -98,7 +100,7 @@ pub struct Leftover {
 }
 
 /// What one check found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outcome {
     /// The check's id, as in `access::anonymous_can_pull`.
     pub id: String,
@@ -129,7 +131,7 @@ pub struct Outcome {
     #[serde(with = "time::serde::rfc3339")]
     pub started: OffsetDateTime,
     /// How long it took, in seconds.
-    #[serde(serialize_with = "seconds", rename = "seconds")]
+    #[serde(with = "seconds", rename = "seconds")]
     pub duration: Duration,
 }
 
@@ -143,10 +145,10 @@ pub struct Screenshot {
 }
 
 /// One number for machines.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measure {
     /// A Prometheus name without the `regproof_` prefix, with its unit at the end.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The value of the label `of`, as an identity's name.
     pub of: String,
     /// The value.
@@ -154,7 +156,7 @@ pub struct Measure {
 }
 
 /// What the registry says it is. A claim, not a proof.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// The product, as `zot`, where its answers show it.
     pub product: Option<String>,
@@ -165,7 +167,7 @@ pub struct Fingerprint {
 }
 
 /// All outcomes of one scenario, in plan order.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Run {
     /// Version of this format.
     pub schema: u32,
@@ -181,8 +183,11 @@ pub struct Run {
     #[serde(with = "time::serde::rfc3339")]
     pub started: OffsetDateTime,
     /// How long it took, in seconds.
-    #[serde(serialize_with = "seconds", rename = "seconds")]
+    #[serde(with = "seconds", rename = "seconds")]
     pub duration: Duration,
+    /// Which part of a plan this is, where several machines shared one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Share>,
     /// Why the run ended before its plan did, if it did.
     pub interrupted: Option<String>,
     /// All outcomes, in plan order.
@@ -257,8 +262,20 @@ impl Run {
     }
 }
 
-fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e6)
+/// Times as JSON has them.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e6)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }
 
 #[cfg(test)]
@@ -293,6 +310,7 @@ mod tests {
             registry: Fingerprint::default(),
             started: OffsetDateTime::UNIX_EPOCH,
             duration: Duration::ZERO,
+            part: None,
             interrupted: None,
             outcomes: verdicts.iter().copied().map(outcome).collect(),
         }

@@ -6,6 +6,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::check::{Check, Effect, Need};
 use crate::scenario::{Action, Reception, Scenario, Waive};
 
@@ -25,6 +27,18 @@ pub struct Step {
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
+    /// Which part of a larger plan this is, if it is one.
+    pub share: Option<Share>,
+}
+
+/// One part of a plan, and how much the whole plan has: what a report must tell so that parts can be joined without a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Which part.
+    #[serde(flatten)]
+    pub part: Part,
+    /// How many checks all parts have together.
+    pub planned: usize,
 }
 
 /// Why there is no plan.
@@ -106,12 +120,13 @@ impl Plan {
             let waived = scenario.waive.iter().find(|waiver| waiver.check == check.id).cloned();
             Step { check, skip, waived }
         };
-        Ok(Plan { steps: checks.iter().filter(selected).map(step).collect() })
+        Ok(Plan { steps: checks.iter().filter(selected).map(step).collect(), share: None })
     }
 
     /// The plan narrowed to one part of several; every check is in exactly one part.
     #[must_use]
     pub fn part(mut self, part: Part) -> Plan {
+        self.share = Some(Share { part, planned: self.steps.len() });
         self.steps.retain(|step| part.holds(step.check.id));
         self
     }
@@ -124,7 +139,7 @@ impl Plan {
 }
 
 /// One part of a plan that several machines share, written `hash:1/4` as nextest has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Part {
     /// Which part, from 1.
     pub index: u64,
@@ -133,12 +148,35 @@ pub struct Part {
 }
 
 impl Part {
-    fn holds(self, id: &str) -> bool {
+    /// The part of one pod of a Kubernetes Job of completion mode Indexed, which counts from 0. The Job tells its pods their
+    /// index; how many there are, its manifest must tell them too.
+    ///
+    /// # Errors
+    /// What is missing or wrong.
+    pub fn of_job(variable: impl Fn(&str) -> Option<String>) -> Result<Part, String> {
+        let number = |name: &str| {
+            let text = variable(name).ok_or_else(|| format!("`auto` needs ${name}, which is not set"))?;
+            text.trim().parse::<u64>().map_err(|_| format!("${name} is not a number: {text}"))
+        };
+        let (index, of) = (number("JOB_COMPLETION_INDEX")?, number("JOB_COMPLETIONS")?);
+        if index >= of {
+            return Err(format!("$JOB_COMPLETION_INDEX is {index}, and $JOB_COMPLETIONS is only {of}"));
+        }
+        Ok(Part { index: index + 1, of })
+    }
+
+    pub(crate) fn holds(self, id: &str) -> bool {
         // FNV-1a: the same on every machine and in every version of Rust.
         let hash = id
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         hash % self.of == self.index - 1
+    }
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "hash:{}/{}", self.index, self.of)
     }
 }
 
@@ -282,6 +320,14 @@ mod tests {
             assert_eq!(holders, 1, "{id}");
         }
         assert_eq!("hash:2/4".parse(), Ok(Part { index: 2, of: 4 }));
+        let job = |index: &'static str, of: Option<&'static str>| {
+            Part::of_job(|name| if name == "JOB_COMPLETION_INDEX" { Some(index.into()) } else { of.map(str::to_owned) })
+        };
+        assert_eq!(job("0", Some("4")), Ok(Part { index: 1, of: 4 }));
+        assert_eq!(job("3", Some("4")), Ok(Part { index: 4, of: 4 }));
+        for wrong in [job("4", Some("4")), job("0", None), job("x", Some("4")), job("0", Some("0"))] {
+            assert!(wrong.is_err(), "{wrong:?}");
+        }
         for wrong in ["hash:0/4", "hash:5/4", "1/4", "hash:1", "hash:a/b", "hash:1/0"] {
             assert!(wrong.parse::<Part>().is_err(), "{wrong}");
         }

@@ -28,6 +28,7 @@ pub use self::html::html;
 pub use self::junit::junit;
 pub use self::markdown::markdown;
 pub use self::prometheus::prometheus;
+pub(crate) use self::prometheus::{Watched, watched};
 pub use self::text::{visible, xml_text};
 
 /// The version of the JSON format.

@@ -66,6 +66,7 @@ impl Board {
             registry: slots.1.clone(),
             started: self.began.1,
             duration: self.began.0.elapsed(),
+            part: self.plan.share,
             interrupted: interrupted.map(str::to_owned),
             outcomes: outcomes.collect(),
         }

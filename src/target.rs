@@ -24,7 +24,7 @@ use crate::wire::{Origin, Route};
 const CODES: Duration = Duration::from_secs(90);
 
 /// One scenario made ready to run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     pub(crate) loaded: Loaded,
     pub(crate) secrets: Secrets,
@@ -57,16 +57,23 @@ impl Target {
         let route = route(&loaded)?;
         let scratch = loaded.scenario.repositories.scratch.is_some();
         let default = if scratch { Effect::Writes } else { Effect::Oracle };
-        let run_id = uuid::Uuid::new_v4().simple().to_string()[..12].to_owned();
         Ok(Target {
             loaded,
             secrets,
             route,
             redactor,
             effects: effects.unwrap_or(default),
-            run_id,
+            run_id: run_id(),
             machine: Machine::here(false),
         })
+    }
+
+    /// The same target for one more run on a later day: with a run id of its own, and without waivers that have ended.
+    #[must_use]
+    pub(crate) fn again(&self, today: time::Date) -> Target {
+        let mut again = Target { run_id: run_id(), ..self.clone() };
+        again.loaded.scenario.waive.retain(|waiver| waiver.until.0 >= today);
+        again
     }
 
     /// The same target on a machine that was looked at already.
@@ -106,6 +113,10 @@ impl Target {
     }
 }
 
+fn run_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()[..12].to_owned()
+}
+
 fn route(loaded: &Loaded) -> Result<Route, ScenarioError> {
     let registry = &loaded.scenario.registry;
     let mut route = Route { timeout: loaded.scenario.limits.request_timeout.0, ..Route::default() };
@@ -139,4 +150,22 @@ fn route(loaded: &Loaded) -> Result<Route, ScenarioError> {
         route.resolve.push((host, port, address));
     }
     Ok(route)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+
+    #[test]
+    fn one_more_run_has_tags_of_its_own_and_no_waiver_that_has_ended() {
+        let text = "schema = 1\nname = \"n\"\n[registry]\nurl = \"http://127.0.0.1:1\"\n[[waive]]\n\
+                    check = \"access::anonymous_can_pull\"\nreason = \"r\"\nuntil = 2026-01-31\n";
+        let loaded = load::parse("r.toml".as_ref(), text.to_owned(), |_| true, date!(2026 - 01 - 01)).unwrap();
+        let first = Target::ready(loaded, None).unwrap();
+        let (last_day, after) = (first.again(date!(2026 - 01 - 31)), first.again(date!(2026 - 02 - 01)));
+        assert_eq!((last_day.scenario().waive.len(), after.scenario().waive.len()), (1, 0));
+        assert_ne!(first.run_id, after.run_id);
+    }
 }

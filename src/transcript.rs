@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::redact::Redactor;
 
@@ -13,7 +13,7 @@ use crate::redact::Redactor;
 pub(crate) const SHOWN: usize = 2048;
 
 /// One request and its answer, or what came instead of one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Exchange {
     /// Who asked: an identity's name, or `anonymous`.
     pub who: String,
@@ -81,13 +81,19 @@ fn quoted(text: &str) -> String {
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
     redactor: Arc<Redactor>,
-    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    /// Nothing where no evidence is kept.
+    exchanges: Option<Arc<Mutex<Vec<Exchange>>>>,
     began: std::time::Instant,
 }
 
 impl Recorder {
     pub(crate) fn new(redactor: Arc<Redactor>) -> Recorder {
-        Recorder { redactor, exchanges: Arc::default(), began: std::time::Instant::now() }
+        Recorder { redactor, exchanges: Some(Arc::default()), began: std::time::Instant::now() }
+    }
+
+    /// One that keeps nothing, for more exchanges than memory holds. The indices of its answers lead nowhere.
+    pub(crate) fn blind(redactor: Arc<Redactor>) -> Recorder {
+        Recorder { redactor, exchanges: None, began: std::time::Instant::now() }
     }
 
     /// Milliseconds since the check began.
@@ -97,8 +103,9 @@ impl Recorder {
 
     /// Adds an exchange, redacted, and tells its index.
     pub(crate) fn add(&self, exchange: Exchange) -> usize {
+        let Some(exchanges) = &self.exchanges else { return 0 };
         let clean = self.redactor.exchange(exchange);
-        let mut list = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut list = exchanges.lock().unwrap_or_else(PoisonError::into_inner);
         list.push(clean);
         list.len() - 1
     }
@@ -110,6 +117,9 @@ impl Recorder {
 
     /// The same, where only the start of a longer body was kept.
     pub(crate) fn shown_of(&self, start: &[u8], size: u64) -> String {
+        if self.exchanges.is_none() {
+            return String::new();
+        }
         let mut text = self.redactor.start(&String::from_utf8_lossy(&start[..start.len().min(4 * SHOWN)]), SHOWN);
         if size > SHOWN as u64 {
             text.push_str(&format!(" ... ({size} bytes in all)"));
@@ -119,7 +129,8 @@ impl Recorder {
 
     /// All exchanges so far.
     pub(crate) fn exchanges(&self) -> Vec<Exchange> {
-        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let kept = self.exchanges.iter().map(|list| list.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        kept.flatten().collect()
     }
 
     pub(crate) fn redactor(&self) -> &Arc<Redactor> {

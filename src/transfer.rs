@@ -310,7 +310,13 @@ fn store(cx: &Cx, client: &Client, url: &Url) -> anyhow::Result<Client> {
     if client.origin().owns(url) {
         return Ok(client.clone());
     }
+    may_lead_to(client, url)?;
+    cx.visitor(Origin::of(url))
+}
+
+/// A redirect may lead to another host over https alone, and to this machine only from this machine.
+pub(crate) fn may_lead_to(client: &Client, url: &Url) -> anyhow::Result<()> {
     let safe = if is_loopback(url) { is_loopback(client.origin().url()) } else { url.scheme() == "https" };
     anyhow::ensure!(safe, "a blob is redirected to plain http or to this machine itself, {url}");
-    cx.visitor(Origin::of(url))
+    Ok(())
 }

@@ -4,6 +4,7 @@
 //! Every exchange goes into the check's transcript, also when it failed.
 
 mod answer;
+mod body;
 mod origin;
 mod raw;
 
@@ -12,10 +13,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use base64::Engine;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
-use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 pub(crate) use answer::{Answer, is_registry_error};
@@ -27,6 +27,7 @@ pub(crate) use raw::parse as parse_raw;
 use crate::guard::{Guard, Intent};
 use crate::scenario::secrets::Secret;
 use crate::transcript::{Exchange, Recorder, SHOWN, millis};
+use body::{Body, explain, trickled};
 
 /// As much as a manifest may have (OCI distribution spec, section Pushing manifests).
 pub(crate) const MANIFEST_LIMIT: usize = 4 << 20;
@@ -77,6 +78,7 @@ pub(crate) struct Request<'a> {
     body: Bytes,
     limit: usize,
     hashed: bool,
+    opened: Option<u64>,
     anonymous: bool,
     trickle: Duration,
     patience: Duration,
@@ -153,6 +155,7 @@ impl Client {
             body: Bytes::new(),
             limit: BODY_LIMIT,
             hashed: false,
+            opened: None,
             anonymous: false,
             trickle: Duration::ZERO,
             patience: Duration::ZERO,
@@ -210,6 +213,12 @@ impl Request<'_> {
     /// Hashes the answer's body while it comes in and keeps its start alone, so that its size costs no memory.
     pub(crate) fn hashed(mut self) -> Self {
         self.hashed = true;
+        self
+    }
+
+    /// Leaves a body unread that says to be longer than this, and ends its connection; the answer's size is what it says then.
+    pub(crate) fn opened(mut self, bytes: u64) -> Self {
+        self.opened = Some(bytes);
         self
     }
 
@@ -324,27 +333,20 @@ impl Request<'_> {
         }
         let status = response.status().as_u16();
         let mut response = response;
-        let (mut body, mut size, mut hash) = (BytesMut::new(), 0_u64, Sha256::new());
+        let said = response.content_length().filter(|said| self.opened.is_some_and(|most| *said > most));
+        if let Some(size) = said {
+            return Ok(Received { status, headers, body: Bytes::new(), size, sha256: None, certificate });
+        }
         let (kept, most) = if self.hashed { (4 * SHOWN, self.limit) } else { (KEPT_LIMIT, self.limit.min(KEPT_LIMIT)) };
-        let read = async {
-            while let Some(chunk) = response.chunk().await.map_err(|error| explain(&what, error, limit))? {
-                size += chunk.len() as u64;
-                anyhow::ensure!(size <= most as u64, "{what}: the answer is longer than {most} bytes");
-                if self.hashed {
-                    hash.update(&chunk);
-                }
-                let room = kept.saturating_sub(body.len()).min(chunk.len());
-                body.extend_from_slice(&chunk[..room]);
-            }
-            Ok(())
-        };
+        let mut body = Body::new(kept, most, self.hashed.then_some(self.client.timeout));
         let left = limit.saturating_sub(began.elapsed());
-        let end = tokio::time::timeout(left, read)
+        let end = tokio::time::timeout(left, body.fill(&mut response, &what, limit))
             .await
             .unwrap_or_else(|_| Err(anyhow::anyhow!("{what}: the answer did not end within {limit:?}")));
-        exchange.response_body = self.client.recorder.shown_of(&body, size);
+        exchange.response_body = self.client.recorder.shown_of(&body.start, body.size);
         end?;
-        let sha256 = self.hashed.then(|| format!("sha256:{:x}", hash.finalize()));
+        let (size, sha256) = (body.size, body.sha256());
+        let body = body.start;
         Ok(Received { status, headers, body: body.freeze(), size, sha256, certificate })
     }
 }
@@ -362,34 +364,6 @@ fn override_method<'a>(headers: &'a [(String, String)], target: &'a str) -> Opti
     let query = target.split_once('?').map(|(_, query)| query).unwrap_or_default();
     let asked = query.split('&').find_map(|pair| pair.strip_prefix("_method="));
     headers.iter().find(|(name, _)| named(name)).map(|(_, value)| value.as_str()).or(asked)
-}
-
-/// A body that comes byte by byte.
-fn trickled(bytes: &Bytes, over: Duration) -> reqwest::Body {
-    let pause = over / u32::try_from(bytes.len()).unwrap_or(u32::MAX).max(1);
-    let pieces = futures::stream::unfold(bytes.clone(), move |mut rest| async move {
-        if rest.is_empty() {
-            return None;
-        }
-        tokio::time::sleep(pause).await;
-        Some((Ok::<Bytes, std::io::Error>(rest.split_to(1)), rest))
-    });
-    reqwest::Body::wrap_stream(pieces)
-}
-
-/// A network error in the words of an operator.
-fn explain(what: &str, error: reqwest::Error, limit: Duration) -> anyhow::Error {
-    if error.is_timeout() {
-        return anyhow::anyhow!("{what}: no complete answer within {limit:?}");
-    }
-    let mut cause = error.to_string();
-    let mut source: Option<&dyn std::error::Error> = std::error::Error::source(&error);
-    while let Some(inner) = source {
-        cause = inner.to_string();
-        source = inner.source();
-    }
-    let step = if error.is_connect() { "cannot connect" } else { "the exchange broke off" };
-    anyhow::anyhow!("{what}: {step}: {cause}")
 }
 
 #[cfg(test)]

@@ -92,7 +92,12 @@ fn the_image_is_a_sound_layout_and_always_the_same() {
     let index: Value = serde_json::from_slice(&index).unwrap();
     let manifest: Value = serde_json::from_slice(&read(&layout, &index["manifests"][0])).unwrap();
     let config: Value = serde_json::from_slice(&read(&layout, &manifest["config"])).unwrap();
-    read(&layout, &manifest["layers"][0]);
+    let layer = folder.path().join("layer.tar.gz");
+    fs::write(&layer, read(&layout, &manifest["layers"][0])).unwrap();
+    let files = done(Command::new("tar").arg("-tvzf").arg(&layer));
+    let is = |mode: &str, name: &str| files.lines().any(|line| line.starts_with(mode) && line.ends_with(name));
+    assert!(is("-rwxr-xr-x 0/0 ", " ./usr/bin/regproof") && is("-rw-r--r-- 0/0 ", "/ca-certificates.crt"), "{files}");
+    assert!(is("drwxrwxrwt 0/0 ", " ./tmp/"), "the image's user makes temporary files: {files}");
     assert_eq!(config["config"]["Entrypoint"], json!(["/usr/bin/regproof"]));
     assert_ne!(config["config"]["User"], "root");
 }

@@ -92,7 +92,7 @@ blob() {
 # pack FOLDER FILE: a tar that depends on the content only.
 pack() {
     tar --create --file "$2" --directory "$1" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$epoch" \
-        --format=ustar --mode='u+rw,go+r,go-w' .
+        --format=ustar .
 }
 
 image() {

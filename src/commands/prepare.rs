@@ -17,14 +17,19 @@ use crate::target::Target;
 /// One scenario made ready, and what of it will run.
 pub(crate) fn one(scenario: &Path, selection: &Selection) -> Result<(Target, Plan), Trouble> {
     let machine = Machine::here(selection.no_browser);
-    let target = Target::open(scenario, selection.effects)?.on(machine.clone());
+    let target = Target::open(scenario, selection.effects)?.on(machine);
     log::hide(target.redactor());
-    let plan = Plan::new(CHECKS, target.scenario(), &machine, target.effects(), &selection.only)?;
-    let plan = match selection.partition {
+    let plan = planned(&target, selection)?;
+    Ok((target, plan))
+}
+
+/// What of a target will run.
+pub(crate) fn planned(target: &Target, selection: &Selection) -> Result<Plan, Trouble> {
+    let plan = Plan::new(CHECKS, target.scenario(), &target.machine, target.effects(), &selection.only)?;
+    Ok(match selection.partition {
         Some(part) => plan.part(part),
         None => plan,
-    };
-    Ok((target, plan))
+    })
 }
 
 /// The scenario that is meant where none is named. An empty variable is none, as CI systems have it.

@@ -101,7 +101,7 @@ impl Closing {
 }
 
 /// One exit status for several runs: the worst, where a scenario of which nothing ran is only as bad as nothing else ran.
-fn status(runs: &[Run], no_skips: bool) -> ExitStatus {
+pub(crate) fn status(runs: &[Run], no_skips: bool) -> ExitStatus {
     use ExitStatus::{Broken, NotProven, Nothing, Proven};
     let all: Vec<ExitStatus> = runs.iter().map(|run| run.exit_status(no_skips)).collect();
     [Broken, NotProven, Proven].into_iter().find(|status| all.contains(status)).unwrap_or(Nothing)
@@ -121,31 +121,46 @@ fn watch(closing: &Arc<Closing>, limit: Duration, stop: Stop, end_children: fn()
     })
 }
 
-/// Runs the boards to their end, whatever end that is.
+/// The longest that a run of these boards can take before it counts as hanging.
+pub(crate) fn limit(boards: &[Arc<Board>]) -> Duration {
+    boards.iter().map(|board| board.budget()).max().unwrap_or_default().saturating_add(GRACE)
+}
+
+/// Runs the boards on a runtime of their own, with which everything ends that a check may have started.
+pub(crate) fn execute(
+    boards: &[Arc<Board>],
+    wait: Duration,
+    signals: &Signals,
+    progress: &Progress,
+) -> Result<Vec<Run>, Trouble> {
+    let runtime = runtime()?;
+    let runs = runtime.block_on(join_all(boards.iter().map(async |board| {
+        if !wait.is_zero() && board.plan().runs() > 0 {
+            ready::ready(board.target(), wait, signals.stop()).await;
+        }
+        runner::execute(board, signals.stop(), |event| progress.event(event)).await
+    })));
+    // What is left is not worth waiting for: the checks have ended, and what they started with them.
+    runtime.shutdown_background();
+    Ok(runs)
+}
+
+/// Runs the boards to their end, whatever end that is, and reports it.
 pub(crate) fn conduct(
     closing: &Arc<Closing>,
     wait: Duration,
     signals: &Signals,
 ) -> Result<(Vec<Run>, ExitStatus), Trouble> {
-    let runtime = runtime()?;
-    let longest = closing.boards.iter().map(|board| board.budget()).max().unwrap_or_default();
-    let limit = longest.saturating_add(wait).saturating_add(GRACE);
+    let limit = limit(&closing.boards).saturating_add(wait);
     let watchdog = watch(closing, limit, signals.stop(), process::kill_all)
         .map_err(|error| Trouble::failed(format_args!("cannot start the watchdog: {error}")))?;
     signals.hold(watchdog.leash());
     let total = closing.boards.iter().map(|board| board.plan().steps.len()).sum();
     let live = closing.terminal.live && !closing.quiet;
     let progress = Progress::new(live.then_some(closing.terminal.tell), total);
-    runtime.block_on(join_all(closing.boards.iter().map(async |board| {
-        if !wait.is_zero() && board.plan().runs() > 0 {
-            ready::ready(board.target(), wait, signals.stop()).await;
-        }
-        runner::execute(board, signals.stop(), |event| progress.event(event)).await
-    })));
+    execute(&closing.boards, wait, signals, &progress)?;
     progress.end();
     drop(watchdog);
-    // What is left is not worth waiting for: the checks have ended, and what they started with them.
-    runtime.shutdown_background();
     let Some(ended) = closing.close(signals.reason().as_deref()) else {
         // The watchdog was first, and ends the process as soon as its reports are written.
         loop {
@@ -200,7 +215,7 @@ mod tests {
         let loaded = load::parse(&folder.path().join("r.toml"), text, |_| true, today).unwrap();
         let target = Arc::new(Target::ready(loaded, None).unwrap());
         let steps = vec![Step { check: &BLOCKS, skip: None, waived: None }];
-        let board = Arc::new(Board::new(target, Plan { steps }));
+        let board = Arc::new(Board::new(target, Plan { steps, share: None }));
         let terminal = Terminal { print: |_| Ok(()), tell: silent, end, colour: false, live: false };
         let junit = folder.path().join("report.xml");
         let files = Files { junit: Some(junit.clone()), ..Files::default() };

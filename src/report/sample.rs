@@ -54,6 +54,7 @@ pub(crate) fn small() -> Run {
         },
         started: datetime!(2026-03-01 12:00:00 UTC),
         duration: Duration::from_millis(170),
+        part: None,
         interrupted: None,
         outcomes: vec![
             outcome("access::anonymous_can_pull", "Anonymous clients can pull", Verdict::Pass, 120),
@@ -197,7 +198,7 @@ fn waived() -> Outcome {
 
 fn keys() -> Outcome {
     Outcome {
-        measures: vec![Measure { name: "key_expiry_days", of: "ci\"\\\n".into(), value: 41.5 }],
+        measures: vec![Measure { name: "key_expiry_days".into(), of: "ci\"\\\n".into(), value: 41.5 }],
         notes: vec!["the key of ci expires in 41 days".into()],
         ..outcome("keys::expire_later", "API keys do not expire soon", Verdict::Pass, 310)
     }

@@ -253,16 +253,31 @@ async fn several_scenarios_make_one_report() {
 #[tokio::test]
 async fn partitions_are_disjoint_and_whole() {
     let world = world(None).await;
-    let mut seen = Vec::new();
+    let (mut seen, mut reports) = (Vec::new(), Vec::new());
     for part in ["hash:1/3", "hash:2/3", "hash:3/3"] {
-        let report = world.path("report.json");
+        let report = world.path(&format!("report{}.json", reports.len()));
         let mut command = world.run(&["--effects", "read-only", "--partition", part, "--json"]);
         let status = command.arg(&report).assert().get_output().status.code();
         assert!(matches!(status, Some(0 | 4)), "{part}: {status:?}");
         let outcomes = json(&report)["outcomes"].as_array().unwrap().clone();
         seen.extend(outcomes.iter().map(|outcome| outcome["id"].as_str().unwrap().to_owned()));
+        reports.push(report);
     }
+    let (whole, xml) = (world.path("whole.json"), world.path("whole.xml"));
+    let merge = || {
+        let mut command = regproof(&["merge", "--json"]);
+        command.arg(&whole).arg("--junit").arg(&xml);
+        command
+    };
+    let done = merge().args(&reports[1..]).assert().code(3);
+    assert!(stderr(&done).contains("not there: 1"), "{}", stderr(&done));
+    assert!(!whole.exists());
+    merge().args(reports.iter().rev()).assert().code(0);
+    let merged = json(&whole)["outcomes"].as_array().unwrap().clone();
+    let merged: Vec<&str> = merged.iter().map(|outcome| outcome["id"].as_str().unwrap()).collect();
+    assert!(junit(&xml).len() >= merged.len());
     seen.sort();
+    assert_eq!(merged, seen);
     let all: Vec<&str> = regproof::checks::CHECKS.iter().map(|check| check.id).collect();
     assert_eq!(seen, all);
     assert!(world.lab.requests().iter().all(|seen| ["GET", "HEAD", "OPTIONS"].contains(&seen.method.as_str())));

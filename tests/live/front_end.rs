@@ -86,7 +86,7 @@ fn reason(outcome: &Outcome) -> String {
 
 /// The finding as `regproof run` prints it.
 fn pretty(step: Step, target: &Arc<Target>, outcome: Outcome) -> String {
-    let mut run = Board::new(Arc::clone(target), Plan { steps: vec![step] }).run(None);
+    let mut run = Board::new(Arc::clone(target), Plan { steps: vec![step], share: None }).run(None);
     run.outcomes = vec![outcome];
     let text = report::console(&redacted(&run, target.redactor()), Format::Pretty, false);
     target.redactor().text(&text)

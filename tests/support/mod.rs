@@ -8,6 +8,7 @@
     reason = "each test program uses a part of this module, and an expectation would fail in the one that uses all of it"
 )]
 
+pub mod bulk;
 pub mod caddy;
 pub mod canaille;
 pub mod faults;

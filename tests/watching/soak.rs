@@ -1,0 +1,92 @@
+//! A watch that runs for long, while its registry breaks, vanishes, stalls and comes back.
+//!
+//! Looks at the process from outside, as the system counts.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use regproof::lab::Weakness;
+
+use super::{Watch, World, metric};
+
+/// What a process has.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    kib: u64,
+    threads: u64,
+    files: u64,
+}
+
+impl Sample {
+    fn of(id: u32) -> Sample {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let number = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.split_whitespace().next().unwrap().parse::<u64>().unwrap()
+        };
+        let files = std::fs::read_dir(format!("/proc/{id}/fd")).unwrap().count();
+        Sample { kib: number("VmRSS:"), threads: number("Threads:"), files: files.try_into().unwrap() }
+    }
+}
+
+/// Memory that an allocator may keep although nothing is held.
+const SLACK_KIB: u64 = 16 * 1024;
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Watches for so long; with `quiet`, the machine has nothing else to do, and no start may be missed.
+pub fn soak(long: Duration, interval: Duration, quiet: bool) {
+    let mut world = World::start();
+    world.limits("2s", 16);
+    let watch = Watch::start(&world.scenario, &format!("{}s", interval.as_secs()));
+    let began = Instant::now();
+    let (mut samples, mut change) = (Vec::new(), 0_u32);
+    while began.elapsed() < long {
+        if began.elapsed() >= 2 * interval * change {
+            match change % 5 {
+                1 => world.lab(Some(Weakness::MetricsClosed)),
+                2 => world.down(),
+                3 => world.stall(),
+                _ => world.lab(None),
+            }
+            change += 1;
+        }
+        nothing_old_looks_new(&watch.metrics(), interval);
+        samples.push(Sample::of(watch.id()));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let starts = began.elapsed().as_secs() / interval.as_secs();
+    let text = watch.metrics();
+    let count = |name: &str| metric(&text, &format!("regproof_watch_{name}{{")).unwrap() as u64;
+    let (runs, missed) = (count("runs_total"), count("missed_intervals_total"));
+    // What began since the last run did is not counted yet.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+    let last = metric(&text, "regproof_run_timestamp_seconds{").unwrap();
+    let under_way = ((now - last) / interval.as_secs_f64()).ceil() as u64;
+    assert!(runs + missed + under_way >= starts, "{runs} runs and {missed} missed of {starts}: {text}");
+    assert!(!quiet || missed == 0, "{missed} starts were missed");
+
+    let quarter = samples.len() / 4;
+    assert!(quarter > 0, "too few samples: {samples:?}");
+    let (second, last) = (&samples[quarter..2 * quarter], &samples[3 * quarter..]);
+    for (what, slack, number) in [
+        ("memory", SLACK_KIB, (|sample| sample.kib) as fn(&Sample) -> u64),
+        ("threads", 1, |sample| sample.threads),
+        ("files", 4, |sample| sample.files),
+    ] {
+        // What a run needs for a moment comes and goes; what stays is in the least of the last quarter too.
+        let (before, after) = (second.iter().map(number).max().unwrap(), last.iter().map(number).min().unwrap());
+        assert!(after <= before + slack, "{what} grew from {before} to {after}");
+    }
+}
+
+/// Verdicts are told only of a run that ended recently enough.
+fn nothing_old_looks_new(text: &str, interval: Duration) {
+    if !text.contains("regproof_check_verdict{") {
+        return;
+    }
+    let seconds = |name: &str| metric(text, &format!("regproof_run_{name}_seconds{{")).unwrap();
+    let ended = seconds("timestamp") + seconds("duration");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+    // The scrape itself takes a moment on a busy machine.
+    let most = (2 * interval + DEADLINE).as_secs_f64() + 2.0;
+    assert!(now - ended <= most, "told {} s after the run ended: {text}", now - ended);
+}

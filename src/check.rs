@@ -11,7 +11,7 @@ use crate::outcome::Finding;
 
 /// All that a check file imports.
 pub(crate) mod prelude {
-    pub(crate) use super::{Effect, Failure, Meta, Need, Proof, Why};
+    pub(crate) use super::{Effect, Failure, Meta, Need, Proof, Why, graver};
     pub(crate) use crate::clients::{self, Pushed, Shop};
     pub(crate) use crate::context::Cx;
     pub(crate) use crate::guard::{KeyUse, NOT_A_KEY};
@@ -26,12 +26,20 @@ pub(crate) mod prelude {
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
     pub(crate) use crate::zot::advisory;
     pub(crate) use crate::{
-        apikeys, diagnosis, discovery, fingerprint, listing, matrix, metrics, oci, oracle, transfer,
+        apikeys, cached, diagnosis, discovery, fingerprint, listing, matrix, metrics, oci, oracle, transfer,
     };
 }
 
 /// How a check ends: proven, or not.
 pub(crate) type Proof = Result<(), Failure>;
+
+/// The graver of two proofs, and the first of two that are alike: a check of many cases is as good as its worst.
+pub(crate) fn graver(first: Proof, second: Proof) -> Proof {
+    match (&first, &second) {
+        (Ok(()), _) | (Err(Failure::Error(..)), Err(Failure::Fail(_))) => second,
+        _ => first,
+    }
+}
 
 /// Why a check did not prove its promise.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use url::{Position, Url};
 
 use crate::check::{Failure, Why};
 use crate::context::Cx;
+use crate::image::{Image, Index};
 use crate::process::{Ended, Workshop};
 use crate::transfer;
 use crate::wire::Client;
@@ -16,9 +17,34 @@ use crate::wire::Client;
 /// The likely cause when a client cannot push, for all clients alike.
 pub(crate) const CAUSE: &str =
     "the key is refused, or `/v2/` answers without a challenge so that the client sends no login";
-/// What to do about it.
-pub(crate) const REMEDY: &str =
+const REMEDY: &str =
     "first make publish::api_key_can_push pass; then let the proxy pass WWW-Authenticate of GET /v2/ on";
+
+const FORBIDDEN: (&str, &str) = (
+    "the registry knows this identity, and its policy does not let it create here",
+    "grant `create` on the scratch repository to a group of this identity in accessControl; access::permission_matrix \
+     shows all that it may do",
+);
+const LOST: (&str, &str) = (
+    "the registry, or something in front of it, took the push and does not have it, or has something else",
+    "first make publish::api_key_can_push pass; then look at the storage, and at proxies that answer for the registry",
+);
+
+/// What the check of a client claims, with the cause and the remedy that are the same for all clients.
+pub(crate) const fn why(claim: &'static str) -> Why<'static> {
+    Why { claim, cause: CAUSE, remedy: REMEDY }
+}
+
+/// A tiny image or index in the private folder, and where it is to be pushed.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    /// The folder, an OCI layout in which it is named `it`.
+    pub(crate) path: String,
+    /// `host:port/repository:tag`, with a tag of its own.
+    pub(crate) reference: String,
+    tag: String,
+    digest: String,
+}
 
 /// What a client pushed, as far as it is known before.
 #[derive(Clone, Debug)]
@@ -82,12 +108,6 @@ impl<'a> Shop<'a> {
         self.writer.origin().url()
     }
 
-    /// `host:port/repository:tag`.
-    pub(crate) fn reference(&self, tag: &str) -> String {
-        let host = &self.url()[Position::BeforeHost..Position::AfterPort];
-        format!("{host}/{}:{tag}", self.scratch)
-    }
-
     /// Runs the program to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> anyhow::Result<Ended> {
         self.workshop.run(self.cx, self.program, arguments).await
@@ -101,6 +121,35 @@ impl<'a> Shop<'a> {
         Ok(ended.stdout.trim().to_owned())
     }
 
+    /// A new tag for `what`, and `host:port/repository:tag`.
+    pub(crate) fn destination(&self, what: &str) -> (String, String) {
+        let (tag, host) = (self.cx.tag(what), &self.url()[Position::BeforeHost..Position::AfterPort]);
+        let reference = format!("{host}/{}:{tag}", self.scratch);
+        (tag, reference)
+    }
+
+    /// Writes a tiny image and a tiny index for two architectures, each with a tag of its own.
+    fn layouts(&self) -> anyhow::Result<[Layout; 2]> {
+        let (image, index) = (Image::tiny(self.program), Index::tiny(self.program));
+        let paths = [IMAGE, INDEX].map(|name| self.path(name));
+        image.write_layout(paths[0].as_ref(), NAME)?;
+        index.write_layout(paths[1].as_ref(), NAME)?;
+        let [first, second] = paths;
+        let layout = |what, path, digest| {
+            let (tag, reference) = self.destination(what);
+            Layout { path, reference, tag, digest }
+        };
+        Ok([layout(IMAGE, first, image.digest()), layout(INDEX, second, index.digest())])
+    }
+
+    /// Pushes image and index as they are, each with the command line that `command` makes.
+    pub(crate) async fn push_layouts(&self, command: impl Fn(&Layout) -> Vec<String>) -> Result<(), Failure> {
+        for layout in self.layouts()? {
+            self.push(&layout.tag, &refs(&command(&layout)), &Pushed::Digest(layout.digest.clone())).await?;
+        }
+        Ok(())
+    }
+
     /// Pushes to a new tag, confirms it over HTTP, and pushes the same again, which must change nothing.
     pub(crate) async fn push(&self, tag: &str, arguments: &[&str], pushed: &Pushed) -> Result<(), Failure> {
         self.cx.leaves(self.scratch, tag);
@@ -109,101 +158,121 @@ impl<'a> Shop<'a> {
         if !ended.success {
             return Err(self.failure(&ended));
         }
+        let lost = self.because(LOST);
         let Some(digest) = seen else {
-            return Err(self.why.fail("the tag that was pushed", "no such tag", ended.index));
+            return Err(lost.fail("the tag that was pushed", "no such tag", ended.index));
         };
         match pushed {
             Pushed::Digest(expected) if *expected == digest => {}
-            Pushed::Digest(expected) => return Err(self.why.fail(expected, digest, ended.index)),
+            Pushed::Digest(expected) => return Err(lost.fail(expected, digest, ended.index)),
             Pushed::Told(file) => {
                 let told = std::fs::read_to_string(file)
                     .with_context(|| format!("{} did not say what it pushed", self.program))?;
                 if told.trim() != digest {
-                    return Err(self.why.fail(told.trim(), digest, ended.index));
+                    return Err(lost.fail(told.trim(), digest, ended.index));
                 }
             }
             Pushed::Printed => {
                 if !ended.stdout.contains(&digest) {
-                    return Err(self.why.fail(ended.stdout.trim(), digest, ended.index));
+                    return Err(lost.fail(ended.stdout.trim(), digest, ended.index));
                 }
             }
             Pushed::Around(config) => {
-                let manifest = transfer::manifest(&self.writer, self.scratch, &digest, &self.why).await?;
+                let manifest = transfer::manifest(&self.writer, self.scratch, &digest, &lost).await?;
                 let found = manifest.content.config.map(|found| found.digest).unwrap_or_default();
                 if found != *config {
-                    return Err(self.why.fail(format_args!("the config {config}"), found, manifest.index));
+                    return Err(lost.fail(format_args!("the config {config}"), found, manifest.index));
                 }
             }
         }
-        transfer::whole(self.cx, &self.writer, self.scratch, &digest, &self.why).await?;
+        transfer::whole(self.cx, &self.writer, self.scratch, &digest, &lost).await?;
         if matches!(pushed, Pushed::Printed) {
             return Ok(());
         }
         let again = self.run(arguments).await?;
-        let after = transfer::tag_digest(&self.writer, self.scratch, tag, &self.why).await?;
+        let after = transfer::tag_digest(&self.writer, self.scratch, tag, &lost).await?;
         if after.as_ref() != Some(&digest) {
             let after = after.unwrap_or_else(|| "no such tag".to_owned());
             let expected = format!("{digest}, also after the same push again");
-            return Err(self.why.fail(expected, after, again.index));
+            return Err(lost.fail(expected, after, again.index));
         }
-        let how = if again.success { "succeeds and changes nothing" } else { "is refused" };
+        let how = match again.success {
+            true => "succeeds and changes nothing",
+            false if matches!(self.failure(&again), Failure::Fail(_)) => "is refused",
+            false => "does not come through, and changes nothing",
+        };
         self.cx.note(format!("{}: the same push again {how}", self.program));
         Ok(())
+    }
+
+    fn because(&self, (cause, remedy): (&'static str, &'static str)) -> Why<'static> {
+        Why { cause, remedy, ..self.why }
     }
 
     /// What the program said: a refusal by the registry is a Fail, anything else proves nothing about it.
     fn failure(&self, ended: &Ended) -> Failure {
         let actual = format!("{}: {}", ended.status, last_line(ended));
         let said = ended.stderr.to_ascii_lowercase();
-        let refused = [
-            "unauthorized",
-            "denied",
-            "authentication required",
-            "forbidden",
-            "status: 4",
-            "manifest invalid",
+        let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+        let why = if says(&["unauthorized", "authentication required"]) {
+            self.why
+        } else if says(&["denied", "forbidden", "status: 403"]) {
+            self.because(FORBIDDEN)
+        } else if says(&["error response from registry: sha256:"]) {
             // oras looks again for what it pushed, and did not find it.
-            "error response from registry: sha256:",
-        ];
-        if refused.iter().any(|word| said.contains(word)) {
-            self.why.fail("exit status 0", actual, ended.index)
+            self.because(LOST)
+        } else if says(&["status: 4", "manifest invalid"]) {
+            self.why
         } else {
-            self.why.undecided("exit status 0", actual, ended.index)
-        }
+            return self.why.undecided("exit status 0", actual, ended.index);
+        };
+        why.fail("exit status 0", actual, ended.index)
     }
 }
 
-/// Pushes the layouts `image` and `index` of a shop as buildah and podman do, whose commands are the same: from a store of
-/// their own, which here lives in the private folder.
-pub(crate) async fn push_from_store(cx: &Cx, shop: &Shop<'_>) -> Result<(), Failure> {
+/// Pushes image and index as buildah and podman do, whose commands are the same: from a store of their own, which here
+/// lives in the private folder.
+pub(crate) async fn push_from_store(cx: &Cx, program: &'static str, why: Why<'static>) -> Result<(), Failure> {
+    let shop = Shop::open(cx, program, "--version", why).await?;
+    let layouts = shop.layouts()?;
     let (root, run) = (shop.path("storage"), shop.path("run"));
     // The one driver that needs nothing of the kernel.
     let store = ["--root", &root, "--runroot", &run, "--storage-driver", "vfs"];
+    let with_store = |arguments: &[&str]| words(&[&store, arguments].concat());
     // Relative, since they make a name of the path, and names have no capital letters.
-    let (image, index) = ("oci:image:it", "oci:index:it");
-    let with_store = |arguments: &[&str]| -> Vec<String> {
-        store.iter().chain(arguments).map(|argument| (*argument).to_owned()).collect()
-    };
-    let id = shop.prepare(&refs(&with_store(&["pull", "--quiet", image]))).await?;
-    let id = id.lines().last().unwrap_or_default().to_owned();
+    let [image, index] = [IMAGE, INDEX].map(|name| format!("oci:{name}:{NAME}"));
+    let id = shop.prepare(&refs(&with_store(&["pull", "--quiet", &image]))).await?;
+    let id = id.lines().last().unwrap_or_default();
     shop.prepare(&refs(&with_store(&["manifest", "create", "list"]))).await?;
-    shop.prepare(&refs(&with_store(&["manifest", "add", "--all", "list", index]))).await?;
+    shop.prepare(&refs(&with_store(&["manifest", "add", "--all", "list", &index]))).await?;
     let verify = format!("--tls-verify={}", !shop.plain());
-    for (what, command) in [("image", vec!["push"]), ("index", vec!["manifest", "push", "--all"])] {
-        let (tag, told) = (cx.tag(what), shop.path(&format!("{what}.digest")));
-        let destination = format!("docker://{}", shop.reference(&tag));
-        let mut arguments = command;
+    for (layout, command, source) in
+        [(&layouts[0], &["push"][..], id), (&layouts[1], &["manifest", "push", "--all"], "list")]
+    {
+        let (told, destination) = (format!("{}.digest", layout.path), format!("docker://{}", layout.reference));
+        let mut arguments = command.to_vec();
         arguments.extend(["--authfile", &shop.login, "--digestfile", &told, &verify]);
         if let Some(folder) = &shop.certificates {
             arguments.extend(["--cert-dir", folder]);
         }
-        arguments.extend([if what == "image" { id.as_str() } else { "list" }, &destination]);
-        shop.push(&tag, &refs(&with_store(&arguments)), &Pushed::Told(told.into())).await?;
+        arguments.extend([source, &destination]);
+        shop.push(&layout.tag, &refs(&with_store(&arguments)), &Pushed::Told(told.into())).await?;
     }
     Ok(())
 }
 
-fn refs(arguments: &[String]) -> Vec<&str> {
+/// The names of the layouts, and the name that each has within.
+const IMAGE: &str = "image";
+const INDEX: &str = "index";
+pub(crate) const NAME: &str = "it";
+
+/// Arguments that own their text.
+pub(crate) fn words(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(|argument| (*argument).to_owned()).collect()
+}
+
+/// Arguments as a command takes them.
+pub(crate) fn refs(arguments: &[String]) -> Vec<&str> {
     arguments.iter().map(String::as_str).collect()
 }
 

@@ -5,6 +5,7 @@
 mod apikeys;
 mod audit;
 mod browser;
+mod cached;
 pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;

@@ -174,13 +174,18 @@ impl Workshop {
     }
 }
 
-/// Whether a program that obeys the registry's challenge sends the login to the registry alone. Registry clients send it to
-/// any realm that they are told (RFC 6750; distribution's token authentication), so the challenge is read before.
+/// Whether a program that obeys the registry's challenge sends the login to the registry alone, and what it pushes too.
+/// Registry clients send the login to any realm that they are told (RFC 6750; distribution's token authentication), and
+/// follow redirects of every method, so what the registry says first is read before.
 async fn stays_at_home(client: &Client, program: &str) -> anyhow::Result<()> {
     let answer = client.get("/v2/").without_credential().send().await?;
     for realm in answer.token_realms() {
         let own = url::Url::parse(&realm).is_ok_and(|url| client.origin().owns(&url));
         anyhow::ensure!(own, "{program} was not started: it would send the login to `{realm}`, not to the registry");
+    }
+    if let Some(location) = answer.header("location").filter(|_| (300..400).contains(&answer.status)) {
+        let own = answer.url.join(location).is_ok_and(|url| client.origin().owns(&url));
+        anyhow::ensure!(own, "{program} was not started: it would push to `{location}`, not to the registry");
     }
     Ok(())
 }

@@ -124,6 +124,20 @@ pub(crate) async fn fails(id: &str, weakness: impl Into<Option<Weakness>>) -> Fi
     whole_finding(id, weakness, run_with(id, weakness).await)
 }
 
+/// Pass for the check of a client program, which notes this version and what the same push again did.
+pub(crate) async fn client_proven(id: &str, version: &str) {
+    let notes = proven(id).await.notes;
+    assert!(notes.iter().any(|note| note.starts_with(version)), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("the same push again")), "{notes:?}");
+}
+
+/// Fail for the check of a client program that is refused, and for that of one whose push is taken and lost.
+pub(crate) async fn client_fails(id: &str) {
+    let finding = fails(id, Weakness::CiCannotCreate).await;
+    assert!(finding.actual.to_lowercase().contains("denied"), "{finding:?}");
+    fails(id, Weakness::PushAcceptedButLost).await;
+}
+
 fn whole_finding(id: &str, weakness: Option<Weakness>, outcome: Outcome) -> Finding {
     assert_eq!(outcome.verdict, Verdict::Fail, "{id} under {}: {:#?}", named(weakness), outcome.finding);
     let finding = outcome.finding.expect("a Fail has a finding");

@@ -84,7 +84,7 @@ async fn the_same_server_without_a_lie_passes() {
     let text = std::fs::read_to_string(&stage.scenario).expect("the scenario can be read");
     let text = text.replace("\"3s\"", "\"30s\"").replace("\"1s\"", "\"20s\"");
     std::fs::write(&stage.scenario, text).expect("the scenario can be written");
-    let (run, _) = run(&stage.scenario, false).await;
+    let (run, _) = run(&stage.scenario, true).await;
     for outcome in &run.outcomes {
         // The registry's external URL is the lab's own, not that of the server in front of it.
         let expected =

@@ -1,93 +1,14 @@
-//! The checks as tests for `cargo nextest run --test live`: one trial per check, by id, each in a process of its own.
+//! The checks as tests for `cargo nextest run --test live`, each in a process of its own.
 //!
-//! Decides nothing: plan and `execute_one` are the binary's. Without `REGPROOF_SCENARIO` every trial is ignored, so that
-//! an ordinary test run stays green and says so. Listing sends nothing.
+//! Only the program: `live/front_end.rs` is what it does, and `tests/cli` runs that too.
 
-use std::path::Path;
+#[path = "live/front_end.rs"]
+mod front_end;
+
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use regproof::checks::CHECKS;
-use regproof::outcome::{Outcome, Verdict};
-use regproof::output::redacted;
-use regproof::plan::{Machine, Plan, Step};
-use regproof::report::{self, Format};
-use regproof::runner::{self, Board};
-use regproof::target::Target;
-
-const VARIABLE: &str = "REGPROOF_SCENARIO";
+use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let trials = match std::env::var_os(VARIABLE).filter(|file| !file.is_empty()) {
-        None => Ok(without_scenario()),
-        Some(file) => trials(Path::new(&file)),
-    };
-    let trials = match trials {
-        Ok(trials) => trials,
-        Err(message) => return refused(&message),
-    };
-    if let (true, Some(name)) = (arguments.exact, &arguments.filter)
-        && !trials.iter().any(|trial| trial.name() == name)
-    {
-        return refused(&format!("there is no check `{name}`; `regproof list` names all"));
-    }
-    libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-#[expect(clippy::print_stderr, reason = "a test program of its own, which has no other way to say it")]
-fn refused(message: &str) -> ExitCode {
-    eprintln!("error: {message}");
-    ExitCode::from(3)
-}
-
-fn without_scenario() -> Vec<Trial> {
-    let trial = |id: &str| {
-        let fail = || Err(Failed::from(format!("no scenario: set {VARIABLE} to the path of a scenario file")));
-        Trial::test(id, fail).with_ignored_flag(true)
-    };
-    CHECKS.iter().map(|check| trial(check.id)).collect()
-}
-
-fn trials(file: &Path) -> Result<Vec<Trial>, String> {
-    let machine = Machine::here(false);
-    let target = Target::open(file, None).map_err(|error| error.to_string())?.on(machine.clone());
-    let target = Arc::new(target);
-    let plan = Plan::new(CHECKS, target.scenario(), &machine, target.effects(), &[]).map_err(|e| e.to_string())?;
-    let trial = |step: &Step| {
-        let (step, target) = (step.clone(), Arc::clone(&target));
-        let skipped = step.skip.is_some();
-        Trial::ignorable_test(step.check.id, move || prove(step, &target)).with_ignored_flag(skipped)
-    };
-    Ok(plan.steps.iter().map(trial).collect())
-}
-
-fn prove(step: Step, target: &Arc<Target>) -> Result<Completion, Failed> {
-    if let Some(reason) = &step.skip {
-        // Only `--ignored` leads here: whoever forces a skipped check to run must not read it as proven.
-        return Err(Failed::from(format!("not proven: {reason}")));
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(runner::execute_one(&step, target, runner::no_stop()));
-    match outcome.verdict {
-        Verdict::Pass => Ok(Completion::Completed),
-        // A waiver turned a Fail into a Skip.
-        Verdict::Skip => Ok(Completion::ignored_with(reason(&outcome))),
-        Verdict::Fail | Verdict::Error => Err(Failed::from(pretty(step, target, outcome))),
-    }
-}
-
-fn reason(outcome: &Outcome) -> String {
-    let summary = outcome.finding.as_ref().map_or("", |finding| finding.summary.as_str());
-    let waived = outcome.waived.as_ref().map(|reason| format!("waived: {reason} ({summary})"));
-    waived.unwrap_or_else(|| summary.to_owned())
-}
-
-/// The finding as `regproof run` prints it.
-fn pretty(step: Step, target: &Arc<Target>, outcome: Outcome) -> String {
-    let mut run = Board::new(Arc::clone(target), Plan { steps: vec![step], share: None }).run(None);
-    run.outcomes = vec![outcome];
-    let text = report::console(&redacted(&run, target.redactor()), Format::Pretty, false);
-    target.redactor().text(&text)
+    ExitCode::from(front_end::run(&Arguments::from_args()))
 }

@@ -1,7 +1,7 @@
 //! A secret is in no output, no file, no command line and no environment, at the highest log level, in any encoding.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -66,6 +66,22 @@ fn whole_folder(folder: &Path) -> String {
     text
 }
 
+fn all_reports(folder: &Path) -> impl Iterator<Item = String> {
+    let formats = ["junit", "json", "html", "prometheus", "har", "markdown"];
+    formats.into_iter().map(move |format| format!("--{format}={}", folder.join(format).display()))
+}
+
+/// A folder in which this script stands for skopeo.
+fn as_skopeo(folder: &Path, script: &str) -> PathBuf {
+    let programs = folder.join("programs");
+    std::fs::create_dir(&programs).expect("a folder can be made");
+    let skopeo = programs.join("skopeo");
+    std::fs::write(&skopeo, format!("#!/bin/sh\n{script}\n")).expect("a program can be written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&skopeo, mode).expect("its mode can be set");
+    programs
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_shows_anywhere_at_the_highest_log_level() {
     let lab = Lab::start(Options::default()).await.expect("the lab starts");
@@ -73,10 +89,7 @@ async fn no_secret_shows_anywhere_at_the_highest_log_level() {
     let reports = tempfile::tempdir().expect("a temporary folder can be made");
     let scenario = lab.write_scenario(folder.path()).expect("the scenario can be written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
-    command.arg("run").arg(&scenario);
-    for format in ["junit", "json", "html", "prometheus", "har", "markdown"] {
-        command.arg(format!("--{format}")).arg(reports.path().join(format));
-    }
+    command.arg("run").arg(&scenario).args(all_reports(reports.path()));
     let (out, err) = (reports.path().join("stdout"), reports.path().join("stderr"));
     command
         .env("RUST_LOG", "trace")
@@ -119,14 +132,10 @@ async fn a_client_program_finds_no_secret_on_its_command_line_or_in_its_environm
     let lab = Lab::healthy().await.expect("the lab starts");
     let folder = tempfile::tempdir().expect("there is a temporary folder");
     let scenario = lab.write_scenario(folder.path()).expect("the scenario can be written");
-    let (programs, seen) = (folder.path().join("programs"), folder.path().join("seen"));
-    std::fs::create_dir(&programs).expect("a folder can be made");
+    let seen = folder.path().join("seen");
     // To a file, and not to its output: that passes the redactor, which would hide the fault.
-    let script = format!("#!/bin/sh\n/bin/cat /proc/$$/environ /proc/$$/cmdline >> {}\nexit 1\n", seen.display());
-    let skopeo = programs.join("skopeo");
-    std::fs::write(&skopeo, script).expect("a program can be written");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&skopeo, mode).expect("its mode can be set");
+    let script = format!("/bin/cat /proc/$$/environ /proc/$$/cmdline >> {}\nexit 1", seen.display());
+    let programs = as_skopeo(folder.path(), &script);
     let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
     command.arg("run").arg(&scenario).args(["--no-browser", "--only", "publish::skopeo_can_push"]);
     // A secret of another program, which ours must not pass on.
@@ -139,6 +148,43 @@ async fn a_client_program_finds_no_secret_on_its_command_line_or_in_its_environm
     for user in ["zot-ci", "guest", "erich"] {
         for form in forms(user, lab.api_key(user)) {
             assert!(!seen.contains(&form), "{user}: {seen}");
+        }
+    }
+}
+
+/// Clients tell what they sent when something goes wrong, and say it in forms of their own.
+#[tokio::test]
+async fn a_client_that_tells_its_login_on_all_its_outputs_shows_it_in_no_report() {
+    const SCRIPT: &str = r#"
+auth=$(/bin/sed 's/.*"auth":"\([^"]*\)".*/\1/' "$DOCKER_CONFIG/config.json")
+login=$(echo "$auth" | /usr/bin/base64 -d)
+[ "$1" = --version ] && echo "skopeo version 1 for $login" && exit
+tell() {
+    echo "Authorization: Basic $auth, that is $login, that is"
+    echo "${login#*:}" | /usr/bin/od -An -v -tx1 | /usr/bin/tr -d ' \n'
+    /bin/cat "$DOCKER_CONFIG/config.json"
+    echo "the end of what it tells"
+}
+tell
+tell >&2
+exit 1"#;
+    let lab = Lab::healthy().await.expect("the lab starts");
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let reports = tempfile::tempdir().expect("there is a temporary folder");
+    let scenario = lab.write_scenario(folder.path()).expect("the scenario can be written");
+    let programs = as_skopeo(folder.path(), SCRIPT);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
+    command.arg("run").arg(&scenario).args(["--no-browser", "--only", "publish::skopeo_can_push"]);
+    command.args(all_reports(reports.path())).env("RUST_LOG", "trace").env("PATH", programs);
+    let output = command.output().expect("the binary starts");
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stdout));
+    let written = whole_folder(reports.path());
+    assert!(written.contains("skopeo version 1") && written.contains("the end of what it tells"), "{written}");
+    let said = [output.stdout, output.stderr].concat();
+    let text = format!("{written}\n{}", String::from_utf8_lossy(&said));
+    for form in forms("zot-ci", lab.api_key("zot-ci")) {
+        if let Some(at) = text.find(&form) {
+            panic!("the login shows after: {}", &text[text.floor_char_boundary(at.saturating_sub(200))..at]);
         }
     }
 }

@@ -99,9 +99,7 @@ fn judge(cx: &Cx, askers: &[matrix::Asker], cells: &[matrix::Cell]) -> Proof {
             if asked {
                 cx.case(format!("{}: {group}", asker.name), &proof);
             }
-            if matches!((&worst, &proof), (Ok(()), Err(_)) | (Err(Failure::Error(..)), Err(Failure::Fail(_)))) {
-                worst = proof;
-            }
+            worst = graver(worst, proof);
         }
     }
     cx.note(format!("{proven} of {} cells proven", cells.len()));

@@ -17,8 +17,8 @@
 //!
 //! ## When it fails
 //!
-//! 404: the upstream was not asked (prefix, onDemand) or did not give it (credentials, rate limit); zot's log tells which. Not
-//! in the list afterwards: the registry, or something in front of it, passes through and keeps nothing.
+//! 404: the upstream was not asked (prefix, onDemand) or did not give it (network, credentials, rate limit); zot's log tells
+//! which. Not in the list afterwards: the registry, or something in front of it, passes through and keeps nothing.
 //!
 //! ## References
 //!
@@ -33,8 +33,17 @@ pub(crate) const META: Meta =
 
 const WHY: Why<'static> = Why {
     claim: "an image that was never cached is fetched from its upstream and kept",
-    cause: "the upstream is not asked, or refuses: prefix, onDemand, credentials, rate limit, firewall",
+    cause: "the upstream is not asked (onDemand, prefix, destination), cannot be reached, refuses (credentials, rate limit), \
+            or sends other bytes than it promised",
     remedy: "look at extensions.sync in zot's configuration and at its log for this image",
+};
+
+const SLOW: Why<'static> = Why {
+    claim: WHY.claim,
+    cause: "the upstream does not answer, or cannot be reached and zot tries again; or the image is large, and zot answers \
+            when it has the whole of it",
+    remedy: "look at the network between registry and upstream and at zot's log; name a small image as `cold`, or raise \
+             request_timeout in [limits]",
 };
 
 const COLD: Why<'static> = Why {
@@ -51,7 +60,14 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             return Err(COLD.undecided("not in the list of tags", format_args!("{image} is cached"), index));
         }
         let began = Instant::now();
-        let fetched = transfer::manifest(&client, repository, tag, &WHY).await?;
+        let fetched = match transfer::manifest(&client, repository, tag, &WHY).await {
+            Err(Failure::Error(error, None)) => {
+                let (asked, _) = listed(&client, repository, tag).await?;
+                let actual = format!("{error:#}; what it has, the registry tells at once");
+                return Err(SLOW.undecided("the manifest within the time of a request", actual, asked));
+            }
+            other => other?,
+        };
         let took = began.elapsed();
         let (asked, found) = listed(&client, repository, tag).await?;
         if found.is_none() {

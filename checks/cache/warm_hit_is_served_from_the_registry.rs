@@ -40,13 +40,6 @@ const WHY: Why<'static> = Why {
     remedy: "first make cache::pull_through_serves_upstream pass; then look at extensions.sync and the storage",
 };
 
-const HANG: Why<'static> = Why {
-    claim: "a cached image is served by tag",
-    cause: "the upstream accepts the registry's question for the tag and does not answer it, and zot waits for it",
-    remedy: "look at the network between registry and upstream; pull by digest meanwhile; set a shorter timeout for the \
-             registry in extensions.sync",
-};
-
 const COUNTED: Why<'static> = Why {
     claim: "the registry counts the pulls of a cached image",
     cause: "something in front of the registry answers for the cache, from a cache of its own or from the upstream",
@@ -57,20 +50,10 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let client = cx.reader()?;
     for cache in &cx.scenario().cache {
         let Some((repository, tag)) = cache.image.rsplit_once(':') else { continue };
-        let by_tag = match transfer::manifest(&client, repository, tag, &WHY).await {
-            Err(Failure::Error(error, None)) => match &cache.digest {
-                None => return Err(error.context("by tag; with its `digest` in [[cache]] more can be said").into()),
-                Some(digest) => {
-                    let there = transfer::manifest(&client, repository, digest, &WHY).await?;
-                    let actual = format!("{error:#}; by digest it is served at once");
-                    return Err(HANG.fail("the manifest by tag", actual, there.index));
-                }
-            },
-            other => other?,
-        };
+        let by_tag = cached::by_tag(&client, cache, repository, tag, &WHY).await?;
         let before = Counters::read(cx, repository).await?;
         let began = Instant::now();
-        let again = transfer::manifest(&client, repository, tag, &WHY).await?;
+        let again = cached::by_tag(&client, cache, repository, tag, &WHY).await?;
         let tag_took = began.elapsed();
         let by_digest = transfer::manifest(&client, repository, &by_tag.digest, &WHY).await?;
         let digest_took = began.elapsed() - tag_took;

@@ -65,9 +65,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             Err(failure) => Err(failure),
         };
         cx.case(persona.name, &proof);
-        if proof.is_err() && !matches!(worst, Err(Failure::Fail(_))) {
-            worst = proof;
-        }
+        worst = graver(worst, proof);
     }
     worst
 }

@@ -52,9 +52,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         persona::tell(cx, &persona, &format!("log in and pull as {name}"), &pulled);
         let proof = pulled.map(|_| ());
         cx.case(persona.name, &proof);
-        if proof.is_err() && !matches!(worst, Err(Failure::Fail(_))) {
-            worst = proof;
-        }
+        worst = graver(worst, proof);
     }
     worst
 }

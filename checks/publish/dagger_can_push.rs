@@ -35,13 +35,10 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_secs(20),
 };
 
-const WHY: Why<'static> =
-    Why { claim: "dagger can publish a new tag as CI", cause: clients::CAUSE, remedy: clients::REMEDY };
-
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let shop = Shop::open(cx, "dagger", "version", WHY).await?;
-    let tag = cx.tag("image");
-    let address = format!("--address={}", shop.reference(&tag));
+    let shop = Shop::open(cx, "dagger", "version", clients::why("dagger can publish a new tag as CI")).await?;
+    let (tag, reference) = shop.destination("image");
+    let address = format!("--address={reference}");
     let file = ["with-new-file", "--path=/regproof", "--contents=regproof"];
     let arguments = ["--progress=plain", "core", "container", file[0], file[1], file[2], "publish", &address];
     shop.push(&tag, &arguments, &Pushed::Printed).await

@@ -33,34 +33,24 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(1200),
 };
 
-const WHY: Why<'static> =
-    Why { claim: "podman can push a new tag as CI", cause: clients::CAUSE, remedy: clients::REMEDY };
-
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let shop = Shop::open(cx, "podman", "--version", WHY).await?;
-    Image::tiny("podman").write_layout(shop.path("image").as_ref(), "it")?;
-    Index::tiny("podman").write_layout(shop.path("index").as_ref(), "it")?;
-    clients::push_from_store(cx, &shop).await
+    clients::push_from_store(cx, "podman", clients::why("podman can push a new tag as CI")).await
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, fails, proven};
+    use crate::trial::{client_fails, client_proven, error_when_down};
 
     const ID: &str = "publish::podman_can_push";
 
     #[tokio::test]
     async fn proven_on_the_healthy_lab() {
-        let outcome = proven(ID).await;
-        assert!(outcome.notes.iter().any(|note| note.starts_with("podman ")), "{:?}", outcome.notes);
-        assert!(outcome.notes.iter().any(|note| note.contains("the same push again")), "{:?}", outcome.notes);
+        client_proven(ID, "podman ").await;
     }
 
     #[tokio::test]
     async fn fails_when_ci_cannot_create_and_when_the_push_is_lost() {
-        let finding = fails(ID, Weakness::CiCannotCreate).await;
-        assert!(finding.actual.to_lowercase().contains("denied"), "{finding:?}");
-        fails(ID, Weakness::PushAcceptedButLost).await;
+        client_fails(ID).await;
     }
 
     #[tokio::test]

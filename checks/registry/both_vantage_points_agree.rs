@@ -67,9 +67,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             }
             let proof = compare(cx, &question, who).await;
             cx.case(format!("{}: {} {}", who.unwrap_or("anonymous"), question.method, question.target), &proof);
-            if proof.is_err() && !matches!(worst, Err(Failure::Fail(_))) {
-                worst = proof;
-            }
+            worst = graver(worst, proof);
         }
     }
     worst

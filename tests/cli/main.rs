@@ -179,6 +179,29 @@ async fn a_skip_counts_with_no_skips() {
     assert!(stdout(&done).contains("SKIP"));
 }
 
+/// The operator's own policy: it grants CI the cache's namespace with everything else.
+#[tokio::test]
+async fn a_cache_that_ci_may_push_into_is_accepted_by_a_waiver_and_stays_visible() {
+    let world = world(Some(Weakness::CacheNamespaceOpen)).await;
+    let only = ["--only", "cache::", "--only", "registry::answers"];
+    let done = world.run(&only).assert().code(1);
+    assert!(stdout(&done).contains("or accept it with [[waive]]"), "{}", stdout(&done));
+    let waiver = "[[waive]]\ncheck = \"cache::ci_cannot_push_into_the_cache\"\nreason = \"CI is trusted with the cache\"\n\
+                  until = 9999-12-31\n\n[[waive]]";
+    let accepted = world.variant("accepted.toml", "[[waive]]", waiver);
+    let run = |more: &[&str]| {
+        let mut command = regproof(&["run", "--no-browser"]);
+        command.arg(&accepted).args(only).args(more);
+        command
+    };
+    let done = run(&[]).assert().code(0);
+    let told = stdout(&done).lines().any(|line| {
+        line.contains("SKIP   cache::ci_cannot_push_into_the_cache") && line.contains("waived: CI is trusted")
+    });
+    assert!(told, "{}", stdout(&done));
+    run(&["--no-skips"]).assert().code(2);
+}
+
 #[tokio::test]
 async fn a_report_that_cannot_be_written_turns_0_into_2_and_keeps_no_other_from_being_written() {
     let world = world(None).await;

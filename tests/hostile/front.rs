@@ -186,6 +186,11 @@ fn read_head(stream: &mut impl Read) -> Option<String> {
             return None;
         }
         bytes.push(one[0]);
+        // Clients that may use plain http try TLS first, and wait for an answer to their greeting as long as the
+        // connection is open.
+        if !bytes[0].is_ascii_alphabetic() {
+            return None;
+        }
     }
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }

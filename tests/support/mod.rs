@@ -15,6 +15,7 @@ pub mod faults;
 pub mod hardened;
 pub mod http;
 pub mod image;
+pub mod judge;
 pub mod keycloak;
 pub mod keys;
 pub mod patch;

@@ -1,0 +1,45 @@
+//! A run of some checks on a scenario, through the library, as the program does it.
+//!
+//! It judges nothing: what was found is the test's to compare.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use regproof::check::Effect;
+use regproof::checks::CHECKS;
+use regproof::outcome::{Finding, Outcome, Run};
+use regproof::plan::{Machine, Plan};
+use regproof::runner::{self, Board};
+use regproof::target::Target;
+
+use super::http::block_on;
+
+/// Runs the checks whose ids start so, with all that this scenario allows.
+#[track_caller]
+pub fn run(scenario: &Path, only: &[&str], machine: &Machine) -> Run {
+    run_with(scenario, Effect::Writes, only, machine)
+}
+
+/// The same with no more than these effects.
+#[track_caller]
+pub fn run_with(scenario: &Path, effects: Effect, only: &[&str], machine: &Machine) -> Run {
+    let target = Target::open(scenario, Some(effects)).expect("the scenario is sound").on(machine.clone());
+    let target = Arc::new(target);
+    let only: Vec<String> = only.iter().map(ToString::to_string).collect();
+    let plan = Plan::new(CHECKS, target.scenario(), machine, target.effects(), &only).expect("the checks exist");
+    let board = Board::new(target, plan);
+    block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await })
+}
+
+/// What one check of a run found.
+#[track_caller]
+pub fn outcome<'a>(run: &'a Run, id: &str) -> &'a Outcome {
+    run.outcomes.iter().find(|outcome| outcome.id == id).unwrap_or_else(|| panic!("{id} is not in this run"))
+}
+
+/// What is written about one check that did not pass.
+#[track_caller]
+pub fn finding<'a>(run: &'a Run, id: &str) -> &'a Finding {
+    let outcome = outcome(run, id);
+    outcome.finding.as_ref().unwrap_or_else(|| panic!("{id} is {:?} and has no finding", outcome.verdict))
+}

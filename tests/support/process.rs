@@ -7,7 +7,8 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::poll;
 
@@ -109,10 +110,15 @@ impl Drop for Server {
     }
 }
 
-/// A port of loopback that was free a moment ago. Whoever uses it must be ready to have lost it.
+/// A port of loopback that was free a moment ago, from below the range out of which systems give ports to those who ask for
+/// any. Whoever uses it must be ready to have lost it.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let moment = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+    let start = moment.wrapping_add(std::process::id().wrapping_mul(769));
+    let port = || 20_000 + (start.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % 12_000) as u16;
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(port).take(1000).find(is_free).expect("loopback has a free port")
 }
 
 /// Calls `start` with one free port after another until it does not lose the race for it.

@@ -17,7 +17,7 @@ const WAITS: Why<'static> = Why {
              as \"1s\", or responseHeaderTimeout in extensions.sync: without them zot waits up to 30 s for each tag",
 };
 
-/// The manifest of a cached image by tag; where no answer comes in time, a promised digest tells a registry that waits for
+/// The manifest of a cached image by tag; where no answer comes in time, more than once, a promised digest tells a registry that waits for
 /// its upstream from one that is down.
 pub(crate) async fn by_tag(
     client: &Client,
@@ -34,5 +34,18 @@ pub(crate) async fn by_tag(
         return Err(error.context("by tag; with its `digest` in [[cache]] more can be said").into());
     };
     let there = transfer::manifest(client, repository, digest, why).await?;
+    // One connection that stalls proves nothing. A registry that waits does so again: if not for the next request, which may
+    // have joined the wait of the first, then for the one after it.
+    let mut waits = false;
+    for _ in 0..2 {
+        let again = transfer::manifest(client, repository, tag, why).await;
+        waits = matches!(again, Err(Failure::Error(_, None)));
+        if waits {
+            break;
+        }
+    }
+    if !waits {
+        return Err(error.context("by tag, and asked again it was answered").into());
+    }
     Err(WAITS.fail("the manifest by tag", format_args!("{error:#}; by digest it is served at once"), there.index))
 }

@@ -23,14 +23,20 @@ pub(crate) fn snapshot(args: &cli::Snapshot, terminal: &Terminal) -> Result<Exit
     runtime.shutdown_background();
     let taken = taken.map_err(|error| Trouble::failed(format_args!("cannot take a snapshot: {error:#}")))?;
     let text = taken.text();
-    let Some(path) = &args.output else {
-        return show(terminal, &firewall(&text, target.redactor()).0);
-    };
-    write_atomically(path, &text, target.redactor())
-        .map_err(|error| Trouble::failed(format_args!("failed to {error}")))?;
     for gap in &taken.gaps {
         (terminal.tell)(&format!("not in the snapshot: {}\n", log::clean(gap)));
     }
+    let Some(path) = &args.output else {
+        let (text, leaked) = firewall(&text, target.redactor());
+        show(terminal, &text)?;
+        return if leaked {
+            Err(Trouble::failed("a secret was kept out of the snapshot; please report this as a bug"))
+        } else {
+            Ok(ExitStatus::Proven)
+        };
+    };
+    write_atomically(path, &text, target.redactor())
+        .map_err(|error| Trouble::failed(format_args!("failed to {error}")))?;
     let (answers, tags) = (taken.answers.len(), taken.tag_count());
     show(terminal, &format!("{answers} answers and {tags} tags in {}\n", path.display()))
 }

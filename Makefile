@@ -38,7 +38,7 @@ lint: rust ## formatting, clippy and rustdoc, with warnings as errors
 
 .PHONY: soak
 soak: rust ## watch a registry that breaks and comes back for an hour: nothing may grow, miss a start or look new when it is old
-	REGPROOF_SOAK_SECONDS=$${REGPROOF_SOAK_SECONDS:-3600} $(CARGO) test $(FLAGS) --test watch nothing_grows
+	REGPROOF_SOAK_SECONDS=$${REGPROOF_SOAK_SECONDS:-3600} $(CARGO) test $(FLAGS) --test watch nothing_grows -- --nocapture
 
 .PHONY: prove
 prove: rust tools ## break the lab and a real zot in every known way, and print which checks notice

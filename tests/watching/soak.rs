@@ -64,7 +64,10 @@ pub fn soak(long: Duration, interval: Duration, quiet: bool) {
     assert!(runs + missed + under_way >= starts, "{runs} runs and {missed} missed of {starts}: {text}");
     assert!(!quiet || missed == 0, "{missed} starts were missed");
 
-    println!("{starts} intervals of {interval:?}: {runs} runs, {missed} missed, {change} changes, {} scrapes", samples.len());
+    println!(
+        "{starts} intervals of {interval:?}: {runs} runs, {missed} missed, {change} changes, {} scrapes",
+        samples.len()
+    );
     let quarter = samples.len() / 4;
     assert!(quarter > 0, "too few samples: {samples:?}");
     let (second, last) = (&samples[quarter..2 * quarter], &samples[3 * quarter..]);

@@ -60,7 +60,7 @@ fuzz: rust ## feed spoilt text to everything that reads what others wrote; FOR=6
 
 .PHONY: statistics
 statistics: rust ## how often a run is wrong and how long it takes, as a table; RUNS=200 clean ones
-	REGPROOF_STATISTICS_RUNS=$(or $(RUNS),200) $(CARGO) test $(FLAGS) --test statistics -- --ignored --nocapture --test-threads 1
+	REGPROOF_STATISTICS_RUNS=$(or $(RUNS),200) $(CARGO) test $(FLAGS) --release --test statistics -- --ignored --nocapture --test-threads 1
 
 .PHONY: tools
 tools: ## install the programs that the tests drive into .tools/, pinned

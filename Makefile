@@ -90,4 +90,4 @@ book: rust ## bring the generated pages of docs/book/ up to date, and build it w
 
 .PHONY: rust
 rust:
-	@command -v $(CARGO) >/dev/null || { echo 'cargo is missing: install Rust 1.88 or later' >&2; exit 1; }
+	@command -v $(CARGO) >/dev/null || { echo 'cargo is missing: install Rust 1.91 or later' >&2; exit 1; }

@@ -351,3 +351,11 @@ fn short(text: &str) -> u128 {
     first.copy_from_slice(&hash[..16]);
     u128::from_be_bytes(first)
 }
+
+/// Every digest that would be asked for after this answer.
+#[cfg(test)]
+pub(crate) fn asked_for(answer: &Answer) -> Vec<String> {
+    let Ok(kind) = manifest::read(answer, None) else { return vec![] };
+    let named = kind.blobs.into_iter().chain(kind.manifests);
+    named.filter(|part| part.is_well_formed() && !part.is_foreign()).map(|part| part.digest).collect()
+}

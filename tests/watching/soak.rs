@@ -29,7 +29,7 @@ impl Sample {
 }
 
 /// Memory that an allocator may keep although nothing is held.
-const SLACK_KIB: u64 = 16 * 1024;
+const SLACK_KIB: u64 = 4 * 1024;
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// Watches for so long; with `quiet`, the machine has nothing else to do, and no start may be missed.

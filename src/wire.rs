@@ -273,7 +273,7 @@ impl Request<'_> {
             // hyper leaves it out where a body is empty, and zot up to v2.1.18 answers 400 to the end of an upload then.
             headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
         }
-        let mut exchange = client.recorder.keeps().then(|| self.evidence(&url)).unwrap_or_default();
+        let mut exchange = if client.recorder.keeps() { self.evidence(&url) } else { Exchange::default() };
         let began = Instant::now();
         let result = self.exchange(url.clone(), headers, &mut exchange, began).await;
         exchange.total_ms = millis(began.elapsed());

@@ -178,7 +178,8 @@ pub fn run(file: &Path, machine: &Machine) -> Run {
     let mut text = fs::read_to_string(file).expect("the scenario is there");
     text.push_str("\n[probes]\nlitter = true\nstrain = true\n");
     fs::write(file, text).expect("the scenario can be written");
-    let target = Arc::new(Target::open(file, None).expect("the lab's scenario is sound"));
+    let target = Target::open(file, None).expect("the lab's scenario is sound");
+    let target = Arc::new(target.on(machine.clone()));
     let plan = Plan::new(CHECKS, target.scenario(), machine, target.effects(), &[]);
     let board = Board::new(target, plan.expect("all checks are selected"));
     block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await })

@@ -50,7 +50,7 @@ pub enum Command {
     Watch(Watch),
     /// Read every tag of every repository, and whether all that it names is there and whole; writes nothing
     Audit(Audit),
-    /// Join the JSON reports of the parts of a run that several machines shared, to one report
+    /// Join the JSON reports of the parts of a run, or of an audit, that several machines shared, to one report
     Merge(Merge),
     /// Show what `run` would do, and what it would skip and why; sends nothing
     Plan(Plan),

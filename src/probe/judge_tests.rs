@@ -217,4 +217,7 @@ fn a_login_leads_where_it_always_leads_or_does_not_begin() {
     // Without a login to compare with, nothing is like it.
     let nowhere = answer(302, &[], "");
     assert_eq!(judged(Expect::SameLogin, &nowhere, Some(&nowhere)), Is::Broken);
+    let origin = Origin::of(&"https://registry.test".parse().unwrap());
+    let against = Against { why: &WHY, origin: &origin, plain: Some(&nowhere), secret_names: &[] };
+    assert_eq!(same_login(&plain, &against).unwrap_err(), "no login to compare with");
 }

@@ -104,12 +104,13 @@ pub(crate) async fn some_tag(client: &Client, repository: &str, why: &Why<'_>) -
     let Ok(list) = serde_json::from_slice::<TagList>(&answer.body) else {
         return Err(why.fail("a list of tags", answer.brief(), answer.index));
     };
+    usual_tag(list.tags.unwrap_or_default()).ok_or_else(|| why.fail("at least one tag", "none", answer.index))
+}
+
+fn usual_tag(tags: Vec<String>) -> Option<String> {
     // A tag that no client can ask for is of no use, and its name may be anything at all.
-    let tags: Vec<String> = list.tags.unwrap_or_default().into_iter().filter(|tag| is_tag(tag)).collect();
-    match tags.iter().find(|tag| *tag == "latest").or(tags.last()) {
-        Some(tag) => Ok(tag.clone()),
-        None => Err(why.fail("at least one tag", "none", answer.index)),
-    }
+    let tags: Vec<String> = tags.into_iter().filter(|tag| is_tag(tag)).collect();
+    tags.iter().find(|tag| *tag == "latest").or(tags.last()).cloned()
 }
 
 /// The grammar of a tag (OCI distribution spec, section Pulling manifests).

@@ -168,6 +168,14 @@ fn a_tag_and_a_digest_are_what_the_specification_says() {
 }
 
 #[test]
+fn latest_is_read_where_it_is_and_the_last_tag_where_it_is_not() {
+    let of = |tags: &[&str]| usual_tag(tags.iter().map(|&tag| tag.to_owned()).collect());
+    assert_eq!(of(&["a", "latest", "b"]).as_deref(), Some("latest"));
+    assert_eq!(of(&["a", "b", "../c"]).as_deref(), Some("b"));
+    assert_eq!(of(&["../c"]), None);
+}
+
+#[test]
 fn a_redirect_leads_to_https_elsewhere_and_home_only_from_home() {
     let client = |origin: &str| {
         let route = Route { timeout: Duration::from_secs(1), ..Route::default() };

@@ -38,7 +38,7 @@ lint: rust ## formatting, clippy and rustdoc, with warnings as errors
 
 .PHONY: soak
 soak: rust ## watch a registry that breaks and comes back for an hour: nothing may grow, miss a start or look new when it is old
-	REGPROOF_SOAK_SECONDS=$${REGPROOF_SOAK_SECONDS:-3600} $(CARGO) test $(FLAGS) --test watch nothing_grows
+	REGPROOF_SOAK_SECONDS=$${REGPROOF_SOAK_SECONDS:-3600} $(CARGO) test $(FLAGS) --test watch nothing_grows -- --nocapture
 
 .PHONY: prove
 prove: rust tools ## break the lab and a real zot in every known way, and print which checks notice
@@ -65,7 +65,7 @@ fuzz: rust ## feed spoilt text to everything that reads what others wrote; FOR=6
 
 .PHONY: statistics
 statistics: rust ## how often a run is wrong and how long it takes, as a table; RUNS=200 clean ones
-	REGPROOF_STATISTICS_RUNS=$(or $(RUNS),200) $(CARGO) test $(FLAGS) --test statistics -- --ignored --nocapture --test-threads 1
+	REGPROOF_STATISTICS_RUNS=$(or $(RUNS),200) $(CARGO) test $(FLAGS) --release --test statistics -- --ignored --nocapture --test-threads 1
 
 .PHONY: tools
 tools: ## install the programs that the tests drive into .tools/, pinned
@@ -95,4 +95,4 @@ book: rust ## bring the generated pages of docs/book/ up to date, and build it w
 
 .PHONY: rust
 rust:
-	@command -v $(CARGO) >/dev/null || { echo 'cargo is missing: install Rust 1.88 or later' >&2; exit 1; }
+	@command -v $(CARGO) >/dev/null || { echo 'cargo is missing: install Rust 1.91 or later' >&2; exit 1; }

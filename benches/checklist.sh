@@ -140,20 +140,50 @@ whole docker.io/library/alpine 3.20
 step 200 -H "Accept: $manifest_type" "$URL/v2/docker.io/library/alpine/manifests/3.20"
 step 404 "$URL/v2/docker.io/library/alpine/manifests/sha256:$(head -c 16 /dev/urandom | sha256sum | cut -d' ' -f1)"
 
-# publish::skopeo_can_push
+# publish::skopeo_can_push: an image and an index as layouts, an image as a Docker archive, each a second time
+skopeo --version >/dev/null
+# layout NAME IMAGE…: an OCI layout of images, in which the manifest $work/NAME.top is named `it`
+layout() {
+    local name=$1 to=$work/$1.layout image part
+    shift
+    mkdir -p "$to/blobs/sha256"
+    for image in "$@"; do
+        for part in config layer manifest; do
+            cp "$work/$image.$part" "$to/blobs/sha256/$(digest "$work/$image.$part" | cut -d: -f2)"
+        done
+    done
+    cp "$work/$name.top" "$to/blobs/sha256/$(digest "$work/$name.top" | cut -d: -f2)"
+    printf '{"imageLayoutVersion":"1.0.0"}' >"$to/oci-layout"
+    printf '{"schemaVersion":2,"manifests":[{"mediaType":"%s","digest":"%s","size":%s,"annotations":{"org.opencontainers.image.ref.name":"it"}}]}' \
+        "$(grep -o '"mediaType":"[^"]*"' "$work/$name.top" | head -n1 | cut -d'"' -f4)" "$(digest "$work/$name.top")" \
+        "$(stat -c %s "$work/$name.top")" >"$to/index.json"
+}
+# copy NAME SOURCE ARGUMENTS…: pushes, reads back whole, and pushes again, which may be refused
+copy() {
+    local name=$1 from=$2
+    shift 2
+    local push=(skopeo --insecure-policy copy --quiet --dest-tls-verify=false --dest-authfile "$AUTH_FILE" "$@"
+        "$from" "docker://${URL#http://}/$scratch:$run-$name")
+    "${push[@]}"
+    whole "$scratch" "$run-$name"
+    cp "$work/two" "$work/pushed"
+    "${push[@]}" >/dev/null 2>&1 || true
+    get "$URL/v2/$scratch/manifests/$run-$name" >"$work/one"
+    cmp -s "$work/one" "$work/pushed"
+}
 image skopeo
-layout=$work/layout/blobs/sha256
-mkdir -p "$layout"
-for part in config layer manifest; do
-    cp "$work/skopeo.$part" "$layout/$(digest "$work/skopeo.$part" | cut -d: -f2)"
-done
-printf '{"imageLayoutVersion":"1.0.0"}' >"$work/layout/oci-layout"
-printf '{"schemaVersion":2,"manifests":[{"mediaType":"%s","digest":"%s","size":%s,"annotations":{"org.opencontainers.image.ref.name":"it"}}]}' \
-    "$manifest_type" "$(digest "$work/skopeo.manifest")" "$(stat -c %s "$work/skopeo.manifest")" >"$work/layout/index.json"
-skopeo --insecure-policy copy --quiet --preserve-digests --dest-tls-verify=false --dest-authfile "$AUTH_FILE" \
-    "oci:$work/layout:it" "docker://${URL#http://}/$scratch:$run-skopeo"
-get "$URL/v2/$scratch/manifests/$run-skopeo" >"$work/one"
-cmp -s "$work/one" "$work/skopeo.manifest"
+cp "$work/skopeo.manifest" "$work/skopeo.top"
+layout skopeo skopeo
+image arm
+entry() { printf '{"mediaType":"%s","digest":"%s","size":%s,"platform":{"architecture":"%s","os":"linux"}}' \
+    "$manifest_type" "$(digest "$work/$1.manifest")" "$(stat -c %s "$work/$1.manifest")" "$2"; }
+printf '{"mediaType":"application/vnd.oci.image.index.v1+json","schemaVersion":2,"manifests":[%s,%s]}' \
+    "$(entry skopeo amd64)" "$(entry arm arm64)" >"$work/list.top"
+layout list skopeo arm
+copy skopeo "oci:$work/skopeo.layout:it" --preserve-digests --all
+copy list "oci:$work/list.layout:it" --preserve-digests --all
+skopeo --insecure-policy copy --quiet "oci:$work/skopeo.layout:it" "docker-archive:$work/archive.tar:bench:archive"
+copy archive "docker-archive:$work/archive.tar"
 
 # Clean-up, as regproof does it.
-for tag in key moved skopeo; do admin 202 -X DELETE "$URL/v2/$scratch/manifests/$run-$tag"; done
+for tag in key moved skopeo list archive; do admin 202 -X DELETE "$URL/v2/$scratch/manifests/$run-$tag"; done

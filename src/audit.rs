@@ -9,6 +9,7 @@
 mod image;
 mod journal;
 mod manifest;
+mod merge;
 mod names;
 mod report;
 mod walk;
@@ -33,6 +34,7 @@ use crate::transcript::Recorder;
 use crate::wire::{Answer, Client, Credential, Request};
 
 use journal::Journal;
+pub(crate) use merge::{merge, read};
 pub(crate) use report::{json, junit, line, summary};
 pub(crate) use walk::{count, walk};
 
@@ -137,14 +139,16 @@ impl Counts {
 }
 
 /// A whole audit, as reports tell it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Audit {
     pub(crate) schema: u32,
-    pub(crate) version: &'static str,
+    pub(crate) version: String,
     pub(crate) scenario: String,
     pub(crate) target: String,
     pub(crate) who: String,
     pub(crate) deep: bool,
+    /// Patterns of the repositories that were looked at; all where there are none.
+    pub(crate) patterns: Vec<String>,
     pub(crate) part: Option<Part>,
     #[serde(with = "time::serde::rfc3339")]
     pub(crate) started: OffsetDateTime,
@@ -293,11 +297,12 @@ impl Work {
         findings.sort_by(|a, b| (&a.repository, &a.tag, &a.digest).cmp(&(&b.repository, &b.tag, &b.digest)));
         Audit {
             schema: 1,
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             scenario: self.target.scenario().name.clone(),
             target: self.target.scenario().registry.url.to_string(),
             who: self.options.identity.clone().unwrap_or_else(|| ANONYMOUS.to_owned()),
             deep: self.options.deep,
+            patterns: self.options.repositories.clone(),
             part: self.options.part,
             started,
             seconds: (seconds * 1e3).round() / 1e3,
@@ -350,4 +355,12 @@ fn short(text: &str) -> u128 {
     let mut first = [0; 16];
     first.copy_from_slice(&hash[..16]);
     u128::from_be_bytes(first)
+}
+
+/// Every digest that would be asked for after this answer.
+#[cfg(test)]
+pub(crate) fn asked_for(answer: &Answer) -> Vec<String> {
+    let Ok(kind) = manifest::read(answer, None) else { return vec![] };
+    let named = kind.blobs.into_iter().chain(kind.manifests);
+    named.filter(|part| part.is_well_formed() && !part.is_foreign()).map(|part| part.digest).collect()
 }

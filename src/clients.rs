@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use futures::future::join;
 use url::{Position, Url};
 
 use crate::check::{Failure, Why};
@@ -142,12 +143,14 @@ impl<'a> Shop<'a> {
         Ok([layout(IMAGE, first, image.digest()), layout(INDEX, second, index.digest())])
     }
 
-    /// Pushes image and index as they are, each with the command line that `command` makes.
+    /// Pushes image and index as they are, at once, each with the command line that `command` makes.
     pub(crate) async fn push_layouts(&self, command: impl Fn(&Layout) -> Vec<String>) -> Result<(), Failure> {
-        for layout in self.layouts()? {
-            self.push(&layout.tag, &refs(&command(&layout)), &Pushed::Digest(layout.digest.clone())).await?;
-        }
-        Ok(())
+        let [image, index] = self.layouts()?;
+        let push = async |layout: Layout| {
+            self.push(&layout.tag, &refs(&command(&layout)), &Pushed::Digest(layout.digest.clone())).await
+        };
+        let (image, index) = join(push(image), push(index)).await;
+        image.and(index)
     }
 
     /// Pushes to a new tag, confirms it over HTTP, and pushes the same again, which must change nothing.

@@ -12,6 +12,8 @@ pub mod checks;
 pub mod cli;
 mod clients;
 pub mod commands;
+#[cfg(test)]
+mod content_fuzz_tests;
 mod context;
 mod diagnosis;
 mod discovery;

@@ -12,7 +12,7 @@ use crate::outcome::Run;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum MergeError {
     /// The text is no report of `run`.
-    #[error("{file}: not a JSON report of `regproof run`: {reason}")]
+    #[error("{file}: not a JSON report of `regproof run` or `regproof audit`: {reason}")]
     Unreadable {
         /// The file.
         file: String,
@@ -44,6 +44,9 @@ pub enum MergeError {
         /// The scenario.
         scenario: String,
     },
+    /// Some files are of runs and some of audits.
+    #[error("some of these files are reports of `regproof run` and some of `regproof audit`; merge them apart")]
+    Mixed,
     /// Parts are not there.
     #[error("`{scenario}` has {of} parts, and these are not there: {missing}")]
     Missing {

@@ -96,6 +96,11 @@ impl Recorder {
         Recorder { redactor, exchanges: None, began: std::time::Instant::now() }
     }
 
+    /// Whether evidence is kept at all.
+    pub(crate) fn keeps(&self) -> bool {
+        self.exchanges.is_some()
+    }
+
     /// Milliseconds since the check began.
     pub(crate) fn now_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
@@ -117,7 +122,7 @@ impl Recorder {
 
     /// The same, where only the start of a longer body was kept.
     pub(crate) fn shown_of(&self, start: &[u8], size: u64) -> String {
-        if self.exchanges.is_none() {
+        if !self.keeps() {
             return String::new();
         }
         let mut text = self.redactor.start(&String::from_utf8_lossy(&start[..start.len().min(4 * SHOWN)]), SHOWN);

@@ -261,31 +261,19 @@ impl Request<'_> {
             headers.append(HeaderName::try_from(name.as_str())?, HeaderValue::try_from(value.as_str())?);
         }
         headers.entry(reqwest::header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
-        let mut recorded = self.headers.clone();
-        let credential = client.credential.as_ref().filter(|_| !self.anonymous);
-        if let Some(credential) = credential {
+        if let Some(credential) = self.credential() {
             let pair = format!("{}:{}", credential.username, credential.secret.expose());
             let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
             let mut value =
                 HeaderValue::try_from(format!("Basic {encoded}")).context("the credential fits no header")?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
-            recorded.push(("Authorization".to_owned(), "Basic".to_owned()));
         }
         if self.body.is_empty() && matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
             // hyper leaves it out where a body is empty, and zot up to v2.1.18 answers 400 to the end of an upload then.
             headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
         }
-        let mut exchange = Exchange {
-            who: credential.map_or_else(|| client.who_without(), |_| client.who.clone()),
-            username: credential.map(|credential| credential.username.clone()),
-            method: self.method.to_string(),
-            url: url.to_string(),
-            request_headers: recorded,
-            request_body: client.recorder.shown(&self.body),
-            at_ms: client.recorder.now_ms(),
-            ..Exchange::default()
-        };
+        let mut exchange = if client.recorder.keeps() { self.evidence(&url) } else { Exchange::default() };
         let began = Instant::now();
         let result = self.exchange(url.clone(), headers, &mut exchange, began).await;
         exchange.total_ms = millis(began.elapsed());
@@ -296,6 +284,26 @@ impl Request<'_> {
         let Received { status, headers, body, size, sha256, certificate } = result?;
         let method = self.method.to_string();
         Ok(Answer { method, url, status, headers, body, size, sha256, certificate, index })
+    }
+
+    fn credential(&self) -> Option<&Credential> {
+        self.client.credential.as_ref().filter(|_| !self.anonymous)
+    }
+
+    /// What is known before it is sent.
+    fn evidence(&self, url: &Url) -> Exchange {
+        let (client, credential) = (self.client, self.credential());
+        let login = credential.map(|_| ("Authorization".to_owned(), "Basic".to_owned()));
+        Exchange {
+            who: credential.map_or_else(|| client.who_without(), |_| client.who.clone()),
+            username: credential.map(|credential| credential.username.clone()),
+            method: self.method.to_string(),
+            url: url.to_string(),
+            request_headers: self.headers.iter().cloned().chain(login).collect(),
+            request_body: client.recorder.shown(&self.body),
+            at_ms: client.recorder.now_ms(),
+            ..Exchange::default()
+        }
     }
 
     async fn exchange(
@@ -323,10 +331,10 @@ impl Request<'_> {
             size <= HEADER_LIMIT,
             "{what}: the answer has {size} bytes of headers, more than {HEADER_LIMIT}"
         );
-        exchange.response_headers = headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-            .collect();
+        if self.client.recorder.keeps() {
+            let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+            exchange.response_headers = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        }
         let encoding = headers.get(reqwest::header::CONTENT_ENCODING);
         if let Some(encoding) = encoding.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             anyhow::bail!("{what}: the answer has Content-Encoding {encoding:?}, which was not asked for");

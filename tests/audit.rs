@@ -239,19 +239,50 @@ fn many() -> Content {
 
 #[test]
 fn four_parts_are_exactly_the_whole() {
-    let world = world(many());
-    let mut all = Vec::new();
+    let mut content = many();
+    content.answer(format!("/v2/team/app07/blobs/{}", digest(b"one")), error(404, "BLOB_UNKNOWN"));
+    let world = world(content);
+    let (mut all, mut reports, mut broken) = (Vec::new(), Vec::new(), 0);
     for part in ["hash:1/4", "hash:2/4", "hash:3/4", "hash:4/4"] {
         let before = world.seen().len();
         let (code, report) = world.audit(&["--partition", part]);
-        assert_eq!(code, 0, "{report:#}");
+        assert!(code == 0 || code == 1, "{report:#}");
         assert_eq!(report["part"]["of"], 4);
+        broken += code;
         let seen = world.seen().split_off(before);
         all.extend(seen.into_iter().map(|(_, target)| target).filter(|target| target.contains("/tags/list")));
+        let file = world.path(&format!("part{}.json", reports.len()));
+        std::fs::write(&file, report.to_string()).unwrap();
+        reports.push(file);
     }
     all.sort();
     let whole: Vec<String> = (0..40).map(|number| format!("/v2/team/app{number:02}/tags/list?n=500")).collect();
-    assert_eq!(all, whole);
+    assert_eq!((all, broken), (whole, 1));
+
+    let (json, junit) = (world.path("whole.json"), world.path("whole.xml"));
+    let merge = |parts: &[PathBuf]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
+        let command = command.args(["merge", "--json"]).arg(&json).arg("--junit").arg(&junit).args(parts);
+        let output = command.assert().get_output().clone();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code().unwrap(), said)
+    };
+    let (code, said) = merge(&reports[1..]);
+    assert!(code == 3 && said.contains("not there: 1"), "{said}");
+    let (code, said) = merge(&[&reports[..], &reports[..1]].concat());
+    assert!(code == 3 && said.contains("there already"), "{said}");
+    assert!(!json.exists());
+    let (code, said) = merge(&reports);
+    assert!(code == 1 && said.contains("40 repositories") && said.contains("FAIL"), "{said}");
+    let (_, mut alone) = world.audit(&[]);
+    let mut merged: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    for report in [&mut alone, &mut merged] {
+        for time in ["started", "seconds"] {
+            report.as_object_mut().unwrap().remove(time);
+        }
+    }
+    assert_eq!(alone, merged);
+    assert!(std::fs::read_to_string(&junit).unwrap().contains("team/app07"));
 }
 
 #[test]

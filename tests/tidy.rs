@@ -174,6 +174,22 @@ fn nothing_tells_of_the_machine_it_was_written_on() {
 }
 
 #[test]
+fn every_promise_of_security_is_held_by_a_test_that_there_is() {
+    let text = read("SECURITY.md");
+    let named: Vec<(&str, &str)> = text.split('`').filter_map(|word| word.split_once(".rs::")).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for (file, test) in named {
+        let code = read(format!("{file}.rs"));
+        let (before, _) = code.split_once(&format!("fn {test}(")).unwrap_or_else(|| panic!("no {test} in {file}.rs"));
+        let above = before.rsplit('}').next().unwrap_or_default();
+        assert!(
+            above.contains("#[test]") || above.contains("test]") || above.contains("tokio::test"),
+            "{test} is no test"
+        );
+    }
+}
+
+#[test]
 fn every_dependency_has_its_reason() {
     let text = read("Cargo.toml");
     let mut inside = false;

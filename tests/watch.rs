@@ -3,6 +3,7 @@
 //! Runs the real program against labs that change under it.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test by panicking")]
+#![expect(clippy::print_stdout, reason = "a soak tells what it saw")]
 
 mod support;
 mod watching;

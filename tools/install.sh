@@ -46,7 +46,7 @@ group_npm() {
     if fresh npm "$print" && [ -x "$tools/npm/node_modules/.bin/mise" ]; then return; fi
     need node 'install Node.js 20 or later'
     need npm 'install npm 10 or later'
-    say 'OpenID provider and mise (npm)'
+    say 'OpenID provider, mise and axe (npm)'
     mkdir -p "$tools/npm"
     cp tools/npm/package.json tools/npm/package-lock.json tools/npm/.npmrc "$tools/npm/"
     (cd "$tools/npm" && npm ci --loglevel=error >/dev/null) || fail 'npm ci failed, see above'

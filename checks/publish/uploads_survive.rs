@@ -43,8 +43,10 @@ const CHUNK: usize = 1024;
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let (writer, scratch) = (cx.writer()?, cx.scratch()?);
+    // What is removed at the end must not be what another run is about to read; what stays must not become more.
+    let own = cx.scenario().remover().map_or("", |_| cx.run_id());
     for (way, resumed) in [("whole", None), ("in chunks", Some(false)), ("resumed", Some(true))] {
-        let mut text = format!("regproof uploads {way}").into_bytes();
+        let mut text = format!("regproof uploads {way} {own}").into_bytes();
         text.resize(2 * CHUNK, b'.');
         let blob = Bytes::from(text);
         let digest = digest_of(&blob);

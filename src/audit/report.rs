@@ -61,7 +61,7 @@ pub(crate) fn junit(audit: &Audit) -> Result<String, ReportError> {
     };
     let run = Run {
         schema: audit.schema,
-        version: audit.version.to_owned(),
+        version: audit.version.clone(),
         scenario: audit.scenario.clone(),
         target: audit.target.clone(),
         registry: Fingerprint::default(),

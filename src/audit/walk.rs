@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures::future::join;
 use tokio::task::{JoinError, JoinSet};
 
 use super::image::Repository;
@@ -168,24 +169,29 @@ async fn repository(work: Arc<Work>, name: String) -> Result<(), Failure> {
     let mut names = Names::tags(&repository.name);
     let mut running: JoinSet<()> = JoinSet::new();
     let mut fault = Ok(());
+    let mut page = names.page(&work).await;
     while work.gave_up().is_none() {
-        let page = match names.page(&work).await {
-            Ok(Some(page)) => page,
+        let tags = match page {
+            Ok(Some(tags)) => tags,
             Ok(None) => break,
             Err(failure) => {
                 repository.report(Found::new(&failure, work.redactor(), &repository.name, "", ""));
                 break;
             }
         };
-        for tag in page {
-            if work.gave_up().is_some() {
-                break;
+        let look = async {
+            for tag in tags {
+                if work.gave_up().is_some() {
+                    break;
+                }
+                while running.len() >= work.options.concurrency {
+                    fault = std::mem::replace(&mut fault, Ok(())).and(running.join_next().await.unwrap_or(Ok(())));
+                }
+                running.spawn(Arc::clone(&repository).tag(tag));
             }
-            while running.len() >= work.options.concurrency {
-                fault = fault.and(running.join_next().await.unwrap_or(Ok(())));
-            }
-            running.spawn(Arc::clone(&repository).tag(tag));
-        }
+        };
+        // The next page is on its way while this one is looked at.
+        (page, ()) = join(names.page(&work), look).await;
     }
     while let Some(end) = running.join_next().await {
         fault = fault.and(end);

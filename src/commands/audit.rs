@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use time::OffsetDateTime;
 
+use super::progress;
 use super::signals::Signals;
 use super::{Terminal, Trouble, prepare, runtime};
 use crate::audit::{self, ANONYMOUS, Audit, Options, Tell, Work};
@@ -23,10 +25,11 @@ use crate::scenario::{Action, Scenario};
 use crate::target::Target;
 use crate::zot::glob;
 
-/// How often the line on stderr is drawn.
+/// How often the line on stderr is brought up to date.
 const DRAWN: Duration = Duration::from_millis(200);
-/// To the start of the line, and erase it.
-const CLEAR: &str = "\r\x1b[2K";
+/// The line, while it is not known how many repositories there are, and afterwards.
+const UNKNOWN: &str = "[{pos} repositories] {wide_msg}";
+const KNOWN: &str = "[{pos}/{len} repositories] about {eta_precise} left, {wide_msg}";
 
 /// `audit`.
 pub(crate) fn audit(args: &cli::Audit, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
@@ -48,15 +51,18 @@ pub(crate) fn audit(args: &cli::Audit, terminal: &Terminal) -> Result<ExitStatus
         part: args.partition,
     };
     let printed = Arc::new(AtomicBool::new(true));
-    let work = Work::resumed(Arc::clone(&target), options, args.resume.as_deref(), tell(terminal, &printed))
+    let line = progress::line(terminal.live.then_some(terminal.tell), None, UNKNOWN);
+    let tell = tell(terminal, &line, &printed);
+    let work = Work::resumed(Arc::clone(&target), options, args.resume.as_deref(), tell)
         .map_err(|error| Trouble::failed(format_args!("{error:#}")))?
         .map_err(Trouble::usage)?;
     let work = Arc::new(work);
     let signals = Signals::listen(terminal)?;
     let (started, began) = (OffsetDateTime::now_utc(), Instant::now());
     let runtime = runtime()?;
-    let interrupted = runtime.block_on(conduct(&work, terminal, signals.stop()));
+    let interrupted = runtime.block_on(conduct(&work, &line, signals.stop()));
     runtime.shutdown_background();
+    line.finish_and_clear();
     let audit = work.end(started, began.elapsed().as_secs_f64(), interrupted);
     close(&audit, &work, args, terminal, printed.load(Ordering::Relaxed))
 }
@@ -72,53 +78,40 @@ fn who(wanted: Option<&str>, scenario: &Scenario) -> Result<Option<String>, Trou
 }
 
 /// Findings go to stdout when they are found: nobody should wait for the end of a long audit.
-fn tell(terminal: &Terminal, printed: &Arc<AtomicBool>) -> Tell {
-    let (terminal, printed) = (*terminal, Arc::clone(printed));
+fn tell(terminal: &Terminal, line: &ProgressBar, printed: &Arc<AtomicBool>) -> Tell {
+    let (terminal, line, printed) = (*terminal, line.clone(), Arc::clone(printed));
     Box::new(move |found| {
-        if terminal.live {
-            (terminal.tell)(CLEAR);
-        }
-        if (terminal.print)(&log::clean(&audit::line(found))).is_err() {
+        let told = line.suspend(|| (terminal.print)(&log::clean(&audit::line(found))));
+        if told.is_err() {
             printed.store(false, Ordering::Relaxed);
         }
     })
 }
 
 /// Walks until the end, or until somebody ends it; tells why it ended early.
-async fn conduct(work: &Arc<Work>, terminal: &Terminal, mut stop: Stop) -> Option<String> {
+async fn conduct(work: &Arc<Work>, line: &ProgressBar, mut stop: Stop) -> Option<String> {
     let show = async {
-        if !terminal.live {
+        if line.is_hidden() {
             return std::future::pending::<()>().await;
         }
-        let total = audit::count(work).await;
-        let (began, before) = (Instant::now(), work.repositories.load(Ordering::Relaxed));
+        if let Some(total) = audit::count(work).await {
+            line.set_style(ProgressStyle::with_template(KNOWN).expect("the shapes of our own lines are well-formed"));
+            line.set_length(total);
+            // What an earlier audit finished took this one no time.
+            line.set_position(work.repositories.load(Ordering::Relaxed));
+            line.reset_eta();
+        }
         loop {
-            (terminal.tell)(&format!("{CLEAR}{}", progress(work, total, before, began.elapsed())));
+            line.set_position(work.repositories.load(Ordering::Relaxed));
+            line.set_message(format!("{} tags", work.tags.load(Ordering::Relaxed)));
             tokio::time::sleep(DRAWN).await;
         }
     };
-    let reason = tokio::select! {
+    tokio::select! {
         () = audit::walk(work) => None,
         () = show => None,
         ended = stop.wait_for(Option::is_some) => ended.ok().and_then(|reason| reason.clone()),
-    };
-    if terminal.live {
-        (terminal.tell)(CLEAR);
     }
-    reason
-}
-
-fn progress(work: &Work, total: Option<u64>, before: u64, taken: Duration) -> String {
-    let (tags, repositories) = (work.tags.load(Ordering::Relaxed), work.repositories.load(Ordering::Relaxed));
-    let all = total.map_or_else(String::new, |total| format!("/{total}"));
-    let mut line = format!("[{repositories}{all} repositories] {tags} tags");
-    let new = repositories.saturating_sub(before);
-    if let Some(total) = total.filter(|total| new > 0 && *total >= repositories) {
-        let left = taken.as_secs_f64() / new as f64 * (total - repositories) as f64;
-        let left = left as u64;
-        line.push_str(&format!(", about {}:{:02}:{:02} left", left / 3600, left / 60 % 60, left % 60));
-    }
-    line
 }
 
 /// Reports and the exit status.

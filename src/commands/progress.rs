@@ -1,64 +1,110 @@
-//! The line on stderr that shows a run going on, for people only.
+//! The line on stderr that shows a run or an audit going on, for people only.
 //!
 //! One line that is drawn over and over, and gone at the end. The results are on stdout.
 
+use std::io;
 use std::sync::{Mutex, PoisonError};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle, TermLike};
 
 use crate::report::visible;
 use crate::runner::Event;
 
 /// Fits the narrowest usual terminal: a longer line would wrap and could not be drawn over.
-const WIDTH: usize = 79;
+const WIDTH: u16 = 79;
 /// To the start of the line, and erase it.
 const CLEAR: &str = "\r\x1b[2K";
+const CHECKS: &str = "[{pos}/{len}] {wide_msg}";
 
-/// The line.
+/// Stderr, as far as one line needs it.
 #[derive(Debug)]
-pub(crate) struct Progress {
-    tell: Option<fn(&str)>,
-    total: usize,
-    state: Mutex<State>,
+struct Line(fn(&str));
+
+impl TermLike for Line {
+    fn width(&self) -> u16 {
+        WIDTH
+    }
+
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.write_str(text)
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        if !text.is_empty() {
+            (self.0)(text);
+        }
+        Ok(())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.write_str(CLEAR)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
-#[derive(Debug, Default)]
-struct State {
-    done: usize,
-    running: Vec<String>,
+/// A line of this shape, drawn with `tell`, or not at all.
+pub(crate) fn line(tell: Option<fn(&str)>, total: Option<u64>, shape: &str) -> ProgressBar {
+    let target = match tell {
+        Some(tell) => ProgressDrawTarget::term_like(Box::new(Line(tell))),
+        None => ProgressDrawTarget::hidden(),
+    };
+    let style = ProgressStyle::with_template(shape).expect("the shapes of our own lines are well-formed");
+    ProgressBar::with_draw_target(total, target).with_style(style).with_finish(ProgressFinish::AndClear)
+}
+
+/// The line of a run.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    line: ProgressBar,
+    running: Mutex<Vec<String>>,
 }
 
 impl Progress {
     /// A line that is drawn with `tell`, or not at all.
     pub(crate) fn new(tell: Option<fn(&str)>, total: usize) -> Progress {
-        Progress { tell, total, state: Mutex::default() }
+        Progress { line: line(tell, Some(total as u64), CHECKS), running: Mutex::default() }
     }
 
     /// Draws the line anew.
     pub(crate) fn event(&self, event: Event<'_>) {
-        let Some(tell) = self.tell else { return };
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.line.is_hidden() {
+            return;
+        }
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::Started(id) => state.running.push(id.to_owned()),
+            Event::Started(id) => running.push(id.to_owned()),
             Event::Finished(outcome) => {
-                state.done += 1;
-                if let Some(at) = state.running.iter().position(|id| *id == outcome.id) {
-                    state.running.remove(at);
+                self.line.inc(1);
+                if let Some(at) = running.iter().position(|id| *id == outcome.id) {
+                    running.remove(at);
                 }
             }
         }
-        tell(&format!("{CLEAR}{}", state.line(self.total)));
+        self.line.set_message(visible(&running.join(" "), WIDTH.into()));
     }
 
     /// Takes the line away.
     pub(crate) fn end(&self) {
-        if let Some(tell) = self.tell {
-            tell(CLEAR);
-        }
-    }
-}
-
-impl State {
-    fn line(&self, total: usize) -> String {
-        visible(&format!("[{}/{total}] {}", self.done, self.running.join(" ")), WIDTH)
+        self.line.finish_and_clear();
     }
 }
 
@@ -66,11 +112,23 @@ impl State {
 mod tests {
     use super::*;
 
+    static TOLD: Mutex<String> = Mutex::new(String::new());
+
+    fn tell(text: &str) {
+        TOLD.lock().unwrap().push_str(text);
+    }
+
     #[test]
-    fn the_line_counts_and_fits() {
-        let running = vec!["access::anonymous_can_pull".to_owned(); 5];
-        let line = State { done: 3, running }.line(13);
-        assert!(line.starts_with("[3/13] access::anonymous_can_pull "), "{line}");
-        assert!(line.len() <= WIDTH, "{line}");
+    fn the_line_counts_fits_and_is_gone_at_the_end() {
+        let progress = Progress::new(Some(tell), 13);
+        for _ in 0..5 {
+            progress.event(Event::Started("access::anonymous_can_pull"));
+        }
+        progress.line.tick();
+        progress.end();
+        let told = TOLD.lock().unwrap().clone();
+        assert!(told.contains("[0/13] access::anonymous_can_pull"), "{told:?}");
+        assert!(told.split(CLEAR).all(|drawn| drawn.chars().count() <= WIDTH.into()), "{told:?}");
+        assert!(told.ends_with(CLEAR) && !told.contains('\n'), "{told:?}");
     }
 }

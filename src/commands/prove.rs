@@ -50,7 +50,7 @@ pub(crate) fn prove(args: &cli::Prove, terminal: &Terminal) -> Result<ExitStatus
     if let Some(reason) = signals.reason() {
         return Err(Trouble::failed(format_args!("the proof ended early: {reason}")));
     }
-    let (text, status) = verdict(&healthy, &rows);
+    let (text, status) = verdict(&healthy, &rows, args.no_browser);
     show(terminal, &text)?;
     Ok(status)
 }
@@ -83,8 +83,8 @@ async fn row(weakness: Option<Weakness>, browser: bool, stop: Stop) -> Result<Ro
     })
 }
 
-/// The kill matrix as lines, and what it says about this binary.
-fn verdict(healthy: &Row, rows: &[(Weakness, Row)]) -> (String, ExitStatus) {
+/// The kill matrix as lines, and what it says about this binary. What was not tried is not proven, unless that was asked for.
+fn verdict(healthy: &Row, rows: &[(Weakness, Row)], less: bool) -> (String, ExitStatus) {
     let mut text = String::new();
     let (mut wrong, mut untried) = (0, 0);
     // Writing to a String cannot fail.
@@ -126,7 +126,13 @@ fn verdict(healthy: &Row, rows: &[(Weakness, Row)]) -> (String, ExitStatus) {
     }
     let (all, right) = (rows.len(), rows.len() - wrong - untried);
     say(format!("\n{all} weaknesses: {right} as they should be, {wrong} not, {untried} not tried here"));
-    (text, if wrong == 0 && healthy.noticed.is_empty() { ExitStatus::Proven } else { ExitStatus::Broken })
+    let status = match (wrong, untried) {
+        (0, _) if !healthy.noticed.is_empty() => ExitStatus::Broken,
+        (0, 1..) if !less => ExitStatus::NotProven,
+        (0, _) => ExitStatus::Proven,
+        _ => ExitStatus::Broken,
+    };
+    (text, status)
 }
 
 #[cfg(test)]
@@ -141,14 +147,15 @@ mod tests {
     #[test]
     fn a_survivor_a_difference_and_a_false_alarm_are_each_a_failure() {
         let expected = Weakness::MetricsClosed.breaks();
-        for (healthy, seen, skipped, status) in [
-            (&[][..], expected, &[][..], ExitStatus::Proven),
-            (&[], &[][..], &[], ExitStatus::Broken),
-            (&[], &[][..], expected, ExitStatus::Proven),
-            (&[], &["access::anonymous_can_pull"], &[], ExitStatus::Broken),
-            (&["access::anonymous_can_pull"], expected, &[], ExitStatus::Broken),
+        for (healthy, seen, skipped, less, status) in [
+            (&[][..], expected, &[][..], false, ExitStatus::Proven),
+            (&[], &[][..], &[], false, ExitStatus::Broken),
+            (&[], &[][..], expected, false, ExitStatus::NotProven),
+            (&[], &[][..], expected, true, ExitStatus::Proven),
+            (&[], &["access::anonymous_can_pull"], &[], false, ExitStatus::Broken),
+            (&["access::anonymous_can_pull"], expected, &[], false, ExitStatus::Broken),
         ] {
-            let (text, found) = verdict(&row(healthy, &[]), &[(Weakness::MetricsClosed, row(seen, skipped))]);
+            let (text, found) = verdict(&row(healthy, &[]), &[(Weakness::MetricsClosed, row(seen, skipped))], less);
             assert_eq!(found, status, "{text}");
         }
     }

@@ -56,11 +56,18 @@ pub fn error(status: u16, code: &str) -> Reply {
 impl Content {
     /// An image whose layer has these bytes; answers its number.
     pub fn image(&mut self, layer: &[u8]) -> usize {
-        let config = json!({ "architecture": "amd64", "os": "linux", "of": digest(layer) }).to_string().into_bytes();
+        self.built(layer, LAYER, &digest(layer), "")
+    }
+
+    /// An image of a layer that may be compressed: `unpacked` is the digest of what is in it, `flavour` makes the image another.
+    pub fn built(&mut self, layer: &[u8], kind: &str, unpacked: &str, flavour: &str) -> usize {
+        let rootfs = json!({ "type": "layers", "diff_ids": [unpacked] });
+        let config = json!({ "architecture": "amd64", "os": "linux", "author": flavour, "rootfs": rootfs });
+        let config = config.to_string().into_bytes();
         let manifest = json!({
             "schemaVersion": 2, "mediaType": MANIFEST,
             "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest(&config), "size": config.len() },
-            "layers": [{ "mediaType": LAYER, "digest": digest(layer), "size": layer.len() }],
+            "layers": [{ "mediaType": kind, "digest": digest(layer), "size": layer.len() }],
         });
         self.blobs.insert(digest(&config), config);
         self.blobs.insert(digest(layer), layer.to_vec());

@@ -3,6 +3,7 @@
 //! It knows no HTTP: what it does to bytes is what a bad network does.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub enum Fault {
     Truncate(usize),
     /// The connection stays open and silent after so many bytes of answers.
     Stall(usize),
+    /// Each piece arrives this much later, and one of so many, of all connections together, is a reset instead.
+    Poor(Duration, usize),
 }
 
 /// A running proxy. Its connections end when it is dropped.
@@ -69,18 +72,20 @@ impl Drop for FaultProxy {
 
 async fn accept(listener: TcpListener, target: SocketAddr, fault: Arc<Mutex<Fault>>) {
     let mut connections = JoinSet::new();
+    let pieces = Arc::new(AtomicUsize::new(0));
     while let Ok((client, _)) = listener.accept().await {
         let fault = *fault.lock().expect("no holder of the lock panics");
+        let pieces = Arc::clone(&pieces);
         connections.spawn(async move {
             if let Ok(server) = TcpStream::connect(target).await {
-                pass(client, server, fault).await;
+                pass(client, server, fault, &pieces).await;
             }
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn pass(client: TcpStream, server: TcpStream, fault: Fault) {
+async fn pass(client: TcpStream, server: TcpStream, fault: Fault, pieces: &AtomicUsize) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let requests = async move {
@@ -90,7 +95,7 @@ async fn pass(client: TcpStream, server: TcpStream, fault: Fault) {
         from_client
     };
     let answers = async move {
-        let end = spoil(&mut from_server, &mut to_client, fault).await;
+        let end = spoil(&mut from_server, &mut to_client, fault, pieces).await;
         (end, to_client)
     };
     tokio::pin!(requests, answers);
@@ -115,11 +120,16 @@ enum End {
     Reset,
 }
 
-async fn spoil(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin), fault: Fault) -> End {
+async fn spoil(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    fault: Fault,
+    pieces: &AtomicUsize,
+) -> End {
     let mut buffer = [0; 8192];
     let mut left = match fault {
         Fault::Reset(bytes) | Fault::Truncate(bytes) | Fault::Stall(bytes) => Some(bytes),
-        Fault::None | Fault::Latency(_) => None,
+        Fault::None | Fault::Latency(_) | Fault::Poor(..) => None,
     };
     loop {
         let room = left.map_or(buffer.len(), |left| left.min(buffer.len()));
@@ -135,8 +145,13 @@ async fn spoil(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + 
         let Ok(read @ 1..) = from.read(&mut buffer[..room]).await else {
             return End::Closed;
         };
-        if let Fault::Latency(delay) = fault {
+        if let Fault::Latency(delay) | Fault::Poor(delay, _) = fault {
             tokio::time::sleep(delay).await;
+        }
+        if let Fault::Poor(_, one_of) = fault
+            && pieces.fetch_add(1, Ordering::Relaxed) % one_of == one_of - 1
+        {
+            return End::Reset;
         }
         if to.write_all(&buffer[..read]).await.is_err() {
             return End::Closed;

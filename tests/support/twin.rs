@@ -109,10 +109,17 @@ impl Twin {
 
     /// Runs the checklist with the lab's own scenario.
     pub fn run(&self, machine: &Machine) -> Run {
+        self.run_with(machine, |_| ())
+    }
+
+    /// The same with another scenario.
+    pub fn run_with(&self, machine: &Machine, change: impl FnOnce(&mut toml::Table)) -> Run {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let file = self.lab.write_scenario(folder.path()).expect("the scenario can be written");
         let text = fs::read_to_string(&file).expect("the scenario was written");
-        fs::write(&file, text.replace(self.lab.url(), &self.zot.url)).expect("the scenario can be written");
+        let mut scenario = text.replace(self.lab.url(), &self.zot.url).parse().expect("the lab's scenario is TOML");
+        change(&mut scenario);
+        fs::write(&file, scenario.to_string()).expect("the scenario can be written");
         for (label, key) in &self.keys {
             write_secret(&folder.path().join("secrets").join(format!("{label}.key")), key);
         }
@@ -171,7 +178,8 @@ pub fn run(file: &Path, machine: &Machine) -> Run {
     let mut text = fs::read_to_string(file).expect("the scenario is there");
     text.push_str("\n[probes]\nlitter = true\nstrain = true\n");
     fs::write(file, text).expect("the scenario can be written");
-    let target = Arc::new(Target::open(file, None).expect("the lab's scenario is sound"));
+    let target = Target::open(file, None).expect("the lab's scenario is sound");
+    let target = Arc::new(target.on(machine.clone()));
     let plan = Plan::new(CHECKS, target.scenario(), machine, target.effects(), &[]);
     let board = Board::new(target, plan.expect("all checks are selected"));
     block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await })

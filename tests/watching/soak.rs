@@ -29,7 +29,7 @@ impl Sample {
 }
 
 /// Memory that an allocator may keep although nothing is held.
-const SLACK_KIB: u64 = 16 * 1024;
+const SLACK_KIB: u64 = 4 * 1024;
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// Watches for so long; with `quiet`, the machine has nothing else to do, and no start may be missed.
@@ -64,6 +64,10 @@ pub fn soak(long: Duration, interval: Duration, quiet: bool) {
     assert!(runs + missed + under_way >= starts, "{runs} runs and {missed} missed of {starts}: {text}");
     assert!(!quiet || missed == 0, "{missed} starts were missed");
 
+    println!(
+        "{starts} intervals of {interval:?}: {runs} runs, {missed} missed, {change} changes, {} scrapes",
+        samples.len()
+    );
     let quarter = samples.len() / 4;
     assert!(quarter > 0, "too few samples: {samples:?}");
     let (second, last) = (&samples[quarter..2 * quarter], &samples[3 * quarter..]);
@@ -74,6 +78,8 @@ pub fn soak(long: Duration, interval: Duration, quiet: bool) {
     ] {
         // What a run needs for a moment comes and goes; what stays is in the least of the last quarter too.
         let (before, after) = (second.iter().map(number).max().unwrap(), last.iter().map(number).min().unwrap());
+        let (least, most) = (second.iter().map(number).min().unwrap(), last.iter().map(number).max().unwrap());
+        println!("{what}: {least} to {before} in the second quarter, {after} to {most} in the last");
         assert!(after <= before + slack, "{what} grew from {before} to {after}");
     }
 }

@@ -34,6 +34,14 @@ impl Page {
         self.text(&format!("run-{run}-check-{check}"))
     }
 
+    /// An id, which may be broken where its words end: it is long, and a narrow screen is not.
+    pub(super) fn id(&mut self, id: &str) -> &mut Page {
+        for word in id.split_inclusive(['_', ':']) {
+            self.text(word).raw(if word == ":" || word.ends_with('_') { "<wbr>" } else { "" });
+        }
+        self
+    }
+
     /// A verdict in words, with a sign and a colour.
     pub(super) fn verdict(&mut self, verdict: Verdict) -> &mut Page {
         self.raw(match verdict {

@@ -21,8 +21,11 @@ pub(super) fn broken(page: &mut Page, at: usize, run: &Run) {
             "<div class=\"card error\" id=\""
         });
         page.anchor(at, check).raw("\">\n<h3>").verdict(outcome.verdict).raw(" ").text(&outcome.title).raw("</h3>\n");
-        page.raw("<p class=\"id\"><code>").text(&outcome.id).raw("</code></p>\n<p class=\"found\">");
-        page.text(&reason(outcome)).raw("</p>\n");
+        page.raw("<p class=\"id\"><code>").id(&outcome.id).raw("</code></p>\n");
+        let why = reason(outcome);
+        if !why.eq_ignore_ascii_case(&outcome.title) {
+            page.raw("<p class=\"found\">").text(&why).raw("</p>\n");
+        }
         labels(page, &details(outcome));
         cases(page, outcome);
         if let Some(shown) = evidence(outcome) {
@@ -63,11 +66,17 @@ fn cases(page: &mut Page, outcome: &Outcome) {
         .raw(" of ")
         .text(&all)
         .raw(" cases differ</p>\n<ul class=\"cases\">");
+    let told = details(outcome);
     for case in differing(outcome) {
         page.raw("<li>").verdict(case.verdict).raw(" <strong>").text(&case.name).raw("</strong>");
         if let Some(finding) = &case.finding {
-            page.raw(" ").text(&finding.summary);
-            labels(page, &labelled(finding));
+            if outcome.finding.as_ref().is_none_or(|whole| whole.summary != finding.summary) {
+                page.raw(" ").text(&finding.summary);
+            }
+            // A cause and a remedy that the card has already are not said again for each case.
+            let again = |label: &(&str, &str)| matches!(label.0, "cause" | "setting") && told.contains(label);
+            let own: Vec<_> = labelled(finding).into_iter().filter(|label| !again(label)).collect();
+            labels(page, &own);
         }
         page.raw("</li>");
     }
@@ -103,7 +112,7 @@ pub(super) fn checklist(page: &mut Page, at: usize, run: &Run) {
         } else {
             page.text(&outcome.title);
         }
-        page.raw("<code>").text(&outcome.id).raw("</code>");
+        page.raw("<code>").id(&outcome.id).raw("</code>");
         let why = reason(outcome);
         if !why.is_empty() {
             page.raw("<span class=\"why\">").text(&why).raw("</span>");
@@ -175,7 +184,7 @@ pub(super) fn timeline(page: &mut Page, run: &Run) {
             Verdict::Error => "<li class=\"error\"><code>",
             Verdict::Skip => "<li class=\"skip\"><code>",
         });
-        page.text(&outcome.id).raw("</code><span class=\"track\"><span class=\"bar\" style=\"left:");
+        page.id(&outcome.id).raw("</code><span class=\"track\"><span class=\"bar\" style=\"left:");
         page.text(&percent(begin(outcome), whole))
             .raw("%;width:")
             .text(&percent(outcome.duration.as_secs_f64(), whole));
@@ -200,7 +209,7 @@ pub(super) fn pictures(page: &mut Page, run: &Run) {
     for (outcome, shot) in pictures {
         page.raw("<figure><img alt=\"Screenshot: ").text(&shot.name).raw("\" src=\"data:image/png;base64,");
         page.text(&STANDARD.encode(&shot.png)).raw("\"><figcaption>").text(&shot.name).raw(" <code>");
-        page.text(&outcome.id).raw("</code></figcaption></figure>");
+        page.id(&outcome.id).raw("</code></figcaption></figure>");
     }
     page.raw("</div>\n</section>\n");
 }
@@ -211,11 +220,11 @@ pub(super) fn leftovers(page: &mut Page, run: &Run) {
     if left.is_empty() {
         return;
     }
-    page.raw("<section>\n<h2>Left behind</h2>\n<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Left behind\"><table>\n<caption>What this run could not remove from the registry</caption>\n");
+    page.raw("<section>\n<h2>Left behind</h2>\n<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Left behind\"><table class=\"left\">\n<caption>What this run could not remove from the registry</caption>\n");
     page.raw("<thead><tr><th scope=\"col\">Repository</th><th scope=\"col\">What</th><th scope=\"col\">Made by</th><th scope=\"col\">Why it is there</th></tr></thead>\n<tbody>\n");
     for entry in left {
         page.raw("<tr><th scope=\"row\"><code>").text(&entry.repository).raw("</code></th><td>").text(&entry.reference);
-        page.raw("</td><td><code>").text(&entry.check).raw("</code></td><td>").text(&entry.reason).raw("</td></tr>\n");
+        page.raw("</td><td><code>").id(&entry.check).raw("</code></td><td>").text(&entry.reason).raw("</td></tr>\n");
     }
     page.raw("</tbody></table></div>\n</section>\n");
 }
@@ -231,7 +240,7 @@ pub(super) fn notes(page: &mut Page, run: &Run) {
     }
     page.raw("<section>\n<h2>Notes</h2>\n<ul class=\"notes\">");
     for (origin, note) in all {
-        page.raw("<li><code>").text(origin).raw("</code> ").text(note).raw("</li>");
+        page.raw("<li><code>").id(origin).raw("</code> ").text(note).raw("</li>");
     }
     page.raw("</ul>\n</section>\n");
 }

@@ -336,6 +336,7 @@ mod tests {
             (&[Pass, Pass][..], false, ExitStatus::Proven),
             (&[Pass, Skip], false, ExitStatus::Proven),
             (&[Pass, Skip], true, ExitStatus::NotProven),
+            (&[Pass, Pass], true, ExitStatus::Proven),
             (&[Pass, Error], false, ExitStatus::NotProven),
             (&[Error, Fail, Pass], false, ExitStatus::Broken),
             (&[Skip, Skip], false, ExitStatus::Nothing),

@@ -57,7 +57,7 @@ deny: rust ## licences, bans and sources of the dependencies; advisories too wit
 
 .PHONY: bench
 bench: rust ## measure; the numbers are those of this machine
-	$(CARGO) bench $(FLAGS) --bench checklist --bench audit
+	$(CARGO) bench $(FLAGS) --bench checklist --bench matrix --bench audit
 
 .PHONY: fuzz
 fuzz: rust ## feed spoilt text to everything that reads what others wrote; FOR=60 seconds for each target

@@ -79,5 +79,5 @@ fn whole_audit(audit: &Audit, files: &Files, redactor: &Redactor) -> Whole {
     let status = audit.exit_status();
     let mut text: String = audit.findings.iter().map(audit::line).collect();
     text.push_str(&format!("{} in {:.1}s   exit {}\n", audit::summary(audit), audit.seconds, status.code()));
-    (problems, log::clean(&text).into(), status)
+    (problems, log::clean(&text), status)
 }

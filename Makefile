@@ -45,6 +45,11 @@ prove: rust tools ## break the lab and a real zot in every known way, and print 
 	$(CARGO) run $(FLAGS) --quiet -- prove
 	REGPROOF_MUTANTS=all $(CARGO) test $(FLAGS) --test mutants -- --nocapture
 
+.PHONY: mutants
+mutants: rust ## change the code that decides, line by line, and see whether its tests notice; hours. ARGS='-f src/guard.rs' for a part
+	@tools/install.sh mutants
+	$(CARGO) mutants --jobs 2 $(ARGS)
+
 .PHONY: deny
 deny: rust ## licences, bans and sources of the dependencies; advisories too with ADVISORIES=1
 	@tools/install.sh python

@@ -266,3 +266,86 @@ impl Check {
         lines.join("\n")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHY: Why<'static> = Why { claim: "a claim", cause: "a cause", remedy: "a remedy" };
+
+    fn word(proof: &Proof) -> &'static str {
+        match proof {
+            Ok(()) => "pass",
+            Err(Failure::Error(..)) => "error",
+            Err(Failure::Fail(_)) => "fail",
+        }
+    }
+
+    #[test]
+    fn the_graver_of_two_proofs_is_kept_and_the_first_of_two_alike() {
+        let proof = |word: &str, actual: &str| match word {
+            "pass" => Ok(()),
+            "error" => Err(WHY.undecided("expected", actual, None)),
+            _ => Err(WHY.fail("expected", actual, None)),
+        };
+        for (first, second, kept) in [
+            ("pass", "pass", "pass"),
+            ("pass", "error", "error"),
+            ("pass", "fail", "fail"),
+            ("error", "pass", "error"),
+            ("error", "fail", "fail"),
+            ("fail", "pass", "fail"),
+            ("fail", "error", "fail"),
+        ] {
+            assert_eq!(word(&graver(proof(first, "1"), proof(second, "2"))), kept, "{first}, {second}");
+        }
+        let Err(Failure::Fail(finding)) = graver(proof("fail", "1"), proof("fail", "2")) else { panic!("no fail") };
+        assert_eq!(finding.actual, "1");
+        let Err(Failure::Error(error, _)) = graver(proof("error", "1"), proof("error", "2")) else {
+            panic!("no error")
+        };
+        assert_eq!(error.to_string(), "1");
+    }
+
+    #[test]
+    fn a_finding_says_all_that_is_known_and_a_failed_control_decides_nothing() {
+        let expected = Finding {
+            summary: "a claim".to_owned(),
+            expected: "200".to_owned(),
+            actual: "404".to_owned(),
+            cause: "a cause".to_owned(),
+            remedy: "a remedy".to_owned(),
+            exchange: Some(3),
+        };
+        let Failure::Fail(finding) = WHY.fail(200, 404, 3) else { panic!("no fail") };
+        assert_eq!(*finding, expected);
+        let Failure::Error(error, Some(finding)) = WHY.undecided(200, 404, 3) else { panic!("no error") };
+        assert_eq!((error.to_string().as_str(), &*finding), ("404", &expected));
+        let Failure::Error(error, Some(finding)) = WHY.fail(200, 404, 3).into_control() else { panic!("no error") };
+        assert_eq!(error.to_string(), "a claim: 404: a step before the proof failed");
+        assert_eq!(*finding, expected);
+        let Failure::Error(error, None) = Failure::from(anyhow::anyhow!("reset")).into_control() else {
+            panic!("decided")
+        };
+        assert_eq!(error.to_string(), "reset");
+    }
+
+    #[test]
+    fn an_effect_is_read_as_it_is_written() {
+        for (effect, text) in [(Effect::ReadOnly, "read-only"), (Effect::Oracle, "oracle"), (Effect::Writes, "writes")]
+        {
+            assert_eq!(effect.to_string(), text);
+            assert_eq!(text.parse(), Ok(effect));
+        }
+        assert!("write".parse::<Effect>().is_err());
+    }
+
+    #[test]
+    fn a_check_is_explained_by_the_text_that_its_file_opens_with() {
+        let meta = Meta { needs: &[], effect: Effect::ReadOnly, usual: Duration::ZERO };
+        let source = "//! The door\n//! is closed.\n//!\n//! Why: a reason.\nuse x;\n//! not this\n";
+        let check = Check::new("area::promise", "checks/area/promise.rs", source, meta, |_| Box::pin(async { Ok(()) }));
+        assert_eq!(check.title(), "The door is closed");
+        assert_eq!(check.doc(), "The door\nis closed.\n\nWhy: a reason.");
+    }
+}

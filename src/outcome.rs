@@ -336,6 +336,7 @@ mod tests {
             (&[Pass, Pass][..], false, ExitStatus::Proven),
             (&[Pass, Skip], false, ExitStatus::Proven),
             (&[Pass, Skip], true, ExitStatus::NotProven),
+            (&[Pass, Pass], true, ExitStatus::Proven),
             (&[Pass, Error], false, ExitStatus::NotProven),
             (&[Error, Fail, Pass], false, ExitStatus::Broken),
             (&[Skip, Skip], false, ExitStatus::Nothing),
@@ -343,6 +344,33 @@ mod tests {
         ] {
             assert_eq!(run(verdicts).exit_status(no_skips), expected, "{verdicts:?}");
         }
+    }
+
+    #[test]
+    fn a_verdict_is_one_word_and_a_status_one_number() {
+        use Verdict::{Error, Fail, Pass, Skip};
+        for (verdict, word) in [(Pass, "pass"), (Skip, "skip"), (Error, "error"), (Fail, "fail")] {
+            assert_eq!(verdict.word(), word);
+        }
+        use ExitStatus::{Broken, NotProven, Nothing, Proven, Usage};
+        assert_eq!([Proven, Broken, NotProven, Usage, Nothing].map(ExitStatus::code), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn each_verdict_is_counted() {
+        use Verdict::{Error, Fail, Pass, Skip};
+        let summary = run(&[Pass, Fail, Fail, Error, Error, Error, Skip, Skip, Skip, Skip]).summary();
+        assert_eq!(summary, Summary { pass: 1, fail: 2, error: 3, skip: 4 });
+    }
+
+    #[test]
+    fn times_are_seconds_to_the_microsecond_and_read_back() {
+        let mut run = run(&[]);
+        run.duration = Duration::from_nanos(1_234_567_890);
+        let json = serde_json::to_value(&run).unwrap();
+        assert_eq!(json["seconds"], 1.234_568);
+        let back: Run = serde_json::from_value(json).unwrap();
+        assert_eq!(back.duration, Duration::from_nanos(1_234_568_000));
     }
 
     #[test]

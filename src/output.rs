@@ -84,7 +84,7 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     }
     // Behind a symbolic link the file is replaced, not the link.
     let path = if former.is_some() { path.canonicalize()? } else { path.to_owned() };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(&path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".regproof-");
     // A temporary file is private by default; a report is read by a web server or a metrics collector as another user.
@@ -101,6 +101,11 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     #[cfg(unix)]
     std::fs::File::open(folder)?.sync_all()?;
     Ok(())
+}
+
+/// Where the new file is made, so that it can be renamed: beside the former one.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -126,6 +131,13 @@ mod tests {
         write_atomically(&path, "two", &redactor()).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
         assert_eq!(names(folder.path()), ["report.txt"]);
+    }
+
+    #[test]
+    fn the_new_file_is_made_beside_the_former_one() {
+        for (path, folder) in [("report.xml", "."), ("out/report.xml", "out"), ("/out/report.xml", "/out")] {
+            assert_eq!(folder_of(Path::new(path)), Path::new(folder));
+        }
     }
 
     #[test]

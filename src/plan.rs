@@ -67,8 +67,9 @@ impl Machine {
     /// The machine as PATH shows it.
     #[must_use]
     pub fn here(no_browser: bool) -> Machine {
-        let engine = std::env::var_os("DOCKER_HOST").is_some() || Path::new(DOCKER_SOCKET).exists();
-        Machine { engine, ..Machine::with_path(&std::env::var_os("PATH").unwrap_or_default(), no_browser) }
+        let machine = Machine::with_path(&std::env::var_os("PATH").unwrap_or_default(), no_browser);
+        let engine = has_engine(std::env::var_os("DOCKER_HOST").as_deref(), Path::new(DOCKER_SOCKET));
+        if engine { machine.with_engine() } else { machine }
     }
 
     /// A machine whose programs are in these folders, written as PATH is, and that has no Docker daemon.
@@ -92,6 +93,10 @@ impl Machine {
         }
         self.folders.iter().map(|folder| folder.join(program)).find(|path| is_program(path))
     }
+}
+
+fn has_engine(host: Option<&OsStr>, socket: &Path) -> bool {
+    host.is_some() || socket.exists()
 }
 
 fn is_program(path: &Path) -> bool {
@@ -311,27 +316,5 @@ pub(crate) fn no_browser(scenario: &Scenario, machine: &Machine) -> Option<Strin
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_are_disjoint_and_whole() {
-        let ids = ["access::a", "access::b", "publish::c", "oidc::d", "cache::e", "metrics::f"];
-        for id in ids {
-            let holders = (1..=4).filter(|index| Part { index: *index, of: 4 }.holds(id)).count();
-            assert_eq!(holders, 1, "{id}");
-        }
-        assert_eq!("hash:2/4".parse(), Ok(Part { index: 2, of: 4 }));
-        let job = |index: &'static str, of: Option<&'static str>| {
-            Part::of_job(|name| if name == "JOB_COMPLETION_INDEX" { Some(index.into()) } else { of.map(str::to_owned) })
-        };
-        assert_eq!(job("0", Some("4")), Ok(Part { index: 1, of: 4 }));
-        assert_eq!(job("3", Some("4")), Ok(Part { index: 4, of: 4 }));
-        for wrong in [job("4", Some("4")), job("0", None), job("x", Some("4")), job("0", Some("0"))] {
-            assert!(wrong.is_err(), "{wrong:?}");
-        }
-        for wrong in ["hash:0/4", "hash:5/4", "1/4", "hash:1", "hash:a/b", "hash:1/0"] {
-            assert!(wrong.parse::<Part>().is_err(), "{wrong}");
-        }
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

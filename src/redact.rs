@@ -272,6 +272,72 @@ mod tests {
         assert_eq!(clean.response_body, r#"{"apiKey":"<redacted>"}"#);
     }
 
+    #[test]
+    fn one_redactor_of_several_knows_what_each_knows_and_tells_none_of_it() {
+        let other = Redactor::new([("", "another-secret")]);
+        let all = Redactor::all([&redactor(), &other]);
+        assert!(all.leaks("totp-seed") && all.leaks("another-secret"));
+        assert!(!other.leaks("totp-seed"));
+        let shown = format!("{all:?}");
+        assert!(shown.contains("forms") && !all.leaks(&shown), "{shown}");
+    }
+
+    #[test]
+    fn what_comes_before_a_limit_is_kept() {
+        let redactor = Redactor::new([("zot-ci", "zak_0123456789abcdef")]);
+        assert_eq!(redactor.start("some text é", 4), "some");
+        assert_eq!(redactor.start("some text é", 11), "some text ");
+        assert_eq!(redactor.start("some", 400), "some");
+        assert_eq!(redactor.start("some zak_0123456789abcdef", 15), format!("some {REDACTED}")[..15]);
+    }
+
+    #[test]
+    fn a_code_in_a_redirect_does_not_stay() {
+        let location = "https://r/cb?state=x&code=abc&id_token=b&access_token=c&id_token_hint=d&flag";
+        let exchange = Exchange {
+            response_headers: vec![("Location".into(), location.into()), ("Server".into(), "a?code=kept".into())],
+            request_headers: vec![
+                ("AUTHORIZATION".into(), "Basic eA==".into()),
+                ("Proxy-Authorization".into(), "x".into()),
+            ],
+            ..Exchange::default()
+        };
+        let clean = redactor().exchange(exchange);
+        let gone = "state=x&code=<redacted>&id_token=<redacted>&access_token=<redacted>&id_token_hint=<redacted>&flag";
+        assert_eq!(clean.response_headers[0].1, format!("https://r/cb?{gone}"));
+        assert_eq!(clean.response_headers[1].1, "a?code=kept");
+        assert!(clean.request_headers.iter().all(|(_, value)| value == REDACTED));
+    }
+
+    #[test]
+    fn a_key_is_one_from_sixteen_digits_on_and_what_follows_it_stays() {
+        for (text, clean) in [
+            ("zak_0123456789abcdeg", "zak_0123456789abcdeg".to_owned()),
+            ("zak_0123456789abcdef, zak_0", format!("{REDACTED}, zak_0")),
+            ("zak_zak_0123456789abcdefzak_", format!("zak_{REDACTED}zak_")),
+            ("12zak_ab 34", "12zak_ab 34".to_owned()),
+        ] {
+            assert_eq!(api_keys(text), clean);
+        }
+    }
+
+    #[test]
+    fn what_base64_makes_of_a_secret_alone_goes_as_a_whole() {
+        for secret in ["zak_0123456789abcd", "zak_0123456789abcde", "zak_0123456789abcdef"] {
+            let encoded = STANDARD.encode(secret);
+            let kept = Redactor::new([("", secret)]).text(&encoded);
+            let aligned = secret.len().is_multiple_of(3);
+            assert_eq!(kept == REDACTED, aligned, "{kept}");
+            assert!(kept.len() <= REDACTED.len() + 3, "{kept}");
+        }
+    }
+
+    #[test]
+    fn a_secret_too_short_to_be_told_from_text_is_no_secret() {
+        assert!(!Redactor::new([("", "12345")]).leaks("12345"));
+        assert!(Redactor::new([("", "123456")]).leaks("123456"));
+    }
+
     proptest! {
         #[test]
         fn no_text_around_a_secret_hides_it(before in ".{0,20}", secret in "[ -~]{8,24}", after in ".{0,20}") {

@@ -240,3 +240,7 @@ fn filled(template: &str, scenario: &Scenario) -> Vec<String> {
     }
     all
 }
+
+#[cfg(test)]
+#[path = "requests_tests.rs"]
+mod tests;

@@ -104,12 +104,13 @@ pub(crate) async fn some_tag(client: &Client, repository: &str, why: &Why<'_>) -
     let Ok(list) = serde_json::from_slice::<TagList>(&answer.body) else {
         return Err(why.fail("a list of tags", answer.brief(), answer.index));
     };
+    usual_tag(list.tags.unwrap_or_default()).ok_or_else(|| why.fail("at least one tag", "none", answer.index))
+}
+
+fn usual_tag(tags: Vec<String>) -> Option<String> {
     // A tag that no client can ask for is of no use, and its name may be anything at all.
-    let tags: Vec<String> = list.tags.unwrap_or_default().into_iter().filter(|tag| is_tag(tag)).collect();
-    match tags.iter().find(|tag| *tag == "latest").or(tags.last()) {
-        Some(tag) => Ok(tag.clone()),
-        None => Err(why.fail("at least one tag", "none", answer.index)),
-    }
+    let tags: Vec<String> = tags.into_iter().filter(|tag| is_tag(tag)).collect();
+    tags.iter().find(|tag| *tag == "latest").or(tags.last()).cloned()
 }
 
 /// The grammar of a tag (OCI distribution spec, section Pulling manifests).
@@ -269,12 +270,15 @@ pub(crate) async fn whole(
         for blob in manifest.blobs() {
             self::blob(cx, client, repository, blob, why).await?;
         }
-        // An index of indexes of indexes is an attack, not an image.
-        if depth < DEEPEST {
-            waiting.extend(manifest.content.manifests.into_iter().map(|entry| (entry.digest, depth + 1)));
-        }
+        waiting.extend(below(manifest.content, depth));
     }
     Ok(())
+}
+
+/// The entries of an index and how deep they are. An index of indexes of indexes is an attack, not an image.
+fn below(content: Content, depth: usize) -> impl Iterator<Item = (String, usize)> {
+    let entries = if depth < DEEPEST { content.manifests } else { vec![] };
+    entries.into_iter().map(move |entry| (entry.digest, depth + 1))
 }
 
 /// Reads a whole blob and hashes it; follows a redirect to a store without credentials.
@@ -285,7 +289,7 @@ pub(crate) async fn blob(
     descriptor: &Descriptor,
     why: &Why<'_>,
 ) -> Result<(), Failure> {
-    let limit = usize::try_from(descriptor.size.min(BLOB_LIMIT)).unwrap_or(usize::MAX).max(REFUSAL_LIMIT) + 1;
+    let limit = blob_limit(descriptor.size);
     let target = format!("/v2/{repository}/blobs/{}", descriptor.digest);
     let mut answer = client.get(target).limit(limit).hashed().send().await?;
     for _ in 0..3 {
@@ -305,6 +309,11 @@ pub(crate) async fn blob(
     Ok(())
 }
 
+/// The most that is read of a blob: one byte more than it should have shows that it is too long.
+fn blob_limit(size: u64) -> usize {
+    usize::try_from(size.min(BLOB_LIMIT)).unwrap_or(usize::MAX).max(REFUSAL_LIMIT) + 1
+}
+
 /// A client for where a redirect leads: the same on its own origin, one without credentials elsewhere.
 fn store(cx: &Cx, client: &Client, url: &Url) -> anyhow::Result<Client> {
     if client.origin().owns(url) {
@@ -320,3 +329,7 @@ pub(crate) fn may_lead_to(client: &Client, url: &Url) -> anyhow::Result<()> {
     anyhow::ensure!(safe, "a blob is redirected to plain http or to this machine itself, {url}");
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "transfer_tests.rs"]
+mod tests;

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs the programs that the tests drive, pinned, into .tools/ of this clone.
 #
-# Usage: tools/install.sh [GROUP…]   groups: npm python go debian browser keycloak canaille.
-# Without arguments: npm, python, go and debian. keycloak is 180 MB to fetch, so it comes only when it is asked for.
+# Usage: tools/install.sh [GROUP…]   groups: npm python go debian browser keycloak canaille mutants.
+# Without arguments: npm, python, go and debian. keycloak is 180 MB to fetch and mutants takes minutes to build, so they come
+# only when they are asked for.
 # Must stay quiet and fast when everything is there, and must never touch anything outside .tools/ but for
 # Debian packages, which are installed only when a program is missing.
 set -euo pipefail
@@ -151,10 +152,21 @@ group_canaille() {
     stamp canaille "$print $tools"
 }
 
+# From crates.io, built here.
+group_mutants() {
+    local version=27.1.0
+    if fresh mutants "$version" && [ -x "$tools/bin/cargo-mutants" ]; then return; fi
+    need cargo 'install Rust'
+    say "cargo-mutants $version (Rust)"
+    cargo install --quiet --locked cargo-mutants --version "$version" --root "$tools" >&2 ||
+        fail 'cargo install failed, see above'
+    stamp mutants "$version"
+}
+
 if [ $# = 0 ]; then set -- npm python go debian; fi
 for group in "$@"; do
     case $group in
-    npm | python | go | debian | browser | keycloak | canaille) "group_$group" ;;
-    *) fail "unknown group $group: npm, python, go, debian, browser, keycloak, canaille" ;;
+    npm | python | go | debian | browser | keycloak | canaille | mutants) "group_$group" ;;
+    *) fail "unknown group $group: npm, python, go, debian, browser, keycloak, canaille, mutants" ;;
     esac
 done

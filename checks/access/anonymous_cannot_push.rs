@@ -109,6 +109,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn every_upload_that_a_control_began_is_finished() {
+        let shown = proven(ID).await.transcript;
+        let count = |method: &str, status| {
+            let upload = |url: &str| url.contains("/blobs/uploads/");
+            shown.iter().filter(|e| e.method == method && e.status == Some(status) && upload(&e.url)).count()
+        };
+        assert!(count("POST", 202) > 0);
+        assert_eq!(count("POST", 202), count("PUT", 201));
+    }
+
+    #[tokio::test]
     async fn fails_when_any_one_door_is_open() {
         for weakness in [
             Weakness::AnonymousCanCreate,

@@ -158,6 +158,10 @@ fn keys_are_made_with_an_end_and_revoked_by_their_own_id_alone() {
         (Oracle, revoke(), "DELETE", &own, "", false),
         (Writes, revoke(), "DELETE", &other, "", false),
         (Writes, revoke(), "POST", path, short, false),
+        (Oracle, KeyUse::None, "DELETE", path, "{", false),
+        (Oracle, KeyUse::None, "POST", &own, "{", false),
+        (Writes, mint(), "DELETE", path, short, false),
+        (Writes, mint(), "POST", &own, short, false),
         (Writes, KeyUse::None, "DELETE", &own, "", false),
     ] {
         let guard = Guard { effect, scratch: None, ends_sessions: false, key: key.clone() };
@@ -182,6 +186,9 @@ fn each_effect_allows_only_its_own() {
         (ReadOnly, "GET", "/v2/a/manifests/x", None, &b""[..], true),
         (ReadOnly, "GET", "/v2/_zot/pprof/profile?seconds=1", None, b"", false),
         (ReadOnly, "HEAD", "/v2/a/blobs/sha256:00", None, b"", false),
+        (ReadOnly, "HEAD", "/v2/a/manifests/x", None, b"", true),
+        (ReadOnly, "HEAD", "/v2/a/blobs/uploads/x", None, b"", true),
+        (ReadOnly, "HEAD", "/v2/a/blobs/uploads/../sha256:00", None, b"", false),
         (Writes, "HEAD", "/v2/team/scratch/blobs/sha256:00", None, b"", true),
         (ReadOnly, "PUT", "/v2/a/manifests/x", Some(ORACLE_TYPE), b"{}", false),
         (Oracle, "PUT", "/v2/a/manifests/x", Some(ORACLE_TYPE), b"{}", true),
@@ -202,5 +209,169 @@ fn each_effect_allows_only_its_own() {
         (Writes, "TRACE", "/v2/", None, b"", false),
     ] {
         assert_eq!(permitted(effect, method, target, content_type, body), expected, "{effect} {method} {target}");
+    }
+}
+
+#[test]
+fn a_session_is_ended_by_whom_it_is_meant_for_and_in_no_other_way() {
+    for (ends_sessions, method, target, expected) in [
+        (true, "POST", "/zot/auth/logout", true),
+        (false, "POST", "/zot/auth/logout", false),
+        (true, "POST", "/zot/auth/logout/", false),
+        (true, "POST", "/zot/auth/login", false),
+        (true, "DELETE", "/zot/auth/logout", false),
+    ] {
+        let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions, key: KeyUse::None };
+        let intent = Intent {
+            method,
+            target,
+            content_type: None,
+            content_range: None,
+            range: false,
+            override_method: None,
+            body: b"",
+        };
+        assert_eq!(guard.permit(&intent).is_ok(), expected, "{ends_sessions} {method} {target}");
+    }
+}
+
+#[test]
+fn a_plain_target_is_read_by_all_alike() {
+    for (target, plain) in [
+        ("/", true),
+        ("/v2/", true),
+        ("/v2/a/manifests/v1.0_x-y", true),
+        ("/v2/a/manifests/sha256:00", true),
+        ("/v2/a/blobs/uploads/?mount=x&mount=y", true),
+        ("v2/", false),
+        ("", false),
+        ("//v2/", false),
+        ("/v2//a", false),
+        ("/v2/a//", false),
+        ("/v2/./a", false),
+        ("/v2/../a", false),
+        ("/v2/a/..", false),
+        ("/v2/a/.", false),
+        ("/v2/a%2fb", false),
+        ("/v2/a\\b", false),
+        ("/v2/a;b", false),
+        ("/v2/a b", false),
+        ("/v2/a?b c", false),
+        ("/v2/a?b\u{7f}", false),
+        ("/v2/a?b#c", false),
+        ("/v2/a#b", false),
+        ("/v2/ä", false),
+        ("/v2/a?ä", false),
+    ] {
+        assert_eq!(is_plain(target), plain, "{target}");
+    }
+    for outside in ["..", "../../production/manifests/x", "%2e%2e/x", "x/../../y", "x//y", "./x"] {
+        let target = format!("/v2/team/scratch/manifests/{outside}");
+        assert!(!permitted(Effect::Writes, "PUT", &target, Some("a/b"), b"x"), "{target}");
+    }
+}
+
+#[test]
+fn a_path_is_looked_at_as_a_server_decodes_it() {
+    for (path, read) in [
+        ("/v2/a", "/v2/a"),
+        ("/v2%2fa", "/v2/a"),
+        ("/v2%252Fa", "/v2/a"),
+        ("/v2\\a", "/v2/a"),
+        ("/v2%5ca%41", "/v2\\aA"),
+        ("/%41%42", "/AB"),
+        ("/%4", "/%4"),
+        ("/%", "/%"),
+        ("/%zz1", "/%zz1"),
+        ("/141", "/141"),
+        ("%2", "%2"),
+        ("%2f", "/"),
+    ] {
+        assert_eq!(decoded(path), read, "{path}");
+    }
+    assert!(!permitted(Effect::ReadOnly, "GET", "/v2/_zot/%70prof/profile", None, b""));
+    assert!(!permitted(Effect::ReadOnly, "GET", "/v2/_zot/pprof/trace?seconds=1", None, b""));
+    assert!(permitted(Effect::ReadOnly, "GET", "/v2/_zot/pprof/", None, b""));
+    assert!(!permitted(Effect::ReadOnly, "HEAD", "/v2/a/%62lobs/sha256:00", None, b""));
+}
+
+#[test]
+fn an_oracle_is_exactly_one_of_the_known_requests() {
+    const ID: &str = "9f3a9e0c-4b0e-4f6b-9d53-0d2f4a5f7c11";
+    let session = format!("/v2/a/blobs/uploads/{ID}");
+    let with_query = format!("{session}?digest=x");
+    let digest = format!("/v2/a/manifests/sha256:{}", "0".repeat(64));
+    let (short, long) = (&digest[..digest.len() - 1], format!("{digest}0"));
+    let upper = format!("/v2/a/manifests/sha256:{}", "A".repeat(64));
+    let by_query = format!("{digest}?x=y");
+    let (kind, range, other) = (Some(ORACLE_TYPE), Some("5-1"), Some("0-1"));
+    for (method, target, content_type, content_range, body, expected) in [
+        ("PUT", "/v2/a/manifests/x", kind, None, "{}", true),
+        ("PUT", "/v2/a/manifests/x?tag=y", kind, None, "{}", true),
+        ("PUT", "/v2/manifests/manifests/x", kind, None, "{}", true),
+        ("PUT", "/v1/a/manifests/x", kind, None, "{}", false),
+        ("PUT", "/v2/a/manifests/x/y", kind, None, "{}", false),
+        ("PUT", "/v2/a/manifests/..", kind, None, "{}", false),
+        ("PUT", "/v2/a/manifests/x", kind, None, "{ }", false),
+        ("PUT", "/v2/a/manifests/x", None, None, "{}", false),
+        ("PATCH", "/v2/a/manifests/x", kind, None, "{}", false),
+        ("DELETE", &digest, None, None, "", true),
+        ("DELETE", &by_query, None, None, "", false),
+        ("DELETE", short, None, None, "", false),
+        ("DELETE", &long, None, None, "", false),
+        ("DELETE", &upper, None, None, "", false),
+        ("POST", "/v2/a/blobs/uploads/?from=x", None, None, "", true),
+        ("POST", "/v2/a/blobs/uploads/?from=x", None, None, "x", false),
+        ("POST", "/v2/a/blobs/uploads/?from=y", None, None, "", false),
+        ("POST", "/v2/a/blobs/uploads/x?from=x", None, None, "", false),
+        ("PATCH", &session, None, range, "x", true),
+        ("PATCH", &session, None, range, "", true),
+        ("PATCH", &session, None, range, "xy", false),
+        ("PATCH", &session, None, other, "x", false),
+        ("PATCH", &session, None, None, "x", false),
+        ("PATCH", "/v2/a/blobs/uploads/x", None, range, "x", false),
+        ("PUT", &session, None, None, "", true),
+        ("PUT", &session, None, None, "x", false),
+        ("PUT", &with_query, None, None, "", false),
+        ("PUT", "/v2/a/blobs/uploads/x", None, None, "", false),
+        ("DELETE", &session, None, None, "", true),
+        ("DELETE", &with_query, None, None, "", false),
+        ("DELETE", "/v2/a/blobs/uploads/x", None, None, "", false),
+        ("DELETE", "/v2/a/blobs/notadigest", None, None, "", true),
+        ("DELETE", "/v2/a/blobs/notadigest?x=y", None, None, "", false),
+        ("DELETE", "/v2/a:b/blobs/notadigest", None, None, "", false),
+        ("DELETE", "/v2/a/blobs/digest", None, None, "", false),
+        ("POST", "/v2/a/blobs/notadigest", None, None, "", false),
+    ] {
+        let body = body.as_bytes();
+        let intent = Intent { method, target, content_type, content_range, range: false, override_method: None, body };
+        assert_eq!(is_oracle(method, &intent), expected, "{method} {target} {content_type:?} {content_range:?}");
+    }
+}
+
+#[test]
+fn a_list_is_changed_by_no_method_and_an_endpoint_that_is_none_by_no_post() {
+    for (target, listing) in [
+        ("/v2/_catalog", true),
+        ("/v2/_catalog?n=1", true),
+        ("/v2/a/tags/list", true),
+        ("/v2/a/b/tags/list?n=1", true),
+        ("/v2/a/tags/lists", false),
+        ("/a/tags/list", false),
+        ("/v2/a?/tags/list", false),
+    ] {
+        assert_eq!(is_listing(target), listing, "{target}");
+    }
+    for (effect, target, body, expected) in [
+        (Effect::Oracle, "/v2/_catalog", &b""[..], true),
+        (Effect::Oracle, "/v2/a/manifests/x", b"", true),
+        (Effect::ReadOnly, "/v2/a/manifests/x", b"", false),
+        (Effect::Oracle, "/v2/a/manifests/x", b"x", false),
+        (Effect::Oracle, "/v2/_catalog", b"x", false),
+        (Effect::Oracle, "/v2/a//manifests/x", b"", false),
+        (Effect::Oracle, "/v1/a/manifests/x", b"", false),
+        (Effect::Oracle, "/v2/a/blobs/x", b"", false),
+    ] {
+        assert_eq!(permitted(effect, "POST", target, None, body), expected, "{effect} {target}");
     }
 }

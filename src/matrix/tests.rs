@@ -56,6 +56,58 @@ fn both_answers_are_counted() {
     assert_eq!(cell(Some(false), false, &[Denied, Allowed, Denied]).actual(), "denied 2 times, allowed 1 times");
 }
 
+#[test]
+fn a_cell_says_what_was_seen_and_shows_what_the_promise_does_not_have() {
+    use Permission::{Allowed, Denied};
+    let mut one = cell(Some(true), false, &[Allowed, Allowed]);
+    assert_eq!(one.actual(), "allowed");
+    one.note = Some("a note");
+    assert_eq!(one.actual(), "allowed: a note");
+    assert_eq!(cell(None, false, &[Permission::Undecided("500".to_owned())]).actual(), "500");
+    let shown = |promised, permissions: &[Permission]| {
+        let mut cell = cell(promised, false, &[]);
+        for (index, permission) in permissions.iter().enumerate() {
+            cell.add(permission.clone(), Some(index + 5));
+        }
+        cell.exchange()
+    };
+    assert_eq!(shown(Some(false), &[Denied, Allowed]), Some(6));
+    assert_eq!(shown(Some(false), &[Allowed, Denied]), Some(5));
+    assert_eq!(shown(Some(true), &[Allowed, Denied]), Some(6));
+    assert_eq!(shown(None, &[Allowed, Denied]), Some(6));
+    assert_eq!(shown(Some(true), &[Allowed]), Some(5));
+    assert_eq!(shown(Some(true), &[]), None);
+}
+
+#[test]
+fn the_table_has_a_row_for_each_who_and_where_in_one_word_a_cell() {
+    use Permission::{Allowed, Denied};
+    let count = GROUPS.iter().map(|(_, oracles)| oracles.len()).sum::<usize>();
+    let mut cells = vec![cell(Some(true), false, &[Allowed]); 2 * count];
+    cells[0] = cell(Some(false), false, &[Allowed]);
+    cells[1] = cell(Some(false), false, &[Denied]);
+    cells[2] = cell(Some(true), false, &[Denied]);
+    cells[3] = cell(Some(true), false, &[Allowed, Denied]);
+    cells[4] = cell(Some(true), false, &[Permission::Undecided("500".to_owned())]);
+    cells[5] = cell(Some(true), false, &[]);
+    cells[6].unasked = Some("a reason");
+    cells[7] = cell(None, false, &[Allowed]);
+    let shown = table(&cells);
+    assert_eq!(shown.columns.len(), count + 2);
+    assert_eq!(shown.rows.iter().map(Vec::len).collect::<Vec<_>>(), [count + 2, count + 2]);
+    let texts: Vec<&str> = shown.rows[0].iter().map(|cell| cell.text.as_str()).collect();
+    let expected = ["yes, promised no", "no", "no, promised yes", "random, promised yes", "?", "-", "-", "yes", "yes"];
+    assert_eq!(&texts[..11], [&["ci", "team/app"][..], &expected].concat());
+    let verdicts: Vec<Option<Verdict>> = shown.rows[0].iter().map(|cell| cell.verdict).collect();
+    use Verdict::{Error, Fail, Pass};
+    let (none, fail, error, pass) = (None, Some(Fail), Some(Error), Some(Pass));
+    assert_eq!(verdicts[..11], [none, none, fail, pass, fail, fail, error, error, none, none, pass]);
+    assert_eq!(unasked(&cells), BTreeMap::from([("a reason", 1)]));
+    assert_eq!(unasked(&[cells[6].clone(), cells[6].clone()]), BTreeMap::from([("a reason", 2)]));
+    assert_eq!(controlled(&cells[1..2]), BTreeSet::new());
+    assert_eq!(controlled(&cells), BTreeSet::from([Oracle::UpdateTag]));
+}
+
 const ID: &str = "access::permission_matrix";
 
 /// Who, where and which request, as the table names them.

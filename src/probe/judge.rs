@@ -151,3 +151,7 @@ fn same_login(answer: &Answer, against: &Against<'_>) -> Result<(), String> {
         _ => Err(answer.brief()),
     }
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

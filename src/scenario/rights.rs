@@ -177,3 +177,7 @@ pub(super) fn who(identity: Option<&Identity>) -> Who {
 fn list(patterns: &[String]) -> String {
     patterns.iter().map(|pattern| format!("`{pattern}`")).collect::<Vec<_>>().join(" and ")
 }
+
+#[cfg(test)]
+#[path = "rights_tests.rs"]
+mod tests;

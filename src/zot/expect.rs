@@ -198,6 +198,34 @@ mod tests {
     }
 
     #[test]
+    fn a_yes_is_explained_in_the_releases_where_it_means_something_else() {
+        let told = |oracle: Oracle, release: &str| oracle.note(Some(release.parse().unwrap()));
+        for (release, by_query, of_latest) in [
+            ("v2.1.14", Some("ignores"), true),
+            ("v2.1.15", Some("ignores"), false),
+            ("v2.1.16", Some("lets `create` move"), false),
+            ("v2.1.18", Some("lets `create` move"), false),
+            ("v2.1.19", None, false),
+            ("v2.1.20", None, false),
+        ] {
+            let note = told(Oracle::MoveTagByQuery, release);
+            assert_eq!(note.is_some(), by_query.is_some(), "{release}: {note:?}");
+            assert!(note.unwrap_or_default().contains(by_query.unwrap_or_default()), "{release}: {note:?}");
+            let note = told(Oracle::UpdateLatest, release);
+            assert_eq!(note.is_some_and(|note| note.contains("`latest`")), of_latest, "{release}: {note:?}");
+            assert_eq!(told(Oracle::UpdateTag, release), None);
+        }
+        assert_eq!(Oracle::MoveTagByQuery.note(None), None);
+    }
+
+    #[test]
+    fn every_request_has_words_of_its_own() {
+        let words: std::collections::BTreeSet<_> = Oracle::ALL.map(Oracle::describe).into();
+        assert_eq!(words.len(), Oracle::ALL.len());
+        assert_eq!(Oracle::MountBlob.describe(), "mount a blob");
+    }
+
+    #[test]
     fn admins_may_do_everything_and_others_only_read() {
         assert_eq!(allowed(None, "admins"), Oracle::ALL);
         assert_eq!(allowed(None, "strangers"), [Oracle::ReadManifest, Oracle::ReadBlob, Oracle::ListTags]);

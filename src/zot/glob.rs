@@ -72,7 +72,7 @@ fn alternatives(pattern: &str) -> Vec<Option<Vec<Piece>>> {
             expanded.push(Opened);
             expanded.extend(choice);
             expanded.extend_from_slice(&pieces[end + 1..]);
-            open.push((expanded, brace + 1));
+            open.push((expanded, brace));
         }
     }
     done

@@ -104,9 +104,35 @@ fn odd_corners_are_as_measured() {
         ("***", "a", true),
         ("a***", "a", false),
         ("a[^x]b", "a/b", true),
+        ("a[^c]", "a^", true),
+        ("a[^c]", "a[", true),
+        ("a[!c]", "a!", true),
+        ("[a-\\c-e]", "b", true),
+        ("[a-\\c-e]", "-", true),
+        ("[a-\\c-e]", "d", false),
+        ("[{]", "{", true),
+        ("[{]a,b}", "{a,b}", true),
+        ("[{,]a", "{a", true),
+        ("{a\\,b,c}", "a,b", true),
+        ("{a\\,b,c}", "b", false),
+        ("{a\\}b,c}", "a}b", true),
+        ("{a/{b,c},abc}", "abc", true),
+        ("{a,{b,c}d}", "cd", true),
+        ("{a,{b,c}d}", "c", false),
+        ("*/b", "a/c/b", false),
     ] {
         assert_eq!(matches(pattern, name), expected, "{pattern} on {name}");
     }
+}
+
+#[test]
+fn a_pattern_of_very_many_alternatives_is_refused() {
+    let choices = |count: usize| (0..count).map(|number| number.to_string()).collect::<Vec<_>>().join(",");
+    let pattern = |count: usize| format!("{{a,b}}{{{}}}", choices(count));
+    assert!(is_valid(&pattern(MOST_ALTERNATIVES - 1)));
+    assert!(matches(&pattern(MOST_ALTERNATIVES - 1), "b1022"));
+    assert!(!is_valid(&pattern(MOST_ALTERNATIVES)));
+    assert!(!is_valid(&"{a,b}".repeat(40)));
 }
 
 proptest! {

@@ -165,3 +165,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn groups_of_the_file_reach_those_who_log_in_by_it_and_nobody_else() {
+    let groups = r#""groups":{"ci":{"users":["bob",""]}},"repositories":{"**":{}}"#;
+    let by_file = config(&format!("{{{groups}}}"));
+    let of = |config: &Config, who: &Who| groups_of(config, config.access.as_ref().unwrap(), who);
+    assert_eq!(of(&by_file, &who("bob", &["idp"])), ["idp", "ci"]);
+    assert_eq!(of(&by_file, &who("eve", &[])), [""; 0]);
+    assert_eq!(of(&by_file, &Who::anonymous()), [""; 0]);
+    let openid = r#"{"openid":{"providers":{"oidc":{"issuer":"https://idp.test","clientid":"zot"}}}}"#;
+    let text = format!(r#"{{"http":{{"auth":{openid},"accessControl":{{{groups}}}}}}}"#);
+    let by_provider = Config::parse("config.json", &text).unwrap();
+    assert_eq!(of(&by_provider, &who("bob", &["idp"])), ["idp"]);
+}
+
+#[test]
+fn an_action_is_written_as_in_a_policy() {
+    assert_eq!(Action::ALL.map(|action| action.to_string()), ["read", "create", "update", "delete"]);
+}

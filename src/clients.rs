@@ -30,6 +30,10 @@ const LOST: (&str, &str) = (
     "the registry, or something in front of it, took the push and does not have it, or has something else",
     "first make publish::api_key_can_push pass; then look at the storage, and at proxies that answer for the registry",
 );
+const NO_DIGEST: (&str, &str) = (
+    "something between client and registry removes the header Docker-Content-Digest, by which clients know a manifest",
+    "let the proxy pass Docker-Content-Digest on",
+);
 
 /// What the check of a client claims, with the cause and the remedy that are the same for all clients.
 pub(crate) const fn why(claim: &'static str) -> Why<'static> {
@@ -143,14 +147,24 @@ impl<'a> Shop<'a> {
         Ok([layout(IMAGE, first, image.digest()), layout(INDEX, second, index.digest())])
     }
 
-    /// Pushes image and index as they are, at once, each with the command line that `command` makes.
+    /// Pushes image and index as they are, each with the command line that `command` makes. The index comes second, so
+    /// that the client always meets one of its manifests in the registry already.
     pub(crate) async fn push_layouts(&self, command: impl Fn(&Layout) -> Vec<String>) -> Result<(), Failure> {
+        for layout in self.layouts()? {
+            self.push_layout(layout, &command).await?;
+        }
+        Ok(())
+    }
+
+    /// The same at once, for a client that does not care which manifests are there.
+    pub(crate) async fn push_layouts_at_once(&self, command: impl Fn(&Layout) -> Vec<String>) -> Result<(), Failure> {
         let [image, index] = self.layouts()?;
-        let push = async |layout: Layout| {
-            self.push(&layout.tag, &refs(&command(&layout)), &Pushed::Digest(layout.digest.clone())).await
-        };
-        let (image, index) = join(push(image), push(index)).await;
+        let (image, index) = join(self.push_layout(image, &command), self.push_layout(index, &command)).await;
         image.and(index)
+    }
+
+    async fn push_layout(&self, layout: Layout, command: impl Fn(&Layout) -> Vec<String>) -> Result<(), Failure> {
+        self.push(&layout.tag, &refs(&command(&layout)), &Pushed::Digest(layout.digest.clone())).await
     }
 
     /// Pushes to a new tag, confirms it over HTTP, and pushes the same again, which must change nothing.
@@ -224,6 +238,8 @@ impl<'a> Shop<'a> {
         } else if says(&["error response from registry: sha256:"]) {
             // oras looks again for what it pushed, and did not find it.
             self.because(LOST)
+        } else if says(&["did not include docker-content-digest"]) {
+            self.because(NO_DIGEST)
         } else if says(&["status: 4", "manifest invalid"]) {
             self.why
         } else {

@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
 use crate::context::Cx;
-use crate::transcript::{Exchange, millis};
+use crate::transcript::{self, Exchange, millis};
 use crate::wire::Client;
 
 /// Where a program finds the scenario's certificates.
@@ -107,8 +107,8 @@ impl Workshop {
         let shown = |text: &str| cx.recorder().redactor().start(text, OUTPUT);
         let mut exchange = Exchange {
             who: program.to_owned(),
-            method: "RUN".to_owned(),
-            url: format!("{program} {}", arguments.join(" ")),
+            method: transcript::PROGRAM.to_owned(),
+            url: transcript::command_line(program, arguments),
             at_ms: began.1,
             total_ms: millis(began.0.elapsed()),
             ..Exchange::default()

@@ -148,8 +148,8 @@ fn rows(id: &str, scenario: &str, no_browser: bool) -> Vec<String> {
     let file = folder.path().join("regproof.toml");
     std::fs::write(&file, scenario).unwrap();
     let machine = Machine::with_path(std::ffi::OsStr::new("/nowhere/at/all"), no_browser);
-    let target = Target::open(Path::new(&file), None).unwrap().on(machine.clone());
-    let plan = Plan::new(CHECKS, target.scenario(), &machine, Effect::Writes, &[id.to_owned()]).unwrap();
+    let target = Target::open(Path::new(&file), None, machine).unwrap();
+    let plan = target.plan(CHECKS, &[id]).unwrap();
     let text = table(&plan, &target);
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     text.lines().skip_while(|line| !line.starts_with("effect")).skip(1).map(words).collect()

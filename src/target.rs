@@ -10,10 +10,10 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
 use crate::apikeys;
-use crate::check::Effect;
+use crate::check::{Check, Effect};
 use crate::checks;
 use crate::drift::Against;
-use crate::plan::Machine;
+use crate::plan::{Machine, Plan, PlanError};
 use crate::redact::Redactor;
 use crate::scenario::Scenario;
 use crate::scenario::load::{self, Loaded, ScenarioError};
@@ -44,13 +44,13 @@ pub struct Target {
 impl Target {
     /// Reads a scenario and everything it points at; `effects` is the most that any check may send, by default what the
     /// scenario allows for.
-    pub fn open(file: &Path, effects: Option<Effect>) -> Result<Target, ScenarioError> {
+    pub fn open(file: &Path, effects: Option<Effect>, machine: Machine) -> Result<Target, ScenarioError> {
         let loaded = load::read(file, |id| checks::find(id).is_some(), time::OffsetDateTime::now_utc().date())?;
-        Target::ready(loaded, effects)
+        Target::ready(loaded, effects, machine)
     }
 
     /// Makes a scenario ready that was read already.
-    pub fn ready(mut loaded: Loaded, effects: Option<Effect>) -> Result<Target, ScenarioError> {
+    pub fn ready(mut loaded: Loaded, effects: Option<Effect>, machine: Machine) -> Result<Target, ScenarioError> {
         let secrets = secrets::resolve(&loaded)?;
         for (name, identity) in &mut loaded.scenario.identities {
             let secret = secrets.identities.get(name);
@@ -67,7 +67,7 @@ impl Target {
             redactor,
             effects: effects.unwrap_or(default),
             run_id: run_id(),
-            machine: Machine::here(false),
+            machine,
             against: None,
         })
     }
@@ -80,11 +80,13 @@ impl Target {
         again
     }
 
-    /// The same target on a machine that was looked at already.
-    #[must_use]
-    pub fn on(mut self, machine: Machine) -> Target {
-        self.machine = machine;
-        self
+    /// Which of these checks will run, and why not the others; `only` holds what the ids start with, and none means all.
+    ///
+    /// # Errors
+    /// If something in `only` is the start of no id.
+    pub fn plan(&self, checks: &'static [Check], only: &[&str]) -> Result<Plan, PlanError> {
+        let only: Vec<String> = only.iter().map(ToString::to_string).collect();
+        Plan::new(checks, self.scenario(), &self.machine, self.effects, &only)
     }
 
     /// The most that any check may send.
@@ -167,7 +169,7 @@ mod tests {
         let text = "schema = 1\nname = \"n\"\n[registry]\nurl = \"http://127.0.0.1:1\"\n[[waive]]\n\
                     check = \"access::anonymous_can_pull\"\nreason = \"r\"\nuntil = 2026-01-31\n";
         let loaded = load::parse("r.toml".as_ref(), text.to_owned(), |_| true, date!(2026 - 01 - 01)).unwrap();
-        let first = Target::ready(loaded, None).unwrap();
+        let first = Target::ready(loaded, None, Machine::here(true)).unwrap();
         let (last_day, after) = (first.again(date!(2026 - 01 - 31)), first.again(date!(2026 - 02 - 01)));
         assert_eq!((last_day.scenario().waive.len(), after.scenario().waive.len()), (1, 0));
         assert_ne!(first.run_id, after.run_id);

@@ -43,10 +43,16 @@ pub struct Exchange {
     pub total_ms: u64,
 }
 
+/// The method of what is no request, but the run of a program.
+pub(crate) const PROGRAM: &str = "RUN";
+
 impl Exchange {
-    /// A curl line that repeats the request; secrets are named, never shown.
+    /// A line for a shell that repeats the request, or the line with which a program was run; secrets are named, never shown.
     #[must_use]
-    pub fn curl(&self) -> String {
+    pub fn repeat(&self) -> String {
+        if self.method == PROGRAM {
+            return one_line(&self.url);
+        }
         let mut line = String::from("curl -sS -i");
         if self.method == "HEAD" {
             line.push_str(" --head");
@@ -73,8 +79,19 @@ impl Exchange {
 
 /// Quotes for a POSIX shell; control characters become `?`, so that a line stays one line.
 fn quoted(text: &str) -> String {
-    let safe: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    format!("'{}'", safe.replace('\'', "'\\''"))
+    format!("'{}'", one_line(text).replace('\'', "'\\''"))
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// A program and its arguments as a shell takes them.
+pub(crate) fn command_line(program: &str, arguments: &[&str]) -> String {
+    let plain =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-./:=@,+%".contains(c));
+    let word = |word: &&str| if plain(word) { (*word).to_owned() } else { quoted(word) };
+    [&[program], arguments].concat().iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// Where a check's exchanges go. Cheap to clone; all clones write to the same list.
@@ -153,6 +170,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_program_is_repeated_by_its_own_line() {
+        let url = command_line("crane", &["push", "images/a b", "registry.example.test/x:it's", ""]);
+        let exchange = Exchange { method: PROGRAM.into(), url, ..Exchange::default() };
+        assert_eq!(exchange.repeat(), r"crane push 'images/a b' 'registry.example.test/x:it'\''s' ''");
+    }
+
+    #[test]
     fn a_curl_line_names_the_password_and_stays_one_line() {
         let exchange = Exchange {
             who: "ci".into(),
@@ -163,7 +187,7 @@ mod tests {
             ..Exchange::default()
         };
         assert_eq!(
-            exchange.curl(),
+            exchange.repeat(),
             r#"curl -sS -i -X 'PUT' -u 'zot-ci':"$PASSWORD" -H 'Accept: a' 'http://r/v2/it'\''s/x?'"#
         );
     }

@@ -9,12 +9,11 @@ pub(crate) mod vantage;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::check::Effect;
 use crate::checks;
 pub(crate) use crate::lab::Weakness;
 use crate::lab::{Lab, Options};
 use crate::outcome::{Finding, Outcome, Verdict};
-use crate::plan::{Machine, Plan};
+use crate::plan::Machine;
 use crate::runner;
 use crate::target::Target;
 
@@ -78,10 +77,8 @@ fn machine() -> Machine {
 
 /// Runs one check with these programs.
 pub(crate) async fn run_on_machine(id: &str, file: &Path, machine: Machine) -> Outcome {
-    let target = Target::open(file, None).expect("the lab's own scenario is sound").on(machine.clone());
-    let target = Arc::new(target);
-    let plan = Plan::new(checks::CHECKS, target.scenario(), &machine, Effect::Writes, &[id.to_owned()])
-        .expect("the test names a check that exists");
+    let target = Arc::new(Target::open(file, None, machine).expect("the lab's own scenario is sound"));
+    let plan = target.plan(checks::CHECKS, &[id]).expect("the test names a check that exists");
     let mut step = plan.steps.first().expect("a plan that was made has a step").clone();
     // What the check found, not what the lab's scenario makes of it.
     step.waived = None;

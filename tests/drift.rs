@@ -11,6 +11,7 @@ use regproof::check::Effect;
 use regproof::drift::compare::{Kind, compare};
 use regproof::drift::{Snapshot, take};
 use regproof::lab::{Lab, Weakness};
+use regproof::plan::Machine;
 use regproof::runner;
 use regproof::target::Target;
 use support::http::{Request, block_on};
@@ -28,7 +29,8 @@ fn lab(weakness: Option<Weakness>) -> Lab {
 fn snapshot(lab: &Lab) -> Snapshot {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let file = lab.write_scenario(folder.path()).expect("the scenario can be written");
-    let target = Target::open(&file, Some(Effect::Oracle)).expect("the lab's own scenario is sound");
+    let target =
+        Target::open(&file, Some(Effect::Oracle), Machine::here(true)).expect("the lab's own scenario is sound");
     block_on(async move { take(&target, true, runner::no_stop()).await }).expect("the lab answers")
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use regproof::check::Effect;
 use regproof::drift::compare::{Diff, Kind, compare};
 use regproof::drift::{Snapshot, take};
+use regproof::plan::Machine;
 use regproof::runner;
 use regproof::target::Target;
 use support::world::{Setup, World};
@@ -19,7 +20,8 @@ fn snapshot(world: &World) -> Snapshot {
 }
 
 fn of(scenario: &Path) -> Snapshot {
-    let target = Target::open(scenario, Some(Effect::Oracle)).expect("the world's scenario is sound");
+    let target =
+        Target::open(scenario, Some(Effect::Oracle), Machine::here(true)).expect("the world's scenario is sound");
     let taken = support::http::block_on(async move { take(&target, true, runner::no_stop()).await });
     taken.expect("the registry answers")
 }

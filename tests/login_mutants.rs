@@ -5,17 +5,12 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
 
-use regproof::check::Effect;
-use regproof::checks::CHECKS;
-use regproof::outcome::{Finding, Run, Verdict};
-use regproof::plan::{Machine, Plan};
-use regproof::runner::{self, Board};
-use regproof::target::Target;
+use regproof::outcome::{Finding, Verdict};
+use regproof::plan::Machine;
 use serde_json::{Value, json};
 use support::hardened::write_secret;
+use support::judge;
 use support::provider::{CLIENT_ID, CLIENT_SECRET, Options};
 use support::rewriter::{Change, Rewriter};
 use support::world::{Setup, World};
@@ -30,18 +25,11 @@ const LIFE: &str = "keys::lifecycle";
 /// The checks that need a whole login for something else: undecided where the login fails.
 const NEED_A_LOGIN: [&str; 3] = [HOME, COOKIES, LIFE];
 
-fn run(file: &Path) -> Run {
-    let target = Arc::new(Target::open(file, None).expect("the world's scenario is sound"));
-    let only = ["oidc::".to_owned(), "keys::".to_owned()];
-    let plan = Plan::new(CHECKS, target.scenario(), &Machine::here(false), Effect::Writes, &only);
-    let board = Board::new(target, plan.expect("there are checks of logins and keys"));
-    support::http::block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await })
-}
-
 /// What failed, what was undecided, and the findings of both.
 fn judged(world: &World, change: impl FnOnce(&mut Value)) -> (Vec<String>, Vec<String>, BTreeMap<String, Finding>) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let run = run(&world.scenario_with(folder.path(), change));
+    let file = world.scenario_with(folder.path(), change);
+    let run = judge::run(&file, &["oidc::", "keys::"], &Machine::here(false));
     let ids = |wanted: Verdict| -> Vec<String> {
         run.outcomes.iter().filter(|outcome| outcome.verdict == wanted).map(|outcome| outcome.id.clone()).collect()
     };

@@ -8,22 +8,18 @@ mod support;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{Method, StatusCode, Uri};
-use regproof::check::Effect;
-use regproof::checks::CHECKS;
 use regproof::outcome::{Run, Verdict};
-use regproof::plan::{Machine, Plan};
-use regproof::runner::{self, Board};
-use regproof::target::Target;
+use regproof::plan::Machine;
 use serde_json::json;
 use support::canaille::Canaille;
 use support::hardened::{self, write_secret};
 use support::http::Request;
+use support::judge;
 use support::keycloak::{self, Keycloak};
 use support::process::Server;
 use support::provider::{ADMIN, CI, CLIENT_ID, GUEST, Options};
@@ -35,11 +31,7 @@ const LOGIN: &str = "oidc::login_returns_with_a_session";
 const INSIDE: &str = "REGPROOF_TEST_IN_NAMESPACE";
 
 fn run(file: &Path, only: &[&str]) -> Run {
-    let target = Arc::new(Target::open(file, None).expect("the scenario is sound"));
-    let only: Vec<String> = only.iter().map(ToString::to_string).collect();
-    let plan = Plan::new(CHECKS, target.scenario(), &Machine::here(false), Effect::Writes, &only);
-    let board = Board::new(target, plan.expect("the checks exist"));
-    support::http::block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await })
+    judge::run(file, only, &Machine::here(false))
 }
 
 #[track_caller]

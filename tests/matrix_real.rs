@@ -4,26 +4,15 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use regproof::check::Effect;
-use regproof::checks::CHECKS;
-use regproof::outcome::{Outcome, Run, Verdict};
-use regproof::plan::{Machine, Plan};
-use regproof::runner::{self, Board};
-use regproof::target::Target;
+use regproof::outcome::{Outcome, Verdict};
+use regproof::plan::Machine;
+use support::judge;
 use support::world::{Setup, World};
 use support::zot::{Release, Zot};
 
 const MATRIX: &str = "access::permission_matrix";
-
-fn run(file: &Path, effects: Effect, only: &[&str]) -> Run {
-    let target = Arc::new(Target::open(file, Some(effects)).expect("the world's scenario is sound"));
-    let only: Vec<String> = only.iter().map(ToString::to_string).collect();
-    let plan = Plan::new(CHECKS, target.scenario(), &Machine::here(true), effects, &only);
-    let board = Board::new(target, plan.expect("the checks exist"));
-    support::http::block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await })
-}
 
 /// The matrix of a world, promised by the configuration that it was started with.
 fn matrix(world: &World) -> Outcome {
@@ -36,7 +25,7 @@ fn matrix_by(world: &World, config: &Path) -> Outcome {
         scenario.as_object_mut().expect("a scenario is a table").remove("access");
         scenario["registry"]["zot_config"] = serde_json::json!(config);
     });
-    run(&file, Effect::Oracle, &[MATRIX]).outcomes.remove(0)
+    judge::run_with(&file, Effect::Oracle, &[MATRIX], &Machine::here(true)).outcomes.remove(0)
 }
 
 fn broken(outcome: &Outcome) -> Vec<&str> {
@@ -76,14 +65,14 @@ fn every_cell_of_a_hardened_zot_is_proven_and_its_data_is_the_same_before_and_af
         content(&world.zot.storage(), &mut all);
         all
     };
-    run(&file, Effect::Oracle, &[]);
+    judge::run_with(&file, Effect::Oracle, &[], &Machine::here(true));
     let before = (files(), catalog());
     let outcome = matrix(&world);
     assert_eq!(outcome.verdict, Verdict::Pass, "{:#?}\n{:?}", outcome.finding, broken(&outcome));
     let cells = outcome.tables[0].rows.iter().flat_map(|row| &row[2..]);
     let unproven = cells.filter(|cell| cell.verdict != Some(Verdict::Pass) && cell.text != "-");
     assert_eq!(unproven.count(), 0, "each cell that there is something to ask about is proven");
-    let all = run(&file, Effect::Oracle, &[]);
+    let all = judge::run_with(&file, Effect::Oracle, &[], &Machine::here(true));
     assert!(all.outcomes.iter().any(|outcome| outcome.verdict == Verdict::Pass));
     assert_eq!(before.1, catalog(), "a run without writes made a repository");
     let after = files();

@@ -6,26 +6,14 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::Arc;
 
-use regproof::check::Effect;
-use regproof::checks::{CHECKS, PROBES};
+use regproof::checks::PROBES;
 use regproof::outcome::{Outcome, Run, Verdict};
-use regproof::plan::{Machine, Plan};
-use regproof::runner::{self, Board};
-use regproof::target::Target;
+use regproof::plan::Machine;
+use support::judge;
 use support::provider::ADMIN;
 use support::world::{PRIVATE, SCRATCH, Setup, World};
 use support::zot::{Release, Zot};
-
-fn run(file: &Path) -> Run {
-    let target = Arc::new(Target::open(file, None).expect("the world's scenario is sound"));
-    let only = ["bypass::".to_owned(), "clients::".to_owned()];
-    let plan = Plan::new(CHECKS, target.scenario(), &Machine::here(true), Effect::Writes, &only);
-    let board = Board::new(target, plan.expect("the checks exist"));
-    support::http::block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await })
-}
 
 fn on(world: &World) -> Run {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
@@ -33,7 +21,7 @@ fn on(world: &World) -> Run {
     let mut text = std::fs::read_to_string(&file).expect("the scenario is there");
     text.push_str("\n[probes]\nlitter = true\nstrain = true\n");
     std::fs::write(&file, text).expect("the scenario can be written");
-    run(&file)
+    judge::run(&file, &["bypass::", "clients::"], &Machine::here(true))
 }
 
 fn world(test: &str, release: Release, private: bool) -> Option<World> {

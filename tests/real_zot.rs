@@ -5,15 +5,10 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
 
-use regproof::check::Effect;
-use regproof::checks::CHECKS;
 use regproof::outcome::{ExitStatus, Run, Verdict};
-use regproof::plan::{Machine, Plan};
-use regproof::runner::{self, Board};
-use regproof::target::Target;
+use regproof::plan::Machine;
+use support::judge;
 use support::world::{SCRATCH, Setup, World};
 use support::zot::{Release, Zot};
 
@@ -34,17 +29,9 @@ const CHECKLIST: [&str; 13] = [
     "registry::answers_as_a_registry",
 ];
 
-fn run(file: &Path) -> Run {
-    let target = Arc::new(Target::open(file, None).expect("the world's scenario is sound"));
-    let only: Vec<String> = CHECKLIST.iter().map(ToString::to_string).collect();
-    let plan = Plan::new(CHECKS, target.scenario(), &Machine::here(false), Effect::Writes, &only);
-    let board = Board::new(target, plan.expect("the checklist's checks exist"));
-    support::http::block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await })
-}
-
 fn on(world: &World) -> Run {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    run(&world.scenario(folder.path()))
+    judge::run(&world.scenario(folder.path()), &CHECKLIST, &Machine::here(false))
 }
 
 /// Exactly these fail; all others of the checklist pass.
@@ -124,7 +111,7 @@ fn a_stopped_registry_is_an_error_everywhere() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let file = world.scenario(folder.path());
     drop(world);
-    let run = run(&file);
+    let run = judge::run(&file, &CHECKLIST, &Machine::here(false));
     assert!(run.outcomes.iter().all(|outcome| outcome.verdict == Verdict::Error), "{:#?}", run.summary());
     assert_eq!(run.exit_status(false), ExitStatus::NotProven);
 }

@@ -1,5 +1,7 @@
 //! A registry behind TLS: trusted with its authority, and never spoken to without.
 
+mod support;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,12 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use regproof::check::Effect;
-use regproof::checks::CHECKS;
 use regproof::lab::Lab;
-use regproof::outcome::{Run, Verdict};
-use regproof::plan::{Machine, Plan};
-use regproof::runner::{self, Board};
-use regproof::target::Target;
+use regproof::outcome::Verdict;
+use regproof::plan::Machine;
+use support::judge;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -91,14 +91,6 @@ fn scenario(lab: &Lab, folder: &Path, url: &str, authority: &Authority, resolve:
     file
 }
 
-async fn run(file: &Path, only: &[&str]) -> Run {
-    let target = Arc::new(Target::open(file, None).expect("the scenario is sound"));
-    let only: Vec<String> = only.iter().map(ToString::to_string).collect();
-    let plan = Plan::new(CHECKS, target.scenario(), &Machine::here(true), Effect::Writes, &only);
-    let board = Board::new(target, plan.expect("the checks exist"));
-    runner::execute(&board, runner::no_stop(), |_| ()).await
-}
-
 fn lab_address(lab: &Lab) -> SocketAddr {
     lab.url().trim_start_matches("http://").parse().expect("the lab is on an address")
 }
@@ -123,7 +115,7 @@ async fn the_checklist_passes_behind_a_trusted_certificate_skopeo_too() {
     let (address, _) = front(lab_address(&lab), &ours, "localhost", false).await;
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let file = scenario(&lab, folder.path(), &format!("https://localhost:{}", address.port()), &ours, None);
-    let run = run(&file, &CHECKLIST).await;
+    let run = judge::run_within(&file, Effect::Writes, &CHECKLIST, &Machine::here(true)).await;
     let wrong: Vec<_> =
         run.outcomes.iter().filter(|o| o.verdict != Verdict::Pass).map(|o| (&o.id, &o.finding)).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -136,7 +128,7 @@ async fn a_name_can_be_resolved_by_the_scenario() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let url = format!("https://registry.example.test:{}", address.port());
     let file = scenario(&lab, folder.path(), &url, &ours, Some(address));
-    let run = run(&file, &["publish::api_key_can_push"]).await;
+    let run = judge::run_within(&file, Effect::Writes, &["publish::api_key_can_push"], &Machine::here(true)).await;
     assert_eq!(run.outcomes[0].verdict, Verdict::Pass, "{:#?}", run.outcomes[0].finding);
 }
 
@@ -152,7 +144,7 @@ async fn nothing_is_sent_to_a_server_whose_certificate_is_not_right() {
         let (address, count) = front(lab_address(&lab), signer, name, expired).await;
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let file = scenario(&lab, folder.path(), &format!("https://localhost:{}", address.port()), &ours, None);
-        let run = run(&file, &CHECKLIST).await;
+        let run = judge::run_within(&file, Effect::Writes, &CHECKLIST, &Machine::here(true)).await;
         for outcome in &run.outcomes {
             assert_eq!(outcome.verdict, Verdict::Error, "{}: {:?}", outcome.id, outcome.finding);
         }

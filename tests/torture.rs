@@ -16,7 +16,7 @@ use futures::StreamExt;
 use regproof::checks::CHECKS;
 use regproof::lab::Lab;
 use regproof::outcome::{ExitStatus, Run, Verdict};
-use regproof::plan::{Machine, Plan};
+use regproof::plan::Machine;
 use regproof::runner::{self, Board};
 use regproof::target::Target;
 
@@ -106,13 +106,12 @@ fn scenario(lab: &Lab, folder: &Path, registry: &str) -> PathBuf {
 
 /// The operator's checklist, but for other programs.
 async fn run(file: &Path) -> Run {
-    let machine = Machine::here(true);
-    let target = Arc::new(Target::open(file, None).expect("the scenario is sound").on(machine.clone()));
+    let target = Arc::new(Target::open(file, None, Machine::here(true)).expect("the scenario is sound"));
     let areas = ["access::", "metrics::", "oidc::", "cache::pull", "publish::api_key", "publish::existing_tag"];
     let listed = |id: &str| areas.iter().any(|area| id.starts_with(area)) && id != "access::permission_matrix";
     let ids = CHECKS.iter().filter(|check| listed(check.id));
-    let only: Vec<String> = ids.map(|check| check.id.to_owned()).collect();
-    let plan = Plan::new(CHECKS, target.scenario(), &machine, target.effects(), &only).expect("all these checks exist");
+    let only: Vec<&str> = ids.map(|check| check.id).collect();
+    let plan = target.plan(CHECKS, &only).expect("all these checks exist");
     let board = Board::new(target, plan);
     runner::execute(&board, runner::no_stop(), |_| ()).await
 }

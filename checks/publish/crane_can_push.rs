@@ -16,7 +16,7 @@
 //! ## When it fails
 //!
 //! `UNAUTHORIZED` although the API-key push works: `/v2/` answers 200 without a challenge, so the client sends no login; let
-//! the proxy pass WWW-Authenticate on. Otherwise as for `publish::api_key_can_push`.
+//! the proxy pass WWW-Authenticate on. `did not include Docker-Content-Digest`: a proxy removes that header. Otherwise as for `publish::api_key_can_push`.
 //!
 //! ## References
 //!
@@ -40,7 +40,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{client_fails, client_proven, error_when_down};
+    use crate::trial::{Weakness, client_fails, client_proven, error_when_down, fails};
 
     const ID: &str = "publish::crane_can_push";
 
@@ -52,6 +52,12 @@ mod tests {
     #[tokio::test]
     async fn fails_when_ci_cannot_create_and_when_the_push_is_lost() {
         client_fails(ID).await;
+    }
+
+    #[tokio::test]
+    async fn fails_when_a_proxy_removes_the_header_that_crane_knows_a_manifest_by() {
+        let finding = fails(ID, Weakness::DigestHeaderLost).await;
+        assert!(finding.remedy.contains("Docker-Content-Digest"), "{finding:?}");
     }
 
     #[tokio::test]

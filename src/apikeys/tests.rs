@@ -6,11 +6,10 @@ use std::time::{Duration as Limit, Instant};
 use time::macros::datetime;
 
 use super::*;
-use crate::check::Effect;
 use crate::checks;
 use crate::lab::Lab;
 use crate::outcome::Verdict;
-use crate::plan::{Machine, Plan};
+use crate::plan::Machine;
 use crate::runner;
 use crate::target::Target;
 
@@ -60,9 +59,8 @@ async fn a_minted_key_is_revoked_when_the_run_is_interrupted() {
     // A user with an identity, so that the key can be found by its label, should the answer to the minting be lost.
     std::fs::write(folder.path().join("secrets/login.user"), "zot-ci").unwrap();
     std::fs::write(folder.path().join("secrets/login.password"), lab.password("zot-ci")).unwrap();
-    let target = Arc::new(Target::open(&file, None).unwrap());
-    let only = ["keys::lifecycle".to_owned()];
-    let plan = Plan::new(checks::CHECKS, target.scenario(), &Machine::here(false), Effect::Writes, &only).unwrap();
+    let target = Arc::new(Target::open(&file, None, Machine::here(false)).unwrap());
+    let plan = target.plan(checks::CHECKS, &["keys::lifecycle"]).unwrap();
     let (stop, stopped) = tokio::sync::watch::channel(None);
     let check = runner::execute_one(&plan.steps[0], &target, stopped);
     let minted = || lab.api_keys().iter().any(|(_, label)| label.starts_with("regproof-"));

@@ -124,6 +124,7 @@ mod tests {
 
     use super::super::{Options, Work};
     use super::*;
+    use crate::plan::Machine;
     use crate::scenario::load;
     use crate::target::Target;
 
@@ -143,7 +144,7 @@ mod tests {
         let text = format!("schema = 1\nname = \"n\"\n[registry]\nurl = \"{url}\"\n");
         let today = time::macros::date!(2026 - 01 - 01);
         let loaded = load::parse("r.toml".as_ref(), text, |_| true, today).unwrap();
-        let target = Arc::new(Target::ready(loaded, None).unwrap());
+        let target = Arc::new(Target::ready(loaded, None, Machine::here(true)).unwrap());
         let options = Options { identity: None, deep: false, concurrency: 1, repositories: vec![], part: None };
         let work = Work::new(target, options, None, Box::new(|_| ())).unwrap();
         let mut names = Names { most: 95, ..Names::catalog() };

@@ -18,6 +18,7 @@ use crate::cli;
 use crate::log;
 use crate::outcome::ExitStatus;
 use crate::output::write_atomically;
+use crate::plan::Machine;
 use crate::redact::Redactor;
 use crate::report::ReportError;
 use crate::runner::Stop;
@@ -41,7 +42,8 @@ pub(crate) fn audit(args: &cli::Audit, terminal: &Terminal) -> Result<ExitStatus
     if let Some(pattern) = args.repository.iter().find(|pattern| !glob::is_valid(pattern)) {
         return Err(Trouble::usage(format_args!("`{pattern}` is not a pattern of repositories")));
     }
-    let target = Arc::new(Target::open(&args.scenario.clone().unwrap_or_else(prepare::usual), None)?);
+    let target =
+        Arc::new(Target::open(&args.scenario.clone().unwrap_or_else(prepare::usual), None, Machine::here(true))?);
     log::hide(target.redactor());
     let options = Options {
         identity: who(args.identity.as_deref(), target.scenario())?,

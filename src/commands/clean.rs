@@ -13,6 +13,7 @@ use crate::cli;
 use crate::guard::{Guard, KeyUse};
 use crate::log;
 use crate::outcome::ExitStatus;
+use crate::plan::Machine;
 use crate::report::visible;
 use crate::target::Target;
 use crate::transcript::Recorder;
@@ -24,7 +25,7 @@ const PAGES: usize = 1000;
 
 /// `clean`.
 pub(crate) fn clean(args: &cli::Clean, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
-    let target = Target::open(&args.scenario.clone().unwrap_or_else(prepare::usual), None)?;
+    let target = Target::open(&args.scenario.clone().unwrap_or_else(prepare::usual), None, Machine::here(true))?;
     log::hide(target.redactor());
     let scenario = target.scenario();
     let Some(scratch) = scenario.repositories.scratch.clone() else {

@@ -17,8 +17,7 @@ use crate::target::Target;
 
 /// One scenario made ready, and what of it will run.
 pub(crate) fn one(scenario: &Path, selection: &Selection) -> Result<(Target, Plan), Trouble> {
-    let machine = Machine::here(selection.no_browser);
-    let target = Target::open(scenario, selection.effects)?.on(machine);
+    let target = Target::open(scenario, selection.effects, Machine::here(selection.no_browser))?;
     log::hide(target.redactor());
     let plan = planned(&target, selection)?;
     Ok((target, plan))
@@ -26,7 +25,8 @@ pub(crate) fn one(scenario: &Path, selection: &Selection) -> Result<(Target, Pla
 
 /// What of a target will run.
 pub(crate) fn planned(target: &Target, selection: &Selection) -> Result<Plan, Trouble> {
-    let plan = Plan::new(CHECKS, target.scenario(), &target.machine, target.effects(), &selection.only)?;
+    let only: Vec<&str> = selection.only.iter().map(String::as_str).collect();
+    let plan = target.plan(CHECKS, &only)?;
     Ok(match selection.partition {
         Some(part) => plan.part(part),
         None => plan,

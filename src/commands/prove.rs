@@ -16,7 +16,7 @@ use crate::checks::CHECKS;
 use crate::cli;
 use crate::lab::{Lab, Options, Weakness};
 use crate::outcome::{ExitStatus, Verdict};
-use crate::plan::{Machine, Plan};
+use crate::plan::Machine;
 use crate::runner::{self, Board, Stop};
 use crate::target::Target;
 
@@ -66,10 +66,9 @@ async fn row(weakness: Option<Weakness>, browser: bool, stop: Stop) -> Result<Ro
     let options = Options { weaknesses: weakness.into_iter().collect(), ..Options::default() };
     let lab = Lab::start(options).await.map_err(|error| failed(&error))?;
     let file = lab.write_scenario(folder.path()).map_err(|error| failed(&error))?;
-    let machine = Machine::here(!browser);
-    let target = Target::open(&file, None)?.on(machine.clone());
+    let target = Target::open(&file, None, Machine::here(!browser))?;
     crate::log::hide(target.redactor());
-    let plan = Plan::new(CHECKS, target.scenario(), &machine, target.effects(), &[])?;
+    let plan = target.plan(CHECKS, &[])?;
     let run = runner::execute(&Board::new(Arc::new(target), plan), stop, |_| ()).await;
     lab.stop().await;
     let ids = |wanted: &[Verdict]| -> BTreeSet<String> {

@@ -58,6 +58,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::plan::Machine;
     use crate::runner;
     use crate::scenario::load;
 
@@ -66,7 +67,7 @@ mod tests {
         let text = format!("schema = 1\nname = \"n\"\n[registry]\nurl = \"{url}\"\n");
         let today = time::macros::date!(2026 - 01 - 01);
         let loaded = load::parse("r.toml".as_ref(), text, |_| true, today).unwrap();
-        Arc::new(Target::ready(loaded, None).unwrap())
+        Arc::new(Target::ready(loaded, None, Machine::here(true)).unwrap())
     }
 
     #[tokio::test]

@@ -178,7 +178,7 @@ mod tests {
     use super::*;
     use crate::check::{Check, Effect, Meta};
     use crate::outcome::Verdict;
-    use crate::plan::{Plan, Step};
+    use crate::plan::{Machine, Plan, Step};
     use crate::scenario::load;
     use crate::target::Target;
 
@@ -213,7 +213,7 @@ mod tests {
         let text = "schema = 1\nname = \"n\"\n[registry]\nurl = \"http://127.0.0.1:1\"\n".to_owned();
         let today = time::macros::date!(2026 - 01 - 01);
         let loaded = load::parse(&folder.path().join("r.toml"), text, |_| true, today).unwrap();
-        let target = Arc::new(Target::ready(loaded, None).unwrap());
+        let target = Arc::new(Target::ready(loaded, None, Machine::here(true)).unwrap());
         let steps = vec![Step { check: &BLOCKS, skip: None, waived: None, last: false }];
         let board = Arc::new(Board::new(target, Plan { steps, share: None }));
         let terminal = Terminal { print: |_| Ok(()), tell: silent, end, colour: false, live: false };

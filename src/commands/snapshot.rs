@@ -10,12 +10,13 @@ use crate::drift;
 use crate::log;
 use crate::outcome::ExitStatus;
 use crate::output::{firewall, write_atomically};
+use crate::plan::Machine;
 use crate::target::Target;
 
 /// `snapshot`.
 pub(crate) fn snapshot(args: &cli::Snapshot, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
     let file = args.scenario.clone().unwrap_or_else(prepare::usual);
-    let target = Target::open(&file, Some(Effect::Oracle))?;
+    let target = Target::open(&file, Some(Effect::Oracle), Machine::here(false))?;
     log::hide(target.redactor());
     let signals = Signals::listen(terminal)?;
     let runtime = runtime()?;

@@ -123,7 +123,7 @@ fn explained(outcome: &Outcome, paint: Paint) -> Vec<String> {
         detail("case", &format!("and {more} more, in the other reports"), DETAIL);
     }
     if let Some(exchange) = evidence(outcome) {
-        detail("repeat", &exchange.curl(), COMMAND);
+        detail("repeat", &exchange.repeat(), COMMAND);
     }
     for table in outcome.tables.iter().filter(|table| differs(table)) {
         lines.push(BAR.to_owned());

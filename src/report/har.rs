@@ -7,15 +7,17 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::outcome::{Outcome, Run};
-use crate::transcript::Exchange;
+use crate::transcript::{Exchange, PROGRAM};
 
-/// The run's exchanges as HAR.
+/// The run's exchanges as HAR. Programs that were run are no requests: they are in the comments of their pages.
 #[must_use]
 pub fn har(run: &Run) -> String {
     let with_traffic = || run.outcomes.iter().filter(|outcome| !outcome.transcript.is_empty());
     let pages: Vec<Value> = with_traffic().map(page).collect();
     let mut entries: Vec<(OffsetDateTime, Value)> = with_traffic()
-        .flat_map(|outcome| outcome.transcript.iter().map(move |exchange| entry(outcome, exchange)))
+        .flat_map(|outcome| outcome.transcript.iter().map(move |exchange| (outcome, exchange)))
+        .filter(|(_, exchange)| exchange.method != PROGRAM)
+        .map(|(outcome, exchange)| entry(outcome, exchange))
         .collect();
     entries.sort_by_key(|(at, _)| *at);
     let entries: Vec<Value> = entries.into_iter().map(|(_, entry)| entry).collect();
@@ -30,12 +32,18 @@ pub fn har(run: &Run) -> String {
 }
 
 fn page(outcome: &Outcome) -> Value {
-    json!({
+    let mut page = json!({
         "id": outcome.id,
         "title": format!("{}: {}", outcome.verdict.word(), outcome.id),
         "startedDateTime": moment(outcome.started),
         "pageTimings": {},
-    })
+    });
+    let programs = outcome.transcript.iter().filter(|exchange| exchange.method == PROGRAM);
+    let programs = programs.map(Exchange::repeat).collect::<Vec<_>>().join("\n");
+    if !programs.is_empty() {
+        page["comment"] = json!(programs);
+    }
+    page
 }
 
 fn entry(outcome: &Outcome, exchange: &Exchange) -> (OffsetDateTime, Value) {
@@ -161,5 +169,15 @@ mod tests {
         let mut small = sample::small();
         small.outcomes[0].transcript = vec![run.outcomes[1].transcript[1].clone()];
         sample::snapshot("har", &har(&small));
+    }
+
+    #[test]
+    fn a_program_that_was_run_is_a_comment_and_no_request() {
+        let mut run = sample::small();
+        let program = Exchange { method: PROGRAM.to_owned(), url: "crane push x".to_owned(), ..Exchange::default() };
+        run.outcomes[0].transcript = vec![program];
+        let log: Value = serde_json::from_str(&har(&run)).unwrap();
+        assert_eq!(log["log"]["pages"][0]["comment"], "crane push x");
+        assert_eq!(log["log"]["entries"], json!([]));
     }
 }

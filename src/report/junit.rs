@@ -107,7 +107,7 @@ fn explained(outcome: &Outcome, row: &Row<'_>) -> String {
     }
     let index = row.finding.and_then(|finding| finding.exchange);
     if let Some(exchange) = index.and_then(|index| outcome.transcript.get(index)) {
-        text.push_str(&format!("repeat    {}\n", exchange.curl()));
+        text.push_str(&format!("repeat    {}\n", exchange.repeat()));
     }
     text
 }

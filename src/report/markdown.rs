@@ -32,7 +32,7 @@ pub fn markdown(run: &Run) -> String {
             lines.extend(aligned(table));
         }
         if let Some(shown) = evidence(outcome) {
-            lines.extend([String::new(), row("repeat", &shown.curl()), String::new()]);
+            lines.extend([String::new(), row("repeat", &shown.repeat()), String::new()]);
             lines.extend(printable(&exchange(shown)).lines().map(|line| visible(line, LINE)));
         }
         text.push_str(&fenced(&lines.join("\n")));

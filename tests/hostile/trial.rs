@@ -9,7 +9,7 @@ use regproof::checks::CHECKS;
 use regproof::lab::Lab;
 use regproof::outcome::{Run, Verdict};
 use regproof::output;
-use regproof::plan::{Machine, Plan};
+use regproof::plan::Machine;
 use regproof::report::{self, Format};
 use regproof::runner::{self, Board};
 use regproof::target::Target;
@@ -69,11 +69,10 @@ pub fn is_listed(id: &str) -> bool {
 
 /// The whole checklist but for the browser's; also without the skopeo check where `skopeo` is false.
 pub async fn run(scenario: &std::path::Path, skopeo: bool) -> (Run, Arc<Target>) {
-    let machine = Machine::here(true);
-    let target = Arc::new(Target::open(scenario, None).expect("the scenario is sound").on(machine.clone()));
-    let ids = CHECKS.iter().map(|check| check.id.to_owned());
-    let only: Vec<String> = ids.filter(|id| is_listed(id) && (skopeo || !id.contains("skopeo"))).collect();
-    let plan = Plan::new(CHECKS, target.scenario(), &machine, target.effects(), &only).expect("all these checks exist");
+    let target = Arc::new(Target::open(scenario, None, Machine::here(true)).expect("the scenario is sound"));
+    let ids = CHECKS.iter().map(|check| check.id);
+    let only: Vec<&str> = ids.filter(|id| is_listed(id) && (skopeo || !id.contains("skopeo"))).collect();
+    let plan = target.plan(CHECKS, &only).expect("all these checks exist");
     let board = Board::new(Arc::clone(&target), plan);
     (runner::execute(&board, runner::no_stop(), |_| ()).await, target)
 }

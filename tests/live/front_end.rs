@@ -51,10 +51,9 @@ fn without_scenario() -> Vec<Trial> {
 }
 
 fn trials(file: &Path) -> Result<Vec<Trial>, String> {
-    let machine = Machine::here(false);
-    let target = Target::open(file, None).map_err(|error| error.to_string())?.on(machine.clone());
+    let target = Target::open(file, None, Machine::here(false)).map_err(|error| error.to_string())?;
     let target = Arc::new(target);
-    let plan = Plan::new(CHECKS, target.scenario(), &machine, target.effects(), &[]).map_err(|e| e.to_string())?;
+    let plan = target.plan(CHECKS, &[]).map_err(|error| error.to_string())?;
     let trial = |step: &Step| {
         let (step, target) = (step.clone(), Arc::clone(&target));
         let skipped = step.skip.is_some();

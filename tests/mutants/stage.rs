@@ -11,7 +11,7 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use regproof::checks::CHECKS;
 use regproof::outcome::Outcome;
-use regproof::plan::{Machine, Plan};
+use regproof::plan::Machine;
 use regproof::runner::{self, Board};
 use regproof::target::Target;
 use serde_json::Value;
@@ -168,9 +168,8 @@ fn edit_file(edit: &Edit, storage: &Path, upstream: &Path) {
 }
 
 fn run(file: &Path, browser: bool) -> Judged {
-    let machine = Machine::here(!browser);
-    let target = Arc::new(Target::open(file, None).expect("the scenario is sound").on(machine.clone()));
-    let plan = Plan::new(CHECKS, target.scenario(), &machine, target.effects(), &[]).expect("all checks are selected");
+    let target = Arc::new(Target::open(file, None, Machine::here(!browser)).expect("the scenario is sound"));
+    let plan = target.plan(CHECKS, &[]).expect("all checks are selected");
     let board = Board::new(target, plan);
     let run = block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await });
     run.outcomes.into_iter().map(|outcome| (outcome.id.clone(), outcome)).collect()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use regproof::check::Effect;
 use regproof::checks::CHECKS;
 use regproof::outcome::{Finding, Outcome, Run};
-use regproof::plan::{Machine, Plan};
+use regproof::plan::Machine;
 use regproof::runner::{self, Board};
 use regproof::target::Target;
 
@@ -23,12 +23,20 @@ pub fn run(scenario: &Path, only: &[&str], machine: &Machine) -> Run {
 /// The same with no more than these effects.
 #[track_caller]
 pub fn run_with(scenario: &Path, effects: Effect, only: &[&str], machine: &Machine) -> Run {
-    let target = Target::open(scenario, Some(effects)).expect("the scenario is sound").on(machine.clone());
-    let target = Arc::new(target);
-    let only: Vec<String> = only.iter().map(ToString::to_string).collect();
-    let plan = Plan::new(CHECKS, target.scenario(), machine, target.effects(), &only).expect("the checks exist");
-    let board = Board::new(target, plan);
+    let board = board(scenario, effects, only, machine);
     block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await })
+}
+
+/// The same on the runtime that is there already.
+pub async fn run_within(scenario: &Path, effects: Effect, only: &[&str], machine: &Machine) -> Run {
+    runner::execute(&board(scenario, effects, only, machine), runner::no_stop(), |_| ()).await
+}
+
+#[track_caller]
+fn board(scenario: &Path, effects: Effect, only: &[&str], machine: &Machine) -> Board {
+    let target = Target::open(scenario, Some(effects), machine.clone()).expect("the scenario is sound");
+    let plan = target.plan(CHECKS, only).expect("the checks exist");
+    Board::new(Arc::new(target), plan)
 }
 
 /// What one check of a run found.

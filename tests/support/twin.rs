@@ -5,19 +5,16 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use regproof::checks::CHECKS;
 use regproof::lab::{Lab, Options, Weakness};
 use regproof::outcome::Run;
-use regproof::plan::{Machine, Plan};
-use regproof::runner::{self, Board};
-use regproof::target::Target;
+use regproof::plan::Machine;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::hardened::write_secret;
 use super::http::{Request, block_on};
+use super::judge;
 use super::keys;
 use super::zot::{RealZot, Zot};
 
@@ -178,11 +175,7 @@ pub fn run(file: &Path, machine: &Machine) -> Run {
     let mut text = fs::read_to_string(file).expect("the scenario is there");
     text.push_str("\n[probes]\nlitter = true\nstrain = true\n");
     fs::write(file, text).expect("the scenario can be written");
-    let target = Target::open(file, None).expect("the lab's scenario is sound");
-    let target = Arc::new(target.on(machine.clone()));
-    let plan = Plan::new(CHECKS, target.scenario(), machine, target.effects(), &[]);
-    let board = Board::new(target, plan.expect("all checks are selected"));
-    block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await })
+    judge::run(file, &[], machine)
 }
 
 /// Runs the checklist on a lab with this weakness.

@@ -29,7 +29,7 @@ pub(super) fn broken(page: &mut Page, at: usize, run: &Run) {
         labels(page, &details(outcome));
         cases(page, outcome);
         if let Some(shown) = evidence(outcome) {
-            page.raw("<p class=\"label\">Repeat it</p>\n<pre><code>").text(&shown.curl());
+            page.raw("<p class=\"label\">Repeat it</p>\n<pre><code>").text(&shown.repeat());
             page.raw("</code></pre>\n");
         }
         transcript(page, outcome);

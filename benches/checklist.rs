@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::faults::{Fault, FaultProxy};
+use support::image::{Image, digest};
 
 const ROUNDS: usize = 7;
 const REGPROOF: &str = env!("CARGO_BIN_EXE_regproof");
@@ -38,6 +39,26 @@ const BROWSER: [&str; 5] = [
     "oidc::login_returns_only_home",
     "oidc::session_cookie_is_protected",
     "keys::lifecycle",
+];
+
+/// The checks whose steps benches/checklist.hurl takes too.
+const HURL: [&str; 7] = [
+    "registry::answers_as_a_registry",
+    "access::anonymous_can_pull",
+    "access::wrong_credentials_are_refused",
+    "publish::api_key_can_push",
+    "publish::existing_tag_cannot_be_moved",
+    "metrics::anonymous_can_scrape",
+    "cache::pull_through_serves_upstream",
+];
+/// The checks that ask what the conformance program asks too: blobs by every way of upload, manifests, tags, and their reading.
+/// It tries far more of each, and nothing that is forbidden.
+const CONFORMANCE: [&str; 5] = [
+    "registry::answers_as_a_registry",
+    "access::anonymous_can_pull",
+    "publish::api_key_can_push",
+    "publish::uploads_survive",
+    "publish::buildkit_sequence_can_push",
 ];
 
 struct Lab {
@@ -139,6 +160,71 @@ fn script(lab: &Lab, url: &str) -> Duration {
     taken
 }
 
+/// Writes the image files that the steps of hurl send, and returns its variables.
+fn images(lab: &Lab, folder: &Path) -> Vec<String> {
+    let mut variables = vec![
+        format!("url={}", lab.url()),
+        format!("key={}", lab.key("ci")),
+        format!("admin_key={}", lab.key("admin")),
+        "scratch=blumeops/regproof".to_owned(),
+        "public=blumeops/navidrome".to_owned(),
+        "ci=zot-ci".to_owned(),
+        "admin=erich".to_owned(),
+    ];
+    for name in ["key", "first", "second"] {
+        let image = Image::with_content(name);
+        let [config, layer] = &image.blobs;
+        for (part, bytes) in [("config", config), ("layer", layer), ("manifest", &image.manifest)] {
+            std::fs::write(folder.join(format!("{name}.{part}")), bytes).expect("a file can be written");
+            variables.push(format!("{name}_{part}={}", digest(bytes)));
+        }
+    }
+    variables
+}
+
+/// The steps of hurl; nothing where this machine does not have it.
+fn hurl(lab: &Lab, rounds: usize) -> Option<Duration> {
+    let program = support::on_path("hurl")?;
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let variables = images(lab, folder.path());
+    let run = |round: usize| {
+        let began = Instant::now();
+        let output = Command::new(&program)
+            .args(["--no-output", "--file-root", "."])
+            .args(variables.iter().flat_map(|variable| ["--variable", variable]))
+            .args(["--variable", &format!("run=bench-{}-{round}", std::process::id())])
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/checklist.hurl"))
+            .current_dir(folder.path())
+            .output()
+            .expect("hurl starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        began.elapsed()
+    };
+    Some(median((0..rounds).map(run).collect()))
+}
+
+/// The conformance program once, and how many of its cases passed; nothing where this machine does not have it.
+fn conformance(lab: &Lab) -> Option<(Duration, usize)> {
+    let program = support::tool("conformance")?;
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let began = Instant::now();
+    // Its exit status tells of failed cases, which tests/oci_conformance.rs judges.
+    Command::new(program)
+        .env_clear()
+        .envs([("OCI_VERSION", "dev"), ("OCI_TLS", "disabled"), ("OCI_USERNAME", "erich")])
+        .env("OCI_PASSWORD", lab.key("admin"))
+        .env("OCI_REGISTRY", lab.url().trim_start_matches("http://"))
+        .env("OCI_RESULTS_DIR", folder.path())
+        .current_dir(folder.path())
+        .output()
+        .expect("the conformance program starts");
+    let taken = began.elapsed();
+    let text = std::fs::read_to_string(folder.path().join("junit.xml")).expect("it wrote its report");
+    let report = roxmltree::Document::parse(&text).expect("its report is XML");
+    let cases = report.descendants().filter(|node| node.has_tag_name("testcase"));
+    Some((taken, cases.filter(|case| case.attribute("status") == Some("passed")).count()))
+}
+
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]
@@ -177,6 +263,27 @@ fn main() {
     );
     let shell = median((0..ROUNDS).map(|_| script(&lab, &url)).collect());
     println!("the same steps, curl + skopeo  {shell:>9.1?}   regproof is {:.1} times as fast", ratio(shell, whole));
+
+    let of = |ids: &[&str]| -> Duration {
+        let only: Vec<&str> = ids.iter().flat_map(|id| ["--only", id]).collect();
+        median((0..ROUNDS).map(|_| regproof(&here, &only).0).collect())
+    };
+    match hurl(&lab, ROUNDS) {
+        Some(hurl) => {
+            let own = of(&HURL);
+            println!("\nseven of its checks            {own:>9.1?}");
+            println!("the same steps, hurl           {hurl:>9.1?}   regproof is {:.1} times as fast", ratio(hurl, own));
+        }
+        None => println!("\nhurl is not on this machine"),
+    }
+    match conformance(&lab) {
+        Some((taken, passed)) => {
+            let own = of(&CONFORMANCE);
+            println!("\npushes and pulls, five checks  {own:>9.1?}");
+            println!("OCI conformance program        {taken:>9.1?}   {passed} cases passed, many more than overlap");
+        }
+        None => println!("\nthe conformance program is not on this machine: make tools"),
+    }
 
     let target: SocketAddr = url.trim_start_matches("http://").parse().expect("the lab is on an address");
     let proxy = FaultProxy::start(target, Fault::Latency(Duration::from_millis(20)));

@@ -245,22 +245,24 @@ async fn one(
     })
 }
 
-/// Writes down what was decided. Not what depends on what a cache or the scratch repository happens to hold today.
-pub(crate) fn tell(cx: &Cx, cells: &[Cell], places: &[Place]) {
+/// What was decided, as questions and answers that can be compared with those of another day. Not what depends on what a
+/// cache or the scratch repository happens to hold today.
+pub(crate) fn answers(cells: &[Cell], places: &[Place]) -> Vec<(String, &'static str)> {
     let still = |name: &str| places.iter().any(|place| place.still && place.repository == name);
     let steady = |oracle: Oracle| {
         let by_content = [Oracle::ReadManifest, Oracle::UpdateTag, Oracle::UpdateLatest, Oracle::MoveTagByQuery];
         !by_content.contains(&oracle)
     };
-    for cell in cells.iter().filter(|cell| cell.unasked.is_none() && (steady(cell.oracle) || still(&cell.repository))) {
-        let answer = match cell.seen.as_slice() {
-            _ if cell.is_random() => "random",
-            [one] if one.permission == Permission::Allowed => "allowed",
-            [one] if one.permission == Permission::Denied => "denied",
-            _ => continue,
-        };
-        cx.tell(format!("{}, {} in {}", cell.who, cell.oracle.describe(), cell.repository), answer);
-    }
+    let decided =
+        cells.iter().filter(|cell| cell.unasked.is_none() && (steady(cell.oracle) || still(&cell.repository)));
+    let answer = |cell: &Cell| match cell.seen.as_slice() {
+        _ if cell.is_random() => Some("random"),
+        [one] if one.permission == Permission::Allowed => Some("allowed"),
+        [one] if one.permission == Permission::Denied => Some("denied"),
+        _ => None,
+    };
+    let question = |cell: &Cell| format!("{}, {} in {}", cell.who, cell.oracle.describe(), cell.repository);
+    decided.filter_map(|cell| Some((question(cell), answer(cell)?))).collect()
 }
 
 /// Why cells were not asked, and how many for each reason.

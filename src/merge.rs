@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn bad_parts_are_refused() {
         type Change = fn(&mut Vec<(String, Run)>);
-        let changes: [(&str, Change); 9] = [
+        let changes: [(&str, Change); 10] = [
             ("not there: 2", |parts| drop(parts.remove(1))),
             ("is there already", |parts| parts.push(parts[1].clone())),
             ("version of regproof", |parts| parts[1].1.version = "0.0.0".to_owned()),
@@ -230,16 +230,58 @@ mod tests {
                 let part = parts.iter_mut().find(|(_, run)| !run.outcomes.is_empty()).unwrap();
                 part.1.outcomes.pop();
             }),
+            ("release of the registry", |parts| parts[1].1.registry.release = Some("v0.0.1".to_owned())),
             ("number of planned", |parts| parts[2].1.part.as_mut().unwrap().planned += 1),
         ];
         for (expected, change) in changes {
             let mut parts = parts(4);
             change(&mut parts);
             let error = merge(parts).unwrap_err().to_string();
-            assert!(error.contains(expected) || expected.starts_with("not there: 1"), "{expected}: {error}");
+            assert!(error.contains(expected), "{expected}: {error}");
         }
         for text in ["", "{}", "{\"schema\":1,\"findings\":[]}", "{\"schema\":2,\"runs\":[]}"] {
             assert!(matches!(read("part", text), Err(MergeError::Unreadable { .. })), "{text}");
         }
+    }
+
+    #[test]
+    fn the_whole_lasts_from_the_first_start_to_the_last_end() {
+        let mut parts = parts(3);
+        let start = parts[0].1.started;
+        for ((_, run), (after, duration)) in parts.iter_mut().zip([(0, 7), (-3, 2), (4, 5)]) {
+            run.started = start + time::Duration::seconds(after);
+            run.duration = std::time::Duration::from_secs(duration);
+        }
+        for turn in 0..3 {
+            parts.rotate_left(turn);
+            let whole = merge(parts.clone()).unwrap().remove(0);
+            assert_eq!(whole.started, start - time::Duration::seconds(3));
+            assert_eq!(whole.duration, std::time::Duration::from_secs(12));
+        }
+    }
+
+    #[test]
+    fn a_part_that_knows_no_registry_takes_it_from_the_others() {
+        let known = sample::run().registry;
+        for unknown in [0, 1] {
+            let mut parts = parts(2);
+            parts[unknown].1.registry = Default::default();
+            assert_eq!(merge(parts).unwrap()[0].registry.product, known.product, "part {unknown}");
+        }
+    }
+
+    #[test]
+    fn each_reason_of_an_interruption_is_told_once() {
+        let told = |reasons: [Option<&str>; 3]| {
+            let mut parts = parts(3);
+            for ((_, run), reason) in parts.iter_mut().zip(reasons) {
+                run.interrupted = reason.map(str::to_owned);
+            }
+            merge(parts).unwrap().remove(0).interrupted
+        };
+        assert_eq!(told([None, None, None]), None);
+        assert_eq!(told([None, Some("a"), None]).as_deref(), Some("a"));
+        assert_eq!(told([Some("a"), Some("a"), None]).as_deref(), Some("a"));
+        assert_eq!(told([Some("a"), None, Some("b")]).as_deref(), Some("a; b"));
     }
 }

@@ -60,7 +60,9 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let places = matrix::places(cx, &askers).await?;
     let cells = matrix::ask(cx, &askers, &places, dialect).await;
     cx.table(matrix::table(&cells));
-    matrix::tell(cx, &cells, &places);
+    for (question, answer) in matrix::answers(&cells, &places) {
+        cx.tell(question, answer);
+    }
     for place in places.iter().filter(|place| place.still) {
         let (before, after) = (&place.subject, matrix::subject(cx.scenario(), &askers, &place.repository).await?);
         if *before != after {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::lab::Lab;
+use crate::oracle::Subject;
 use crate::outcome::Outcome;
 use crate::trial::{Weakness, run_on, run_scenario};
 use crate::zot::config::Config;
@@ -108,7 +109,89 @@ fn the_table_has_a_row_for_each_who_and_where_in_one_word_a_cell() {
     assert_eq!(controlled(&cells), BTreeSet::from([Oracle::UpdateTag]));
 }
 
+#[test]
+fn only_what_was_decided_and_stays_is_an_answer() {
+    use Permission::{Allowed, Denied};
+    let broken = Permission::Undecided("500".to_owned());
+    let place = |repository: &str, still| Place {
+        repository: repository.to_owned(),
+        subject: Subject::default(),
+        still,
+        critical: false,
+    };
+    let places = [place("team/app", true), place("scratch", false)];
+    let asked = |oracle, repository: &str, seen: &[Permission]| Cell {
+        oracle,
+        repository: repository.to_owned(),
+        ..cell(None, false, seen)
+    };
+    let unasked = Cell { unasked: Some("a reason"), ..asked(Oracle::CreateTag, "team/app", &[Allowed]) };
+    let cells = [
+        asked(Oracle::UpdateTag, "team/app", &[Denied, Denied]),
+        asked(Oracle::UpdateTag, "scratch", &[Denied]),
+        asked(Oracle::UpdateTag, "unknown", &[Denied]),
+        asked(Oracle::CreateTag, "scratch", &[Allowed]),
+        asked(Oracle::CreateTag, "team/app", &[Allowed, Denied]),
+        asked(Oracle::ListTags, "team/app", &[Allowed, broken.clone()]),
+        asked(Oracle::ListTags, "scratch", &[broken]),
+        unasked,
+    ];
+    let question = |oracle: Oracle, repository: &str| format!("ci, {} in {repository}", oracle.describe());
+    let expected = [
+        (question(Oracle::UpdateTag, "team/app"), "denied"),
+        (question(Oracle::CreateTag, "scratch"), "allowed"),
+        (question(Oracle::CreateTag, "team/app"), "random"),
+    ];
+    assert_eq!(answers(&cells, &places), expected);
+}
+
 const ID: &str = "access::permission_matrix";
+
+/// How often each write of these was asked of the repository: by whom, with which method and path.
+fn times(outcome: &Outcome, repository: &str) -> BTreeMap<(String, String, String), usize> {
+    let base = format!("/v2/{repository}/");
+    let mut times = BTreeMap::new();
+    for exchange in outcome.transcript.iter().filter(|exchange| exchange.method != "GET") {
+        let Some((_, path)) = exchange.url.split_once(&base) else { continue };
+        // Upload sessions have random names.
+        let path = if path.starts_with("blobs/uploads/") && exchange.method != "POST" { "an upload" } else { path };
+        *times.entry((exchange.who.clone(), exchange.method.clone(), path.to_owned())).or_default() += 1;
+    }
+    times
+}
+
+#[tokio::test]
+async fn what_safety_rests_on_is_asked_often_and_all_else_once() {
+    let lab = Lab::healthy().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let usual = promised_by_config(&lab, &lab, folder.path());
+    let text = std::fs::read_to_string(folder.path().join("zot.json")).unwrap();
+    let mut delayed: serde_json::Value = serde_json::from_str(&text).unwrap();
+    delayed["http"]["auth"]["failDelay"] = 1.into();
+    for (config, often) in [(text, 20), (delayed.to_string(), 5)] {
+        std::fs::write(folder.path().join("zot.json"), config).unwrap();
+        let outcome = run_scenario(ID, &usual).await;
+        let mut often_asked = BTreeSet::new();
+        for repository in ["blumeops/regproof", "blumeops/navidrome", "private/ledger"] {
+            for ((who, method, path), times) in times(&outcome, repository) {
+                let weak = ["anonymous", "ci"].contains(&who.as_str());
+                let writes = match method.as_str() {
+                    "PUT" | "DELETE" => path.starts_with("manifests/"),
+                    "POST" => path == "blobs/uploads/?from=x",
+                    _ => false,
+                };
+                let critical = weak && writes && repository != "private/ledger";
+                assert_eq!(times, if critical { often } else { 1 }, "{who} {method} {repository} {path}");
+                if critical {
+                    often_asked
+                        .insert(format!("{method} {}", path.split_once(['-', ':', '?']).map_or(&*path, |p| p.0)));
+                }
+            }
+        }
+        // A new tag, `latest`, another tag, one moved by its digest, a manifest deleted, an upload begun.
+        assert_eq!(often_asked.len(), 6, "{often_asked:?}");
+    }
+}
 
 /// Who, where and which request, as the table names them.
 type Key = (String, String, String);

@@ -2,6 +2,7 @@
 //!
 //! Sends nothing.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use crate::apikeys;
 use crate::check::{Check, Effect};
 use crate::checks;
-use crate::drift::Against;
+use crate::drift::{self, Against, Snapshot};
 use crate::plan::{Machine, Plan, PlanError};
 use crate::redact::Redactor;
 use crate::scenario::Scenario;
@@ -86,7 +87,18 @@ impl Target {
     /// If something in `only` is the start of no id.
     pub fn plan(&self, checks: &'static [Check], only: &[&str]) -> Result<Plan, PlanError> {
         let only: Vec<String> = only.iter().map(ToString::to_string).collect();
-        Plan::new(checks, self.scenario(), &self.machine, self.effects, &only)
+        let mut plan = Plan::new(checks, self.scenario(), &self.machine, self.effects, &only)?;
+        // Whatever is selected: who names a snapshot wants the comparison.
+        plan.steps.extend(self.against.is_some().then(|| drift::step(self.effects)));
+        Ok(plan)
+    }
+
+    /// The same target, of whose answers a run proves too that none has changed since this snapshot, but for the changes that
+    /// are accepted.
+    #[must_use]
+    pub fn against(mut self, before: Snapshot, accepted: BTreeSet<String>) -> Target {
+        self.against = Some(Arc::new(Against { before, accepted }));
+        self
     }
 
     /// The most that any check may send.

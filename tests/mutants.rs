@@ -121,12 +121,11 @@ fn compare(mutant: &Mutant, base: &Judged, judged: &Judged) -> (String, String) 
                 .expect("a string takes it");
         }
     }
-    let word = match (wrong.is_empty(), failed.is_empty() && undecided.is_empty(), &mutant.survives) {
-        (true, false, _) => "caught",
-        (true, true, None) => "harmless",
-        (true, true, Some(_)) => "unseen",
-        (false, true, _) => "SURVIVED",
-        (false, false, _) => "DIFFERENT",
+    let word = match (wrong.is_empty(), failed.is_empty() && undecided.is_empty()) {
+        (true, false) => "caught",
+        (true, true) => "harmless",
+        (false, true) => "SURVIVED",
+        (false, false) => "DIFFERENT",
     };
     let line = format!("{word:<9}  {}: {}; undecided: {}", mutant.name, failed.join(", "), undecided.join(", "));
     if !wrong.is_empty() {

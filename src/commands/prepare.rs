@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Trouble;
 use crate::checks::CHECKS;
 use crate::cli::{self, Files, Selection};
-use crate::drift::{self, Against, Snapshot};
+use crate::drift::Snapshot;
 use crate::log;
 use crate::plan::{Machine, Plan};
 use crate::runner::Board;
@@ -17,10 +17,15 @@ use crate::target::Target;
 
 /// One scenario made ready, and what of it will run.
 pub(crate) fn one(scenario: &Path, selection: &Selection) -> Result<(Target, Plan), Trouble> {
-    let target = Target::open(scenario, selection.effects, Machine::here(selection.no_browser))?;
-    log::hide(target.redactor());
+    let target = target(scenario, selection)?;
     let plan = planned(&target, selection)?;
     Ok((target, plan))
+}
+
+fn target(scenario: &Path, selection: &Selection) -> Result<Target, Trouble> {
+    let target = Target::open(scenario, selection.effects, Machine::here(selection.no_browser))?;
+    log::hide(target.redactor());
+    Ok(target)
 }
 
 /// What of a target will run.
@@ -43,20 +48,19 @@ pub(crate) fn usual() -> PathBuf {
 pub(crate) fn boards(
     scenarios: &[PathBuf],
     selection: &Selection,
-    against: Option<Against>,
+    against: Option<(Snapshot, BTreeSet<String>)>,
 ) -> Result<Vec<Arc<Board>>, Trouble> {
     if against.is_some() && scenarios.len() > 1 {
         return Err(Trouble::usage("--against is for one scenario: a snapshot is of one registry"));
     }
-    let against = against.map(Arc::new);
     let mut names = BTreeSet::new();
     let mut boards = Vec::new();
     for file in scenarios {
-        let (mut target, mut plan) = one(file, selection)?;
-        if let Some(against) = &against {
-            target.against = Some(Arc::clone(against));
-            plan.steps.push(drift::step(target.effects()));
+        let mut target = target(file, selection)?;
+        if let Some((before, accepted)) = against.clone() {
+            target = target.against(before, accepted);
         }
+        let plan = planned(&target, selection)?;
         if !names.insert(target.scenario().name.clone()) {
             let name = &target.scenario().name;
             return Err(Trouble::usage(format_args!(
@@ -70,11 +74,11 @@ pub(crate) fn boards(
     Ok(boards)
 }
 
-/// What `run` is to be compared with, if anything.
-pub(crate) fn against(args: &cli::Run) -> Result<Option<Against>, Trouble> {
+/// What `run` is to be compared with, if anything, and which changes are accepted.
+pub(crate) fn against(args: &cli::Run) -> Result<Option<(Snapshot, BTreeSet<String>)>, Trouble> {
     let Some(file) = &args.against else { return Ok(None) };
     let before = Snapshot::read(file).map_err(|error| Trouble::usage(format_args!("failed to {error}")))?;
-    Ok(Some(Against { before, accepted: super::diff::accepted(args.accept.as_deref())? }))
+    Ok(Some((before, super::diff::accepted(args.accept.as_deref())?)))
 }
 
 /// No report may overwrite another one.

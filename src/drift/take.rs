@@ -22,7 +22,7 @@ const CHECKS_ASKED: [&str; 3] = ["access::permission_matrix", "bypass::", "clien
 /// # Errors
 /// If it was interrupted, or if nothing was answered.
 pub async fn take(target: &Target, catalog: bool, stop: Stop) -> anyhow::Result<Snapshot> {
-    let mut quiet = target.clone();
+    let mut quiet = Target { against: None, ..target.clone() };
     quiet.effects = quiet.effects.min(Effect::Oracle);
     let only = CHECKS_ASKED.map(str::to_owned);
     let scenario = quiet.scenario();

@@ -39,7 +39,7 @@ fn real() -> Vec<Row> {
         why: mutant.why,
         fails: mutant.fails,
         undecided: mutant.undecided,
-        unseen: mutant.equivalent.or(mutant.survives.map(|why| format!("**survives**: {why}"))),
+        unseen: mutant.equivalent,
     };
     file::mutants().into_iter().map(row).collect()
 }
@@ -91,7 +91,7 @@ fn document() -> Result<String, std::fmt::Error> {
          zot (`tests/mutants/*.toml`, proven by `tests/mutants.rs`). `make prove` runs both. A proof fails where a check\n\
          notices more, less, or otherwise than its table says.\n\n\
          - {} weaknesses of the lab, {} of them noticed; the others leave every promise kept, or show to a check on request alone.\n\
-         - {} mutants on a real zot, {} of them noticed; each of the others has its reason below: nothing to see, or it survives.\n\
+         - {} mutants on a real zot, {} of them noticed; of each of the others its row says why nothing is to be seen.\n\
          - {} checks.\n\n\
          ## By check\n\n\
          | check | weaknesses | mutants | noticed by it alone, or why it is there |\n|---|---|---|---|",

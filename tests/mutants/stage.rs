@@ -2,7 +2,7 @@
 //!
 //! What the operator promises is written before the mistake is made: the mistake must show against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use regproof::checks::CHECKS;
+use regproof::drift;
 use regproof::outcome::Outcome;
 use regproof::plan::Machine;
 use regproof::runner::{self, Board};
@@ -75,6 +76,8 @@ pub fn judge(name: &str, base: &Base, change: &Change, refused: Option<&str>) ->
             scenario["registry"]["ca_file"] = "ca.pem".into();
         }
     });
+    let target = Target::open(&file, None, Machine::here(!base.browser)).expect("the scenario is sound");
+    let target = if base.snapshot { with_snapshot(target) } else { target };
     let silent = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
     let mut world = change_world(world, &zot, change, refused, &silent);
     if let Some(network) = &change.network {
@@ -84,7 +87,7 @@ pub fn judge(name: &str, base: &Base, change: &Change, refused: Option<&str>) ->
             Part::Upstream => world.upstream.as_mut().expect("every base has a cache").stop(),
         }
     }
-    Some(run(&file, base.browser))
+    Some(run(target))
 }
 
 /// Makes the mistake.
@@ -167,10 +170,15 @@ fn edit_file(edit: &Edit, storage: &Path, upstream: &Path) {
     fs::write(&file, bytes).expect("the file can be written");
 }
 
-fn run(file: &Path, browser: bool) -> Judged {
-    let target = Arc::new(Target::open(file, None, Machine::here(!browser)).expect("the scenario is sound"));
+fn with_snapshot(target: Target) -> Target {
+    let asked = target.clone();
+    let before = block_on(async move { drift::take(&asked, false, runner::no_stop()).await }).expect("zot answers");
+    target.against(before, BTreeSet::new())
+}
+
+fn run(target: Target) -> Judged {
     let plan = target.plan(CHECKS, &[]).expect("all checks are selected");
-    let board = Board::new(target, plan);
+    let board = Board::new(Arc::new(target), plan);
     let run = block_on(async move { runner::execute(&board, runner::no_stop(), |_| ()).await });
     run.outcomes.into_iter().map(|outcome| (outcome.id.clone(), outcome)).collect()
 }

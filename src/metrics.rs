@@ -85,9 +85,9 @@ fn is_name(c: char, colon: bool) -> bool {
 
 fn number(text: &str) -> Option<f64> {
     match text {
-        "+Inf" | "Inf" => Some(f64::INFINITY),
-        "-Inf" => Some(f64::NEG_INFINITY),
+        "Inf" => Some(f64::INFINITY),
         "NaN" => Some(f64::NAN),
+        // Also `+Inf` and `-Inf`.
         _ if text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => text.parse().ok(),
         _ => None,
     }
@@ -140,6 +140,22 @@ mod tests {
         assert_eq!(samples.len(), 3);
         assert_eq!(samples[1].label("c"), Some("d}\"\n"));
         assert_eq!(samples[1].value, -2500.0);
+    }
+
+    #[test]
+    fn a_value_may_be_no_finite_number() {
+        let values = |text| parse(text).unwrap().into_iter().map(|sample| sample.value).collect::<Vec<_>>();
+        assert_eq!(values("a Inf\na +Inf\na -Inf\na .5"), [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, 0.5]);
+        assert!(values("a NaN")[0].is_nan());
+    }
+
+    #[test]
+    fn a_sum_is_of_the_samples_with_that_name_and_label() {
+        let samples = parse("a{b=\"c\"} 1\na{b=\"d\"} 2\na{b=\"c\",e=\"f\"} 4\na 8\ng{b=\"c\"} 16\n").unwrap();
+        assert_eq!(sum(&samples, "a", None), Some(15.0));
+        assert_eq!(sum(&samples, "a", Some(("b", "c"))), Some(5.0));
+        assert_eq!(sum(&samples, "a", Some(("b", "x"))), None);
+        assert_eq!(sum(&samples, "x", None), None);
     }
 
     #[test]

@@ -172,6 +172,38 @@ mod tests {
     }
 
     #[test]
+    fn every_outcome_that_is_not_proven_has_a_reason() {
+        let case = |name: &str, verdict| Case { name: name.to_owned(), verdict, finding: None };
+        let with = |verdict, summary: &str, waived: Option<&str>, cases: Vec<Case>| {
+            let finding = Some(Finding { summary: summary.to_owned(), ..Finding::default() });
+            let waived = waived.map(str::to_owned);
+            reason(&Outcome { finding, waived, cases, ..sample::outcome("a::b", "", verdict, 0) })
+        };
+        let cases = || vec![case("good", Verdict::Pass), case("bad", Verdict::Fail), case("worse", Verdict::Fail)];
+        assert_eq!(with(Verdict::Pass, "", None, cases()), "");
+        assert_eq!(with(Verdict::Fail, "broken", None, cases()), "broken");
+        assert_eq!(with(Verdict::Fail, "", None, cases()), "bad");
+        assert_eq!(with(Verdict::Error, "", None, vec![]), "no reason was recorded");
+        assert_eq!(with(Verdict::Skip, "broken", Some("known"), vec![]), "waived: known (broken)");
+        assert_eq!(with(Verdict::Skip, "", Some("known"), vec![]), "waived: known");
+    }
+
+    #[test]
+    fn only_what_could_not_decide_is_shown_by_an_exchange_that_nobody_named() {
+        let lost = Exchange { url: "lost".to_owned(), error: Some("reset".to_owned()), ..Exchange::default() };
+        let shown = |verdict, named| {
+            let finding = Some(Finding { exchange: named, ..Finding::default() });
+            let transcript = vec![Exchange { url: "first".to_owned(), ..Exchange::default() }, lost.clone()];
+            let outcome = Outcome { finding, transcript, ..sample::outcome("a::b", "", verdict, 0) };
+            evidence(&outcome).map(|exchange| exchange.url.clone())
+        };
+        assert_eq!(shown(Verdict::Fail, Some(0)).as_deref(), Some("first"));
+        assert_eq!(shown(Verdict::Fail, None), None);
+        assert_eq!(shown(Verdict::Error, None).as_deref(), Some("lost"));
+        assert_eq!(shown(Verdict::Error, Some(7)), None);
+    }
+
+    #[test]
     fn no_format_holds_a_secret_or_a_part_of_one() {
         let run = sample::run();
         let redactor = sample::redactor();

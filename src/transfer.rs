@@ -164,8 +164,13 @@ pub(crate) async fn push_image(
     cx.leaves(repository, tag);
     let answer = put_manifest(client, repository, tag, image).await?;
     answer.expect_status(&[201], why)?;
+    stored_as(&answer, &image.digest(), why)
+}
+
+/// A registry need not say which digest it stored; where it does, it must be ours.
+fn stored_as(answer: &Answer, digest: &str, why: &Why<'_>) -> Result<(), Failure> {
     match answer.header("docker-content-digest") {
-        Some(digest) if digest != image.digest() => Err(why.fail(image.digest(), digest, answer.index)),
+        Some(other) if other != digest => Err(why.fail(digest, other, answer.index)),
         _ => Ok(()),
     }
 }

@@ -54,6 +54,14 @@ fn wrong(headers: &[(&'static str, &str)], body: &str, reference: &str) -> Optio
 }
 
 #[test]
+fn what_a_registry_says_that_it_stored_must_be_what_was_sent() {
+    let stored = |headers: &[(&'static str, &str)]| stored_as(&answer(headers, ""), "sha256:1", &WHY);
+    assert!(stored(&[]).is_ok());
+    assert!(stored(&[("docker-content-digest", "sha256:1")]).is_ok());
+    assert!(matches!(stored(&[("docker-content-digest", "sha256:2")]), Err(Failure::Fail(_))));
+}
+
+#[test]
 fn a_manifest_is_what_its_reference_and_its_answer_say() {
     let body = image(&digest('a'));
     let (own, other) = (digest_of(body.as_bytes()), digest('0'));

@@ -194,12 +194,16 @@ pub(crate) async fn tag_digest(
     tag: &str,
     why: &Why<'_>,
 ) -> Result<Option<String>, Failure> {
-    let answer = get_manifest(client, repository, tag).await?;
-    if answer.status == 404 && crate::wire::is_registry_error(&answer) {
+    digest_if_there(&get_manifest(client, repository, tag).await?, tag, why)
+}
+
+/// Only the registry itself can say that there is no such tag.
+fn digest_if_there(answer: &Answer, tag: &str, why: &Why<'_>) -> Result<Option<String>, Failure> {
+    if answer.status == 404 && crate::wire::is_registry_error(answer) {
         return Ok(None);
     }
     answer.expect_status(&[200], why)?;
-    Ok(Some(whole_manifest(&answer, tag, why)?.digest))
+    Ok(Some(whole_manifest(answer, tag, why)?.digest))
 }
 
 async fn get_manifest(client: &Client, repository: &str, reference: &str) -> anyhow::Result<Answer> {

@@ -54,6 +54,22 @@ fn wrong(headers: &[(&'static str, &str)], body: &str, reference: &str) -> Optio
 }
 
 #[test]
+fn only_the_registry_itself_says_that_there_is_no_such_tag() {
+    let body = image(&digest('a'));
+    let typed = [("content-type", MANIFEST_TYPE)];
+    let there = |status, headers: &[(&'static str, &str)], body: &str| {
+        digest_if_there(&Answer { status, ..answer(headers, body) }, "v1", &WHY)
+    };
+    let unknown = r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"m","detail":{}}]}"#;
+    let json = [("content-type", "application/json")];
+    assert_eq!(there(200, &typed, &body).unwrap(), Some(digest_of(body.as_bytes())));
+    assert_eq!(there(404, &json, unknown).unwrap(), None);
+    assert!(there(404, &[("content-type", "text/html")], "<html>").is_err());
+    assert!(there(403, &json, &unknown.replace("MANIFEST_UNKNOWN", "DENIED")).is_err());
+    assert!(there(500, &json, unknown).is_err());
+}
+
+#[test]
 fn what_a_registry_says_that_it_stored_must_be_what_was_sent() {
     let stored = |headers: &[(&'static str, &str)]| stored_as(&answer(headers, ""), "sha256:1", &WHY);
     assert!(stored(&[]).is_ok());

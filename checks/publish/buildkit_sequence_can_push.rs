@@ -132,6 +132,7 @@ mod tests {
         let finding = fails(ID, Weakness::DenialsFromAProxy).await;
         assert!(finding.actual.contains("403"), "{finding:?}");
         fails(ID, Weakness::PushAcceptedButLost).await;
+        fails(ID, Weakness::BlobBytesCorrupted).await;
     }
 
     #[tokio::test]

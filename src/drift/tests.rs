@@ -52,6 +52,28 @@ fn every_kind_of_difference_is_named_with_both_answers() {
 }
 
 #[test]
+fn the_tags_of_a_repository_that_was_not_looked_at_before_are_new() {
+    let (before, mut after) = (snapshot(&[], &[("v1", "d1")]), snapshot(&[], &[("v1", "d1"), ("v2", "d2")]));
+    let tags = [("v1", "d1"), ("v2", "d2"), ("v3", "d3")];
+    after.tags.insert("c/d".to_owned(), snapshot(&[], &tags).tags.remove("a/b").unwrap());
+    assert_eq!(compare(&before, &after, &none()).new_tags, 4);
+}
+
+#[test]
+fn what_two_snapshots_do_not_have_in_common_is_noted() {
+    let one = snapshot(&[], &[]);
+    let notes = |change: fn(&mut Snapshot)| {
+        let mut other = one.clone();
+        change(&mut other);
+        compare(&one, &other, &none()).notes
+    };
+    assert_eq!(notes(|_| ()), Vec::<String>::new());
+    assert!(notes(|other| other.regproof = "1".into())[0].contains("releases of regproof: 0 before, 1 after"));
+    assert!(notes(|other| other.scenario = "o".into())[0].contains("scenarios: s before, o after"));
+    assert!(notes(|other| other.catalog = true)[0].contains("the whole catalog"));
+}
+
+#[test]
 fn a_list_that_is_not_whole_or_not_there_loses_tags_and_never_removes_them() {
     let before = snapshot(&[("q", "1")], &[("v1", "d1")]);
     let mut after = snapshot(&[("q", "1")], &[]);

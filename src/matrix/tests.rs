@@ -286,6 +286,21 @@ async fn every_cell_of_the_healthy_lab_is_proven_from_its_configuration() {
 }
 
 #[tokio::test]
+async fn what_depends_on_content_is_told_only_where_nobody_changes_it() {
+    let lab = Lab::healthy().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = run_scenario(ID, &promised_by_config(&lab, &lab, folder.path())).await;
+    let told = |oracle: Oracle, repository: &str| {
+        let question = format!("ci, {} in {repository}", oracle.describe());
+        outcome.told.iter().find(|told| told.question == question).map(|told| told.answer.clone())
+    };
+    assert_eq!(told(Oracle::ReadManifest, "blumeops/navidrome").as_deref(), Some("allowed"));
+    assert_eq!(told(Oracle::ReadManifest, "blumeops/regproof"), None);
+    assert_eq!(told(Oracle::ReadManifest, "docker.io/library/alpine"), None);
+    assert_eq!(told(Oracle::CreateTag, "blumeops/regproof").as_deref(), Some("allowed"));
+}
+
+#[tokio::test]
 async fn a_cache_is_not_asked_for_what_it_lacks() {
     let lab = Lab::healthy().await.unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -173,15 +173,19 @@ mod tests {
 
     use super::*;
 
-    fn sampled(patterns: &str, catalog: &[&str]) -> Vec<String> {
-        let config = format!(
+    fn config(patterns: &str) -> Config {
+        let text = format!(
             r#"{{"http": {{"auth": {{"apikey": true}}, "accessControl": {{"repositories": {{{patterns}}}}}}},
                 "extensions": {{"sync": {{"enable": true, "registries": [{{"urls": ["https://up.example.test"],
                 "onDemand": true, "content": [{{"prefix": "**", "destination": "/mirror"}}]}}]}}}}}}"#
         );
+        Config::parse("c.json", &text).unwrap()
+    }
+
+    fn sampled(patterns: &str, catalog: &[&str]) -> Vec<String> {
         let text = "schema = 1\nname = \"n\"\n[registry]\nurl = \"https://r.example.test\"\n";
         let mut scenario: Scenario = toml::from_str(text).unwrap();
-        scenario.config = Some(Arc::new(Config::parse("c.json", &config).unwrap()));
+        scenario.config = Some(Arc::new(config(patterns)));
         names(&scenario, &catalog.iter().map(|name| (*name).to_owned()).collect())
     }
 
@@ -200,5 +204,20 @@ mod tests {
     fn two_patterns_that_zot_chooses_between_by_chance_are_asked_about() {
         let names = sampled(r#""a/**": {"anonymousPolicy": ["read"]}, "**/b": {"defaultPolicy": ["read"]}"#, &[]);
         assert!(names.iter().any(|name| glob::matches("a/**", name) && glob::matches("**/b", name)), "{names:?}");
+    }
+
+    #[test]
+    fn a_pattern_that_no_repository_can_have_is_not_asked_about() {
+        let names = sampled(r#""A/**": {"anonymousPolicy": ["read"]}, "**/B": {"defaultPolicy": ["read"]}"#, &[]);
+        assert!(names.iter().all(|name| is_repository_name(name)), "{names:?}");
+    }
+
+    #[test]
+    fn only_two_rules_of_the_same_weight_make_a_choice_by_chance() {
+        let open = r#"{"anonymousPolicy": ["read"]}"#;
+        let config = config(&format!(r#""a/**": {open}, "**/b": {open}, "c/**": {open}"#));
+        for (name, random) in [("a/b", true), ("a/c", false), ("c/d", false), ("d", false)] {
+            assert_eq!(is_random(&config, name), random, "{name}");
+        }
     }
 }

@@ -286,6 +286,18 @@ async fn every_cell_of_the_healthy_lab_is_proven_from_its_configuration() {
 }
 
 #[tokio::test]
+async fn a_repository_of_the_catalog_stands_for_its_pattern() {
+    let lab = Lab::healthy().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = promised_by_config(&lab, &lab, folder.path());
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("private = [\"private/ledger\"]\n", "")).unwrap();
+    let outcome = run_scenario(ID, &file).await;
+    let asked = cells(&outcome, Some(Verdict::Pass));
+    assert!(asked.iter().any(|(_, repository, _)| repository == "private/ledger"), "{asked:?}");
+}
+
+#[tokio::test]
 async fn what_depends_on_content_is_told_only_where_nobody_changes_it() {
     let lab = Lab::healthy().await.unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -124,8 +124,6 @@ async fn catalog(askers: &[Asker]) -> anyhow::Result<BTreeSet<String>> {
 
 /// What exists in a repository, as the first who may read it sees it.
 pub(crate) async fn subject(scenario: &Scenario, askers: &[Asker], repository: &str) -> anyhow::Result<Subject> {
-    let declared = &scenario.repositories;
-    let own = declared.scratch.iter().chain(&declared.public).chain(&declared.private).any(|name| name == repository);
     let mut subject = Subject { cached: scenario.is_cached(repository), ..Subject::default() };
     for asker in askers {
         let answer = asker.client.get(format!("/v2/{repository}/tags/list")).send().await?;
@@ -134,24 +132,31 @@ pub(crate) async fn subject(scenario: &Scenario, askers: &[Asker], repository: &
         if answer.status != 200 || tags.is_empty() {
             continue;
         }
-        // Other checks make and remove tags in the scratch repository meanwhile; `latest` stays there. Of a cache, the
-        // scenario's own image is asked for anyway, and it is there: it is listed.
-        let promised = scenario.cache.iter().filter_map(|cache| cache.image.rsplit_once(':'));
-        let promised: Vec<&str> = promised.filter(|(name, _)| *name == repository).map(|(_, tag)| tag).collect();
-        let scratch = declared.scratch.as_deref() == Some(repository);
-        let usable = |tag: &&String| match (scratch, subject.cached && !own) {
-            (true, _) => *tag == "latest",
-            (false, true) => promised.contains(&tag.as_str()),
-            (false, false) => true,
-        };
-        let tags: Vec<&String> = tags.iter().filter(usable).collect();
-        let named = tags.iter().find(|tag| **tag != "latest");
-        for tag in named.into_iter().chain(tags.iter().find(|tag| **tag == "latest")) {
+        for tag in chosen(scenario, repository, &tags) {
             look(&asker.client, repository, tag, &mut subject).await;
         }
         return Ok(subject);
     }
     Ok(subject)
+}
+
+/// The tags that requests are about: the first with a name of its own, and `latest`.
+fn chosen<'a>(scenario: &Scenario, repository: &str, tags: &'a [String]) -> Vec<&'a str> {
+    let declared = &scenario.repositories;
+    let own = declared.scratch.iter().chain(&declared.public).chain(&declared.private).any(|name| name == repository);
+    let scratch = declared.scratch.as_deref() == Some(repository);
+    // Other checks make and remove tags in the scratch repository meanwhile; `latest` stays there. Of a cache, the
+    // scenario's own image is asked for anyway, and it is there: it is listed.
+    let promised = scenario.cache.iter().filter_map(|cache| cache.image.rsplit_once(':'));
+    let promised: Vec<&str> = promised.filter(|(name, _)| *name == repository).map(|(_, tag)| tag).collect();
+    let usable = |tag: &&str| match (scratch, scenario.is_cached(repository) && !own) {
+        (true, _) => *tag == "latest",
+        (false, true) => promised.contains(tag),
+        (false, false) => true,
+    };
+    let tags: Vec<&str> = tags.iter().map(String::as_str).filter(usable).collect();
+    let named = tags.iter().find(|tag| **tag != "latest");
+    named.into_iter().chain(tags.iter().find(|tag| **tag == "latest")).copied().collect()
 }
 
 async fn look(client: &Client, repository: &str, tag: &str, subject: &mut Subject) {
@@ -204,6 +209,25 @@ mod tests {
     fn two_patterns_that_zot_chooses_between_by_chance_are_asked_about() {
         let names = sampled(r#""a/**": {"anonymousPolicy": ["read"]}, "**/b": {"defaultPolicy": ["read"]}"#, &[]);
         assert!(names.iter().any(|name| glob::matches("a/**", name) && glob::matches("**/b", name)), "{names:?}");
+    }
+
+    #[test]
+    fn what_others_move_and_what_a_cache_may_lack_is_not_asked_about() {
+        let text = "schema = 1\nname = \"n\"\n[registry]\nurl = \"https://r.example.test\"\n[repositories]\n\
+                    scratch = \"s\"\npublic = [\"mirror/own\"]\n[[cache]]\nimage = \"mirror/up:3.20\"\n";
+        let mut scenario: Scenario = toml::from_str(text).unwrap();
+        scenario.config = Some(Arc::new(config(r#""**": {}"#)));
+        let tags = ["a", "latest", "3.20", "b"].map(str::to_owned);
+        for (repository, expected) in [
+            ("s", &["latest"][..]),
+            ("mirror/up", &["3.20"]),
+            ("mirror/another", &[]),
+            ("mirror/own", &["a", "latest"]),
+            ("own", &["a", "latest"]),
+        ] {
+            assert_eq!(chosen(&scenario, repository, &tags), expected, "{repository}");
+        }
+        assert_eq!(chosen(&scenario, "own", &tags[1..2]), ["latest"]);
     }
 
     #[test]

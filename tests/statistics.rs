@@ -142,8 +142,6 @@ fn clean_registries() {
     if let Some(zot) = Zot::find("statistics of a real zot") {
         let twin = Twin::start(&zot, None);
         clean_zots(&twin, runs, |_| ()).row("zot");
-        // What follows takes longer, and shows whether it is another thing, not how rare a thing is.
-        let runs = (runs / 4).max(1);
         for at_once in [1, 32] {
             let limit = |scenario: &mut Table| scenario["limits"]["concurrency"] = at_once.into();
             clean_zots(&twin, runs, limit).row(&format!("zot, {at_once} at once"));

@@ -278,6 +278,8 @@ async fn every_cell_of_the_healthy_lab_is_proven_from_its_configuration() {
     let outcome = run_scenario(ID, &promised_by_config(&lab, &lab, folder.path())).await;
     assert_eq!(outcome.verdict, Verdict::Pass, "{:#?}", outcome.finding);
     assert_eq!((lab.digests(), lab.repositories()), before);
+    let of_blob = |url: &str| url.contains("/v2/blumeops/navidrome/blobs/sha256:");
+    assert!(outcome.transcript.iter().any(|exchange| of_blob(&exchange.url) && exchange.status == Some(200)));
     let repositories: BTreeSet<String> =
         cells(&outcome, Some(Verdict::Pass)).into_iter().map(|(_, repository, _)| repository).collect();
     for repository in ["blumeops/regproof", "blumeops/navidrome", "private/ledger", "docker.io/library/alpine"] {

@@ -247,6 +247,7 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::{Cell, Finding};
     use crate::report::sample;
     use proptest::prelude::*;
     use regex::Regex;
@@ -294,6 +295,48 @@ mod tests {
         assert_no_command(&rest.join("\n"));
         assert_eq!(data("50%\r\n::x"), "50%25%0D%0A::x");
         assert_eq!(property("a::b, c"), "a%3A%3Ab%2C c");
+    }
+
+    #[test]
+    fn a_check_of_many_cases_shows_the_first_that_differ_and_how_many_more_there_are() {
+        let finding = |summary: &str, expected: &str, actual: &str| Finding {
+            summary: summary.to_owned(),
+            expected: expected.to_owned(),
+            actual: actual.to_owned(),
+            ..Finding::default()
+        };
+        let case = |name: &str, verdict, finding| Case { name: name.to_owned(), verdict, finding: Some(finding) };
+        assert_eq!(case_line(&case("a", Verdict::Fail, finding("s", "", ""))), "FAIL a: s");
+        assert_eq!(case_line(&case("a", Verdict::Fail, finding("s", "x", ""))), "FAIL a: expected x, got ");
+        assert_eq!(case_line(&case("a", Verdict::Error, finding("s", "", "y"))), "ERROR a: expected , got y");
+        let told = |count: usize| {
+            let mut outcome = sample::outcome("a::b", "t", Verdict::Fail, 0);
+            outcome.cases = (0..count).map(|n| case(&n.to_string(), Verdict::Fail, finding("s", "", ""))).collect();
+            outcome.cases.push(case("good", Verdict::Pass, finding("s", "", "")));
+            explained(&outcome, Paint(false))
+        };
+        let exact = told(CASES);
+        assert!(exact.iter().filter(|line| line.contains("FAIL ")).count() > CASES && !exact.concat().contains("more"));
+        assert!(told(CASES + 2).concat().contains("and 2 more"));
+    }
+
+    #[test]
+    fn only_a_table_in_which_something_differs_is_shown() {
+        let cell = |verdict| Cell { text: "t".to_owned(), verdict };
+        let table = |verdict| Table {
+            title: "rights".to_owned(),
+            columns: vec!["c".to_owned()],
+            rows: vec![vec![cell(None), cell(verdict)]],
+        };
+        for (verdict, shown) in [
+            (None, false),
+            (Some(Verdict::Pass), false),
+            (Some(Verdict::Skip), false),
+            (Some(Verdict::Fail), true),
+            (Some(Verdict::Error), true),
+        ] {
+            assert_eq!(differs(&table(verdict)), shown, "{verdict:?}");
+        }
     }
 
     #[test]

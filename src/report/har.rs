@@ -172,6 +172,17 @@ mod tests {
     }
 
     #[test]
+    fn browser_tools_find_the_type_of_a_body_and_where_a_redirect_leads() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let response_headers = vec![pair("Content-Type", "text/html"), pair("location", "/there")];
+        let exchange = Exchange { response_headers, ..Exchange::default() };
+        let entry = response(&exchange);
+        assert_eq!((&entry["content"]["mimeType"], &entry["redirectURL"]), (&json!("text/html"), &json!("/there")));
+        let without = response(&Exchange::default());
+        assert_eq!((&without["content"]["mimeType"], &without["redirectURL"]), (&json!(""), &json!("")));
+    }
+
+    #[test]
     fn a_program_that_was_run_is_a_comment_and_no_request() {
         let mut run = sample::small();
         let program = Exchange { method: PROGRAM.to_owned(), url: "crane push x".to_owned(), ..Exchange::default() };

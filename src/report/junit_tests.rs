@@ -6,6 +6,7 @@ use std::process::Command;
 use proptest::prelude::*;
 
 use super::*;
+use crate::outcome::Case;
 use crate::report::sample;
 
 fn names(text: &str) -> Vec<String> {
@@ -50,6 +51,29 @@ fn a_check_whose_cases_hide_its_verdict_has_a_testcase_of_its_own() {
     run.outcomes[2].verdict = Verdict::Error;
     let text = junit(&[&run]).unwrap();
     assert_eq!(names(&text)[2], "access::permissions_are_as_promised");
+}
+
+#[test]
+fn a_waiver_skips_the_cases_that_are_broken_and_leaves_the_others() {
+    let case = |name: &str, verdict| Case { name: name.to_owned(), verdict, finding: None };
+    let mut outcome = sample::outcome("a::b", "t", Verdict::Skip, 0);
+    outcome.cases = vec![case("good", Verdict::Pass), case("bad", Verdict::Fail), case("open", Verdict::Error)];
+    let verdicts = |outcome: &Outcome| rows(outcome).iter().map(|row| row.verdict).collect::<Vec<_>>();
+    assert_eq!(verdicts(&outcome), [Verdict::Skip, Verdict::Pass, Verdict::Fail, Verdict::Error]);
+    outcome.waived = Some("known".to_owned());
+    assert_eq!(verdicts(&outcome), [Verdict::Pass, Verdict::Skip, Verdict::Skip]);
+}
+
+#[test]
+fn only_characters_of_xml_are_written() {
+    for (c, allowed) in
+        [('\0', false), ('\t', true), ('\u{b}', false), ('\u{1f}', false), (' ', true), ('\u{d7ff}', true)]
+    {
+        assert_eq!(is_xml_char(c), allowed, "{c:?}");
+    }
+    for (c, allowed) in [('\u{e000}', true), ('\u{fffd}', true), ('\u{fffe}', false), ('\u{10000}', true)] {
+        assert_eq!(is_xml_char(c), allowed, "{c:?}");
+    }
 }
 
 #[test]

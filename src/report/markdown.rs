@@ -106,6 +106,21 @@ mod tests {
     }
 
     #[test]
+    fn the_headline_says_how_the_run_ended() {
+        use crate::outcome::Verdict::{Error, Fail, Pass, Skip};
+        for (verdicts, expected) in [
+            (&[Pass, Pass, Skip][..], "2 promises proven"),
+            (&[Pass, Fail, Error], "1 promise broken"),
+            (&[Pass, Error], "not proven"),
+            (&[Skip], "nothing to run"),
+        ] {
+            let mut run = sample::small();
+            run.outcomes = verdicts.iter().map(|verdict| sample::outcome("a::b", "t", *verdict, 0)).collect();
+            assert_eq!(headline(&run), expected);
+        }
+    }
+
+    #[test]
     fn code_holds_any_backticks() {
         assert_eq!(code("a``b`"), "``` a``b` ```");
         assert_eq!(fenced("x````y"), "`````text\nx````y\n`````\n");

@@ -135,7 +135,7 @@ impl Page {
 }
 
 fn metric_name(name: &str) -> String {
-    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect();
+    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     format!("regproof_{safe}")
 }
 
@@ -144,10 +144,10 @@ fn escaped(text: &str) -> String {
 }
 
 fn number(value: f64) -> String {
-    if value.is_infinite() {
-        if value > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
-    } else {
-        value.to_string()
+    match value {
+        f64::INFINITY => "+Inf".to_owned(),
+        f64::NEG_INFINITY => "-Inf".to_owned(),
+        _ => value.to_string(),
     }
 }
 
@@ -202,6 +202,11 @@ mod tests {
         }
         assert_eq!(fresh.matches("\nregproof_run_timestamp_seconds{").count(), 1);
         assert_eq!(stale.matches("\nregproof_run_timestamp_seconds{").count(), 1);
+    }
+
+    #[test]
+    fn any_name_becomes_one_of_a_metric() {
+        assert_eq!(metric_name("key_days-left.2é"), "regproof_key_days_left_2_");
     }
 
     #[test]

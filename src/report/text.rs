@@ -144,6 +144,18 @@ mod tests {
     }
 
     #[test]
+    fn a_tab_is_shown_in_a_line_and_stays_in_a_text() {
+        assert_eq!(visible("a\tb", 200), "a\\tb");
+        assert_eq!(printable("a\tb"), "a\tb");
+    }
+
+    #[test]
+    fn long_durations_have_no_fractions() {
+        let told = |millis| seconds(Duration::from_millis(millis));
+        assert_eq!([told(5), told(99_990), told(100_000), told(100_600)], ["0.01s", "99.99s", "100s", "101s"]);
+    }
+
+    #[test]
     fn long_text_is_cut_between_characters() {
         assert_eq!(visible("abcdefgh", 6), "abc...");
         assert_eq!(visible("abcdef", 6), "abcdef");

@@ -183,10 +183,15 @@ pub(crate) async fn ask(cx: &Cx, askers: &[Asker], places: &[Place], dialect: Di
             Err(reason) => cell.unasked = Some(reason),
         }
     }
+    doubt(&mut cells, dialect);
+    cells
+}
+
+/// Takes back a yes that would break a promise and means nothing on this registry.
+fn doubt(cells: &mut [Cell], dialect: Dialect) {
     for cell in cells.iter_mut().filter(|cell| cell.promise.allowed == Some(false) && cell.has(&Permission::Allowed)) {
         cell.unasked = cell.unasked.or(dialect.doubtful_yes(cell.oracle));
     }
-    cells
 }
 
 fn is_critical(cx: &Cx, asker: &Asker, place: &Place, oracle: Oracle) -> bool {

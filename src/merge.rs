@@ -252,8 +252,8 @@ mod tests {
             run.started = start + time::Duration::seconds(after);
             run.duration = std::time::Duration::from_secs(duration);
         }
-        for turn in 0..3 {
-            parts.rotate_left(turn);
+        for _ in 0..3 {
+            parts.rotate_left(1);
             let whole = merge(parts.clone()).unwrap().remove(0);
             assert_eq!(whole.started, start - time::Duration::seconds(3));
             assert_eq!(whole.duration, std::time::Duration::from_secs(12));

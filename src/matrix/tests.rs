@@ -110,6 +110,22 @@ fn the_table_has_a_row_for_each_who_and_where_in_one_word_a_cell() {
 }
 
 #[test]
+fn a_yes_that_means_nothing_breaks_no_promise_and_stays_where_it_breaks_none() {
+    use Permission::{Allowed, Denied};
+    let taken_back = |promised, seen: &[Permission], dialect| {
+        let mut cells = [Cell { oracle: Oracle::MoveTagByQuery, ..cell(promised, false, seen) }];
+        doubt(&mut cells, dialect);
+        cells[0].unasked.is_some()
+    };
+    let unknown = Dialect::Zot(None);
+    assert!(taken_back(Some(false), &[Allowed], unknown));
+    assert!(!taken_back(Some(true), &[Allowed], unknown));
+    assert!(!taken_back(None, &[Allowed], unknown));
+    assert!(!taken_back(Some(false), &[Denied], unknown));
+    assert!(!taken_back(Some(false), &[Allowed], Dialect::Other));
+}
+
+#[test]
 fn only_what_was_decided_and_stays_is_an_answer() {
     use Permission::{Allowed, Denied};
     let broken = Permission::Undecided("500".to_owned());

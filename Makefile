@@ -17,7 +17,7 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
-demo: rust ## prove the embedded registry, then break it in many ways and see every check notice
+demo: rust ## prove the embedded registry, then weaken it once and see it caught
 	@tools/install.sh browser
 	@$(CARGO) run $(FLAGS) --quiet -- demo
 

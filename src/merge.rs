@@ -116,6 +116,9 @@ pub fn merge(parts: Vec<(String, Run)>) -> Result<Vec<Run>, MergeError> {
     scenarios.into_values().map(one).collect()
 }
 
+/// Parts of one run begin together; one that was left behind by another day's run is not of it.
+const MOST_APART: time::Duration = time::Duration::hours(6);
+
 fn one(parts: Vec<(String, Run)>) -> Result<Run, MergeError> {
     let mut parts = parts.into_iter();
     let (file, mut whole) = parts.next().expect("a scenario is known by one of its parts");
@@ -139,6 +142,10 @@ fn one(parts: Vec<(String, Run)>) -> Result<Run, MergeError> {
             if theirs != ours {
                 return Err(MergeError::Different { file, what, theirs, ours });
             }
+        }
+        if (run.started - whole.started).abs() > MOST_APART {
+            let (theirs, ours) = (run.started.to_string(), whole.started.to_string());
+            return Err(MergeError::Different { file, what: "time of the run", theirs, ours });
         }
         if !seen.insert(other.part.index) {
             return Err(MergeError::Doubled { file, part: other.part.index, scenario: run.scenario });
@@ -215,7 +222,7 @@ mod tests {
     #[test]
     fn bad_parts_are_refused() {
         type Change = fn(&mut Vec<(String, Run)>);
-        let changes: [(&str, Change); 10] = [
+        let changes: [(&str, Change); 11] = [
             ("not there: 2", |parts| drop(parts.remove(1))),
             ("is there already", |parts| parts.push(parts[1].clone())),
             ("version of regproof", |parts| parts[1].1.version = "0.0.0".to_owned()),
@@ -231,6 +238,7 @@ mod tests {
                 part.1.outcomes.pop();
             }),
             ("release of the registry", |parts| parts[1].1.registry.release = Some("v0.0.1".to_owned())),
+            ("time of the run", |parts| parts[1].1.started -= time::Duration::days(1)),
             ("number of planned", |parts| parts[2].1.part.as_mut().unwrap().planned += 1),
         ];
         for (expected, change) in changes {

@@ -77,6 +77,10 @@ pub fn write_atomically(path: &Path, text: &str, redactor: &Redactor) -> Result<
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if path.starts_with("/dev") || path.starts_with("/proc") {
+        // Standard output may lead to a file that others write too.
+        return std::fs::OpenOptions::new().append(true).open(path)?.write_all(bytes);
+    }
     let former = std::fs::metadata(path).ok();
     if former.as_ref().is_some_and(|former| !former.is_file() && !former.is_dir()) {
         // A pipe or a device, as /dev/stdout: it cannot be renamed over, and must not be.
@@ -194,5 +198,17 @@ mod tests {
         write_atomically(&path, "text", &redactor()).unwrap();
         assert_eq!(reader.join().unwrap(), "text");
         assert!(std::fs::metadata(&path).unwrap().file_type().is_fifo());
+    }
+
+    #[test]
+    fn a_report_on_a_standard_output_that_leads_to_a_file_leaves_what_is_there() {
+        use std::os::fd::AsRawFd;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("all.log");
+        std::fs::write(&file, "before\n").unwrap();
+        let open = std::fs::OpenOptions::new().append(true).open(&file).unwrap();
+        let path = format!("/proc/self/fd/{}", open.as_raw_fd());
+        replace(path.as_ref(), b"report\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "before\nreport\n");
     }
 }

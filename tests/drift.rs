@@ -209,6 +209,18 @@ fn a_run_against_a_snapshot_proves_that_nothing_changed_and_its_own_writes_are_n
     let drift = drift_of(&json);
     assert!(drift["id"] == "drift::nothing_changed" && drift["verdict"] == "pass", "{drift:#}");
 
+    // What the snapshot does not have may have been so before: nothing is broken, and nothing proven.
+    let text = std::fs::read_to_string(&before).expect("the snapshot can be read");
+    let mut short: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    let answers = short["answers"].as_object_mut().expect("it has answers");
+    let question = answers.keys().find(|question| question.starts_with("anonymous")).expect("one of them").clone();
+    answers.remove(&question);
+    let shorter = folder.path().join("shorter.json");
+    std::fs::write(&shorter, short.to_string()).expect("a file can be written");
+    let mut run = regproof(&["run", "--only", "registry::answers", "--against"], &[&shorter, &scenario]);
+    run.arg("--json").arg(&json).assert().code(2);
+    assert_eq!(drift_of(&json)["verdict"], "error");
+
     let weak = lab(Some(Weakness::MountOpen));
     let place = folder.path().join("weak");
     std::fs::create_dir_all(&place).expect("a folder can be made");

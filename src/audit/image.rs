@@ -269,10 +269,8 @@ impl Repository {
     async fn now(&self, tag: &str, digest: Option<&str>) -> Now {
         let Ok(answer) = self.get_manifest(tag).await else { return Now::Same };
         match answer.status {
-            200 => match digest {
-                Some(digest) if crate::image::digest_of(&answer.body) != digest => Now::Moved,
-                _ => Now::Same,
-            },
+            200 if digest == Some(crate::image::digest_of(&answer.body).as_str()) => Now::Same,
+            200 => Now::Moved,
             404 if self.is_listed(tag).await == Some(false) => Now::Gone,
             _ => Now::Same,
         }

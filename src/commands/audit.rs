@@ -138,7 +138,9 @@ fn close(
     if (terminal.print)(&log::clean(&text)).is_err() || !printed {
         problems.push("failed to print the report".to_owned());
     }
-    if audit.interrupted.is_none()
+    // Nor where a report is missing: the journal is all there is of hours of work.
+    if problems.is_empty()
+        && audit.interrupted.is_none()
         && audit.counts.undecided == 0
         && let Err(error) = work.forget()
     {

@@ -184,19 +184,20 @@ async fn tags(cx: &Cx, whole_catalog: bool) -> Proof {
     repositories.retain(|name| Some(name.as_str()) != scratch && !scenario.is_cached(name));
     let mut left = MOST_TAGS;
     for repository in &repositories {
-        let mut reason = None;
+        let mut last = None;
         for asker in &askers {
-            match list(asker.client(), repository).await {
-                Ok(names) => {
-                    heads(cx, asker.client(), repository, names, &mut left).await;
-                    reason = None;
-                    break;
-                }
-                Err(why) => reason = Some(why),
+            let answer = list(asker.client(), repository).await;
+            // A registry may hide from one what another one sees.
+            let seen = answer.as_ref().is_ok_and(|names| !names.is_empty());
+            last = Some((asker, answer));
+            if seen {
+                break;
             }
         }
-        if let Some(reason) = reason {
-            cx.note(format!("the tags of {repository} cannot be listed: {reason}"));
+        match last {
+            Some((asker, Ok(names))) => heads(cx, asker.client(), repository, names, &mut left).await,
+            Some((_, Err(reason))) => cx.note(format!("the tags of {repository} cannot be listed: {reason}")),
+            None => {}
         }
     }
     Ok(())
@@ -215,14 +216,7 @@ async fn list(client: &Client, repository: &str) -> Result<Vec<String>, String> 
 /// HEAD, not GET: zot counts a GET of a manifest as a pull.
 async fn heads(cx: &Cx, client: &Client, repository: &str, names: Vec<String>, left: &mut usize) {
     let whole = names.len() <= *left;
-    // A name without a colon is the list, one with a colon a tag.
-    cx.tell(repository, if whole { super::WHOLE } else { "listed in part" });
-    if !whole {
-        cx.note(format!(
-            "{repository} has {} tags, of which {left} were looked at: a snapshot has at most {MOST_TAGS}",
-            names.len()
-        ));
-    }
+    let (count, most) = (names.len(), *left);
     let names: Vec<String> = names.into_iter().take(*left).collect();
     *left -= names.len();
     let digests: Vec<(String, Option<String>)> = futures::stream::iter(names)
@@ -236,6 +230,14 @@ async fn heads(cx: &Cx, client: &Client, repository: &str, names: Vec<String>, l
         .buffered(AT_ONCE)
         .collect()
         .await;
+    // Only now, when nothing is waited for any more: what a deadline cuts off must not look whole. A name without a colon is the
+    // list, one with a colon a tag.
+    cx.tell(repository, if whole { super::WHOLE } else { "listed in part" });
+    if !whole {
+        cx.note(format!(
+            "{repository} has {count} tags, of which {most} were looked at: a snapshot has at most {MOST_TAGS}"
+        ));
+    }
     for (tag, digest) in digests {
         cx.tell(format!("{repository}:{tag}"), digest.unwrap_or_default());
     }

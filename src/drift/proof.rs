@@ -15,7 +15,7 @@
 //! ## When it fails
 //!
 //! Each change is named with both answers. If it is meant, put its line on the list of `--accept`, or take the snapshot again.
-//! An answer that is only lost is an Error: whether it changed is not known.
+//! An answer that is only lost, or that the snapshot does not have, is an Error: whether it changed is not known.
 //!
 //! ## References
 //!
@@ -77,7 +77,7 @@ async fn run(cx: &Cx) -> Proof {
         }
         // What --accept takes.
         cx.case(&change.id, &Err(failure(change)));
-        let seen = if change.kind == Kind::Lost { &mut lost } else { &mut first };
+        let seen = if matches!(change.kind, Kind::Lost | Kind::New) { &mut lost } else { &mut first };
         seen.get_or_insert(change);
     }
     let Some(worst) = first.or(lost) else { return Ok(()) };
@@ -91,7 +91,8 @@ fn failure(change: &Change) -> Failure {
     let expected = format!("{}: {}", change.question, word(&change.before, "not known"));
     match change.kind {
         Kind::Lost => WHY.undecided(expected, "not answered, or not decided", None),
+        Kind::New => WHY.undecided(expected, word(&change.after, "gone"), None),
         Kind::Gone => WHY.fail(expected, "gone", None),
-        Kind::Changed | Kind::Moved | Kind::New => WHY.fail(expected, word(&change.after, "gone"), None),
+        Kind::Changed | Kind::Moved => WHY.fail(expected, word(&change.after, "gone"), None),
     }
 }

@@ -127,9 +127,10 @@ pub(crate) async fn subject(scenario: &Scenario, askers: &[Asker], repository: &
     let mut subject = Subject { cached: scenario.is_cached(repository), ..Subject::default() };
     for asker in askers {
         let answer = asker.client.get(format!("/v2/{repository}/tags/list")).send().await?;
-        let tags = answer.json().ok().and_then(|body| body.get("tags")?.as_array().cloned());
+        let tags = answer.json().ok().filter(|_| answer.status == 200);
+        let tags = tags.and_then(|body| body.get("tags")?.as_array().cloned());
         let tags: Vec<String> = tags.into_iter().flatten().filter_map(|tag| tag.as_str().map(str::to_owned)).collect();
-        if answer.status != 200 || tags.is_empty() {
+        if tags.is_empty() {
             continue;
         }
         for tag in chosen(scenario, repository, &tags) {

@@ -42,7 +42,7 @@ soak: rust ## watch a registry that breaks and comes back for an hour: nothing m
 
 .PHONY: prove
 prove: rust tools ## break the lab and a real zot in every known way, and print which checks notice
-	$(CARGO) run $(FLAGS) --quiet -- prove
+	$(CARGO) run $(FLAGS) --quiet -- prove --all
 	REGPROOF_MUTANTS=all $(CARGO) test $(FLAGS) --test mutants -- --nocapture
 
 .PHONY: mutants

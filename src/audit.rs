@@ -155,6 +155,9 @@ pub(crate) struct Audit {
     pub(crate) seconds: f64,
     /// How many repositories an earlier audit had finished.
     pub(crate) resumed: u64,
+    /// When it had finished the first of them.
+    #[serde(with = "time::serde::rfc3339::option", default)]
+    pub(crate) resumed_since: Option<OffsetDateTime>,
     pub(crate) interrupted: Option<String>,
     pub(crate) counts: Counts,
     /// The first of them; `counts` counts all.
@@ -307,6 +310,7 @@ impl Work {
             started,
             seconds: (seconds * 1e3).round() / 1e3,
             resumed: self.journal.as_ref().map_or(0, Journal::finished),
+            resumed_since: self.journal.as_ref().and_then(Journal::oldest),
             interrupted,
             counts: state.counts,
             findings,

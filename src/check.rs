@@ -6,6 +6,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::context::Cx;
 use crate::outcome::Finding;
 
@@ -115,7 +117,8 @@ impl Why<'_> {
 }
 
 /// What a check may send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// GET and HEAD.
     ReadOnly,

@@ -117,7 +117,7 @@ pub fn merge(parts: Vec<(String, Run)>) -> Result<Vec<Run>, MergeError> {
 }
 
 /// Parts of one run begin together; one that was left behind by another day's run is not of it.
-const MOST_APART: time::Duration = time::Duration::hours(6);
+pub(crate) const MOST_APART: time::Duration = time::Duration::hours(6);
 
 fn one(parts: Vec<(String, Run)>) -> Result<Run, MergeError> {
     let mut parts = parts.into_iter();
@@ -136,6 +136,7 @@ fn one(parts: Vec<(String, Run)>) -> Result<Run, MergeError> {
             ("version of regproof", run.version.clone(), whole.version.clone()),
             ("registry", run.target.clone(), whole.target.clone()),
             ("number of parts", other.part.of.to_string(), share.part.of.to_string()),
+            ("most that a check may send", other.effects.to_string(), share.effects.to_string()),
             ("number of planned checks", other.planned.to_string(), share.planned.to_string()),
             ("release of the registry", products(&run), if known { products(&whole) } else { products(&run) }),
         ] {
@@ -189,6 +190,7 @@ fn belong(file: &str, part: crate::plan::Part, run: &Run, ids: &mut BTreeSet<Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Effect;
     use crate::plan::{Part, Share};
     use crate::report::{json, sample};
 
@@ -201,7 +203,7 @@ mod tests {
                 let part = Part { index, of };
                 let mut run = whole.clone();
                 run.outcomes.retain(|outcome| part.holds(&outcome.id));
-                run.part = Some(Share { part, planned });
+                run.part = Some(Share { part, planned, effects: Effect::Oracle });
                 (format!("part{index}"), run)
             })
             .collect()
@@ -222,7 +224,7 @@ mod tests {
     #[test]
     fn bad_parts_are_refused() {
         type Change = fn(&mut Vec<(String, Run)>);
-        let changes: [(&str, Change); 11] = [
+        let changes: [(&str, Change); 12] = [
             ("not there: 2", |parts| drop(parts.remove(1))),
             ("is there already", |parts| parts.push(parts[1].clone())),
             ("version of regproof", |parts| parts[1].1.version = "0.0.0".to_owned()),
@@ -239,6 +241,7 @@ mod tests {
             }),
             ("release of the registry", |parts| parts[1].1.registry.release = Some("v0.0.1".to_owned())),
             ("time of the run", |parts| parts[1].1.started -= time::Duration::days(1)),
+            ("most that a check may send", |parts| parts[2].1.part.as_mut().unwrap().effects = Effect::Writes),
             ("number of planned", |parts| parts[2].1.part.as_mut().unwrap().planned += 1),
         ];
         for (expected, change) in changes {

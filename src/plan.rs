@@ -41,6 +41,8 @@ pub struct Share {
     pub part: Part,
     /// How many checks all parts have together.
     pub planned: usize,
+    /// The most that a check was allowed to send.
+    pub effects: Effect,
 }
 
 /// Why there is no plan.
@@ -132,8 +134,8 @@ impl Plan {
 
     /// The plan narrowed to one part of several; every check is in exactly one part.
     #[must_use]
-    pub fn part(mut self, part: Part) -> Plan {
-        self.share = Some(Share { part, planned: self.steps.len() });
+    pub fn part(mut self, part: Part, effects: Effect) -> Plan {
+        self.share = Some(Share { part, planned: self.steps.len(), effects });
         self.steps.retain(|step| part.holds(step.check.id));
         self
     }

@@ -213,7 +213,7 @@ fn a_plan_tells_what_it_skips_and_a_part_how_much_the_whole_has() {
     assert_eq!((ids(&reads), reads.runs()), (vec!["b::three"], 0));
     assert!(reads.steps[0].skip.as_deref().unwrap().contains("--effects writes"));
     assert_eq!(plan(Effect::Writes, &["a", "c"]).unwrap_err(), PlanError::Nothing("c".to_owned()));
-    let parts = [1, 2].map(|index| all.clone().part(Part { index, of: 2 }));
+    let parts = [1, 2].map(|index| all.clone().part(Part { index, of: 2 }, Effect::Oracle));
     assert_eq!(parts[0].steps.len() + parts[1].steps.len(), 3);
-    assert_eq!(parts[0].share, Some(Share { part: Part { index: 1, of: 2 }, planned: 3 }));
+    assert_eq!(parts[0].share, Some(Share { part: Part { index: 1, of: 2 }, planned: 3, effects: Effect::Oracle }));
 }

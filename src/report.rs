@@ -22,7 +22,7 @@ use serde::Serialize;
 use crate::outcome::{Case, Finding, Fingerprint, Outcome, Run, Verdict};
 use crate::transcript::Exchange;
 
-pub use self::console::{console, progress};
+pub use self::console::console;
 pub use self::har::har;
 pub use self::html::html;
 pub use self::junit::junit;

@@ -2,7 +2,7 @@
 //!
 //! Decides nothing about promises. A run always ends in a `Run`, also when it is interrupted.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
@@ -31,6 +31,8 @@ pub struct Board {
     target: Arc<Target>,
     plan: Plan,
     began: (Instant, OffsetDateTime),
+    /// How long the run took, and why it ended early if it did. What becomes of other runs beside it is not its matter.
+    ended: OnceLock<(Duration, Option<String>)>,
     slots: Mutex<(Vec<Option<Outcome>>, Fingerprint)>,
 }
 
@@ -39,7 +41,7 @@ impl Board {
     #[must_use]
     pub fn new(target: Arc<Target>, plan: Plan) -> Board {
         let slots = Mutex::new((vec![None; plan.steps.len()], Fingerprint::default()));
-        Board { target, plan, began: (Instant::now(), OffsetDateTime::now_utc()), slots }
+        Board { target, plan, began: (Instant::now(), OffsetDateTime::now_utc()), ended: OnceLock::new(), slots }
     }
 
     fn set(&self, index: usize, outcome: Outcome) {
@@ -49,6 +51,10 @@ impl Board {
     /// The run as far as it is known; a check that has not ended is an Error with the reason given.
     #[must_use]
     pub fn run(&self, interrupted: Option<&str>) -> Run {
+        let (duration, interrupted) = match self.ended.get() {
+            Some((duration, reason)) => (*duration, reason.as_deref()),
+            None => (self.began.0.elapsed(), interrupted),
+        };
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let reason = interrupted.unwrap_or("the run ended before this check did");
         let outcomes = self.plan.steps.iter().zip(&slots.0).map(|(step, slot)| {
@@ -65,7 +71,7 @@ impl Board {
             target: self.target.origin().to_string(),
             registry: slots.1.clone(),
             started: self.began.1,
-            duration: self.began.0.elapsed(),
+            duration,
             part: self.plan.share,
             interrupted: interrupted.map(str::to_owned),
             outcomes: outcomes.collect(),
@@ -157,7 +163,8 @@ pub async fn execute(board: &Board, stop: Stop, event: impl Fn(Event<'_>) + Sync
     futures::join!(fingerprint, part(order));
     part(last).await;
     let reason = stop.borrow().clone();
-    board.run(reason.as_deref())
+    board.ended.get_or_init(|| (board.began.0.elapsed(), reason));
+    board.run(None)
 }
 
 /// Runs one step of a plan: what both front ends, the binary and `tests/live.rs`, call.

@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test by panicking")]
 
+#[path = "audit/meanwhile.rs"]
+mod meanwhile;
 mod support;
 
 use std::path::PathBuf;
@@ -283,36 +285,6 @@ fn four_parts_are_exactly_the_whole() {
     }
     assert_eq!(alone, merged);
     assert!(std::fs::read_to_string(&junit).unwrap().contains("team/app07"));
-}
-
-#[test]
-fn an_audit_goes_on_where_it_was_and_forgets_nothing() {
-    let mut content = many();
-    let one = digest(b"one");
-    content.answer(format!("/v2/team/app07/blobs/{one}"), error(404, "BLOB_UNKNOWN"));
-    content.answer(format!("/v2/team/app09/blobs/{one}"), error(500, "UNKNOWN"));
-    let world = world(content);
-    let journal = world.path("journal");
-    let resume = ["--resume", journal.to_str().unwrap()];
-    let (code, first) = world.audit(&resume);
-    assert_eq!((code, &first["counts"]["tags"]), (1, &json!(40)));
-    let before = world.seen().len();
-    let (code, second) = world.audit(&resume);
-    assert_eq!((code, &second["counts"]["tags"], &second["resumed"]), (1, &json!(40), &json!(39)));
-    assert_eq!(second["findings"], first["findings"]);
-    let again = world.seen().split_off(before);
-    assert!(again.iter().all(|(_, target)| target.contains("_catalog") || target.contains("app09")), "{again:?}");
-    let (code, message) = world.audit(&["--deep", resume[0], resume[1]]);
-    assert_eq!(code, 3);
-    assert!(message.as_str().unwrap().contains("journal of another audit"), "{message}");
-}
-
-#[test]
-fn an_audit_that_is_through_leaves_no_journal() {
-    let world = world(many());
-    let journal = world.path("journal");
-    assert_eq!(world.audit(&["--resume", journal.to_str().unwrap()]).0, 0);
-    assert!(!journal.exists());
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! GET of a missing blob is 404 and changes nothing. Ending an answer early costs a connection; short blobs are
 //! read whole, and hashed for nothing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -52,16 +52,39 @@ pub(super) struct State {
     pub(super) counts: Counts,
     pub(super) findings: Vec<Found>,
     seen: HashSet<u128>,
+    /// What is being looked at, and for which tag.
+    open: HashMap<u128, Arc<str>>,
+    /// The tags that left something to the look at another tag, by that one.
+    relying: HashMap<Arc<str>, HashSet<Arc<str>>>,
     relists: usize,
 }
 
 /// What one look at a tag found.
-#[derive(Default)]
 struct Look {
+    tag: Arc<str>,
     counts: Counts,
     found: Vec<Found>,
     digest: Option<String>,
     claimed: Vec<u128>,
+    /// What this look saw, if it leaves nothing to the looks at other tags.
+    alone: Option<HashSet<u128>>,
+}
+
+impl Look {
+    fn new(tag: &Arc<str>, alone: bool) -> Look {
+        Look {
+            tag: Arc::clone(tag),
+            counts: Counts::default(),
+            found: Vec::new(),
+            digest: None,
+            claimed: Vec::new(),
+            alone: alone.then(HashSet::new),
+        }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.found.iter().any(|found| found.verdict == Verdict::Fail)
+    }
 }
 
 /// What a tag is at a second look.
@@ -90,36 +113,68 @@ impl Repository {
         }
     }
 
-    /// Looks at one tag. What is broken is looked at twice: a registry is in use, and a tag may be moved or removed meanwhile.
+    /// Looks at one tag, and at those that relied on a look of which nothing was kept.
     pub(super) async fn tag(self: Arc<Self>, tag: String) {
-        for last in [false, true] {
-            let look = self.look(&tag).await;
-            let broken = look.found.iter().any(|found| found.verdict == Verdict::Fail);
-            let now = if broken && !last { self.now(&tag, look.digest.as_deref()).await } else { Now::Same };
-            match now {
-                Now::Same => {
-                    self.state().counts.add(&look.counts);
-                    look.found.into_iter().for_each(|found| self.report(found));
-                    self.state().counts.tags += 1;
-                    break;
-                }
-                Now::Moved => self.state().seen.retain(|digest| !look.claimed.contains(digest)),
-                Now::Gone => {
-                    let mut state = self.state();
-                    state.seen.retain(|digest| !look.claimed.contains(digest));
-                    state.counts.vanished += 1;
-                    break;
+        let tag = Arc::from(tag);
+        let (look, relying) = self.settled(&tag, false).await;
+        match look {
+            Some(look) => {
+                self.state().counts.add(&look.counts);
+                look.found.into_iter().for_each(|found| self.report(found));
+                self.state().counts.tags += 1;
+            }
+            None => self.state().counts.vanished += 1,
+        }
+        for other in relying {
+            // Counted it was when it left something to the other look.
+            let Some(look) = self.settled(&other, true).await.0 else { continue };
+            for found in look.found {
+                let same = |told: &Found| told.tag == found.tag && told.digest == found.digest;
+                if !self.state().findings.iter().any(same) {
+                    self.report(found);
                 }
             }
         }
         self.work.tags.fetch_add(1, Ordering::Relaxed);
     }
 
-    async fn look(&self, tag: &str) -> Look {
-        let mut look = Look::default();
+    /// A look whose findings hold, or nothing if the tag is gone; and the tags that relied on one that was given up. What is
+    /// broken is asked for twice: a registry is in use, and a tag may be moved or removed meanwhile.
+    async fn settled(&self, tag: &Arc<str>, alone: bool) -> (Option<Look>, HashSet<Arc<str>>) {
+        let look = self.look(Look::new(tag, alone)).await;
+        let now = if look.is_broken() { self.now(tag, look.digest.as_deref()).await } else { Now::Same };
+        let mut relying = self.close(&look, matches!(now, Now::Same));
+        match now {
+            Now::Same => (Some(look), HashSet::new()),
+            Now::Gone => (None, relying),
+            Now::Moved => {
+                let look = self.look(Look::new(tag, alone)).await;
+                self.close(&look, true);
+                relying.remove(tag);
+                (Some(look), relying)
+            }
+        }
+    }
+
+    /// Ends a look. What is not kept counts as not looked at, and those who relied on it are answered.
+    fn close(&self, look: &Look, keep: bool) -> HashSet<Arc<str>> {
+        let mut state = self.state();
+        for digest in &look.claimed {
+            state.open.remove(digest);
+            if !keep {
+                state.seen.remove(digest);
+            }
+        }
+        // A look that left nothing to others had nobody rely on it; a second one of the same tag may be going on beside it.
+        let relying = if look.alone.is_none() { state.relying.remove(&look.tag) } else { None };
+        relying.filter(|_| !keep).unwrap_or_default()
+    }
+
+    async fn look(&self, mut look: Look) -> Look {
+        let tag = Arc::clone(&look.tag);
         let found =
-            |failure: &Failure, digest: &str| Found::new(failure, self.work.redactor(), &self.name, tag, digest);
-        let top = match self.manifest(tag, None).await {
+            |failure: &Failure, digest: &str| Found::new(failure, self.work.redactor(), &self.name, &tag, digest);
+        let top = match self.manifest(&tag, None).await {
             Ok(top) => top,
             Err(failure) => {
                 look.found.push(found(&failure, ""));
@@ -187,14 +242,22 @@ impl Repository {
         }
     }
 
-    /// Whether nobody has looked at this digest in this repository yet.
+    /// Whether this look is the one that has to look at this digest of this repository.
     fn claim(&self, digest: &str, look: &mut Look) -> bool {
         let key = short(digest);
-        let new = self.state().seen.insert(key);
-        if new {
-            look.claimed.push(key);
+        if let Some(seen) = &mut look.alone {
+            return seen.insert(key);
         }
-        new
+        let mut state = self.state();
+        if state.seen.insert(key) {
+            state.open.insert(key, Arc::clone(&look.tag));
+            look.claimed.push(key);
+            return true;
+        }
+        if let Some(other) = state.open.get(&key).filter(|other| **other != look.tag).cloned() {
+            state.relying.entry(other).or_default().insert(Arc::clone(&look.tag));
+        }
+        false
     }
 
     async fn get_manifest(&self, reference: &str) -> anyhow::Result<Answer> {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use time::Duration;
 
 use super::{Audit, MOST_KEPT};
-use crate::merge::MergeError;
+use crate::merge::{MOST_APART, MergeError};
 
 /// Reads the JSON report of one part; nothing if it is no report of an audit.
 ///
@@ -53,6 +53,10 @@ pub(crate) fn merge(parts: Vec<(String, Audit)>) -> Result<Audit, MergeError> {
                 return Err(MergeError::Different { file, what, theirs, ours });
             }
         }
+        if (audit.started - whole.started).abs() > MOST_APART {
+            let (theirs, ours) = (audit.started.to_string(), whole.started.to_string());
+            return Err(MergeError::Different { file, what: "time of the audit", theirs, ours });
+        }
         if !seen.insert(part.index) {
             return Err(MergeError::Doubled { file, part: part.index, scenario: audit.scenario });
         }
@@ -60,6 +64,7 @@ pub(crate) fn merge(parts: Vec<(String, Audit)>) -> Result<Audit, MergeError> {
         ended = ended.max(end(&audit));
         whole.started = whole.started.min(audit.started);
         whole.resumed += audit.resumed;
+        whole.resumed_since = [whole.resumed_since, audit.resumed_since].into_iter().flatten().min();
         whole.interrupted = match (whole.interrupted.take(), audit.interrupted) {
             (Some(one), Some(two)) if one != two => Some(format!("{one}; {two}")),
             (one, two) => one.or(two),
@@ -124,6 +129,7 @@ mod tests {
             started: OffsetDateTime::UNIX_EPOCH + Duration::seconds(index.try_into().unwrap()),
             seconds: 2.0,
             resumed: 0,
+            resumed_since: None,
             interrupted: None,
             counts: Counts { repositories: 1, tags: index, broken: 1, ..Counts::default() },
             findings: vec![found],
@@ -146,12 +152,13 @@ mod tests {
     #[test]
     fn bad_parts_are_refused() {
         type Change = fn(&mut Vec<(String, Audit)>);
-        let changes: [(&str, Change); 9] = [
+        let changes: [(&str, Change); 10] = [
             ("not there: 2", |parts| drop(parts.remove(1))),
             ("is there already", |parts| parts.push(parts[1].clone())),
             ("version of regproof", |parts| parts[1].1.version = "0.0.0".to_owned()),
             ("the registry is", |parts| parts[1].1.target = "http://another".to_owned()),
             ("the identity is", |parts| parts[1].1.who = "ci".to_owned()),
+            ("the time of the audit is", |parts| parts[1].1.started += Duration::hours(7)),
             ("the depth is", |parts| parts[1].1.deep = true),
             ("the selection of repositories is", |parts| parts[1].1.patterns.push("a/*".to_owned())),
             ("not one of several", |parts| parts[0].1.part = None),

@@ -108,12 +108,15 @@ pub(crate) fn summary(audit: &Audit) -> String {
     for (number, what) in [
         (counts.foreign, "layers that lie elsewhere were not asked for"),
         (counts.vanished, "tags were removed meanwhile"),
-        (audit.resumed, "repositories had been finished before"),
         ((counts.broken + counts.undecided).saturating_sub(audit.findings.len() as u64), "findings are not listed"),
+        (audit.resumed, "repositories had been finished before"),
     ] {
         if number > 0 {
             text.push_str(&format!(", {number} {what}"));
         }
+    }
+    if let Some(since) = audit.resumed_since {
+        text.push_str(&format!(", the first of them at {}", since.truncate_to_second()));
     }
     if let Some(part) = audit.part {
         text.push_str(&format!(", part {part} alone"));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures::future::join;
+use time::OffsetDateTime;
 use tokio::task::{JoinError, JoinSet};
 
 use super::image::Repository;
@@ -38,7 +39,7 @@ impl Work {
         let scenario = target.scenario();
         let title = journal::title(&scenario.name, scenario.registry.url.as_str(), &options);
         let opened = file.map(|file| {
-            Journal::open(file, &title, |finished| {
+            Journal::open(file, &title, OffsetDateTime::now_utc(), |finished| {
                 counts.add(&finished.counts);
                 findings.extend(finished.findings);
             })
@@ -200,7 +201,7 @@ async fn repository(work: Arc<Work>, name: String) -> Result<(), Failure> {
         let mut state = repository.state();
         state.counts.repositories = 1;
         let findings = std::mem::take(&mut state.findings);
-        Finished { repository: repository.name.clone(), counts: state.counts, findings }
+        Finished { repository: repository.name.clone(), at: OffsetDateTime::now_utc(), counts: state.counts, findings }
     };
     // What was found was counted when it was found.
     work.state().counts.add(&Counts { broken: 0, undecided: 0, ..finished.counts });

@@ -33,7 +33,7 @@ pub(crate) fn planned(target: &Target, selection: &Selection) -> Result<Plan, Tr
     let only: Vec<&str> = selection.only.iter().map(String::as_str).collect();
     let plan = target.plan(CHECKS, &only)?;
     Ok(match selection.partition {
-        Some(part) => plan.part(part),
+        Some(part) => plan.part(part, target.effects()),
         None => plan,
     })
 }

@@ -35,9 +35,8 @@ pub(crate) fn write(files: &Files, runs: &[Run], redactor: &Redactor) -> Vec<Rep
 
 /// The text for the console, and whether a secret had to be kept out of it at the last moment.
 pub(crate) fn console(runs: &[Run], format: Format, colour: bool, redactor: &Redactor) -> (String, bool) {
-    let texts = runs.iter().map(|run| report::console(&redacted(run, redactor), format, colour));
-    let between = if format == Format::Services { "" } else { "\n" };
-    firewall(&texts.collect::<Vec<_>>().join(between), redactor)
+    let clean: Vec<Run> = runs.iter().map(|run| redacted(run, redactor)).collect();
+    firewall(&report::console(&clean.iter().collect::<Vec<_>>(), format, colour), redactor)
 }
 
 /// One HAR of several runs: a page is named by its scenario too, since two scenarios run the same checks.

@@ -237,6 +237,21 @@ mod tests {
         assert!(closing.close(None).is_none(), "reports are written once");
     }
 
+    #[test]
+    fn a_run_that_ended_is_not_changed_by_those_that_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "schema = 1\nname = \"n\"\n[registry]\nurl = \"http://127.0.0.1:1\"\n".to_owned();
+        let today = time::macros::date!(2026 - 01 - 01);
+        let loaded = load::parse(&folder.path().join("r.toml"), text, |_| true, today).unwrap();
+        let target = Arc::new(Target::ready(loaded, None, Machine::here(true)).unwrap());
+        let board = Board::new(target, Plan { steps: vec![], share: None });
+        assert_eq!(board.run(Some("it rains")).interrupted.as_deref(), Some("it rains"));
+        let ended = runtime().unwrap().block_on(runner::execute(&board, runner::no_stop(), |_| {}));
+        std::thread::sleep(Duration::from_millis(20));
+        let later = board.run(Some("it rains"));
+        assert_eq!((later.duration, later.interrupted), (ended.duration, None));
+    }
+
     fn run(verdicts: &[Verdict]) -> Run {
         let mut run = crate::report::sample::small();
         let one = run.outcomes.remove(0);

@@ -17,22 +17,21 @@ const BESIDE: usize = 160;
 /// Enough for a request that regproof makes, so that the line can be pasted.
 const COMMAND: usize = 4000;
 
-/// The run as console text. Colour only on request, which is a matter of the terminal.
+/// Runs as console text. Colour only on request, which is a matter of the terminal.
 #[must_use]
-pub fn console(run: &Run, format: Format, colour: bool) -> String {
-    match format {
+pub fn console(runs: &[&Run], format: Format, colour: bool) -> String {
+    let several = runs.len() > 1;
+    let texts = runs.iter().map(|run| match format {
         Format::Pretty => pretty(run, Paint(colour)),
-        Format::Services => services(run),
-        Format::Github => format!("{}{}", annotations(run), pretty(run, Paint(colour))),
-    }
+        Format::Services => services(run, several),
+        Format::Github => format!("{}{}", annotations(run, several), pretty(run, Paint(colour))),
+    });
+    texts.collect::<Vec<_>>().join(if format == Format::Services { "" } else { "\n" })
 }
 
-/// One finished check as a line of live progress, without its line break.
-#[must_use]
-pub fn progress(outcome: &Outcome, done: usize, total: usize, colour: bool) -> String {
-    let digits = total.to_string().len();
-    let line = line(outcome, 0, Paint(colour));
-    format!("[{done:>digits$}/{total}]{}", line.trim_end())
+/// A check's id, with its scenario where another one runs the same checks.
+fn named(run: &Run, id: &str, several: bool) -> String {
+    if several { format!("{} {}", visible(&run.scenario, 60), visible(id, BESIDE)) } else { visible(id, BESIDE) }
 }
 
 #[derive(Clone, Copy)]
@@ -195,7 +194,7 @@ fn closing(run: &Run, paint: Paint) -> Vec<String> {
     lines
 }
 
-fn services(run: &Run) -> String {
+fn services(run: &Run, several: bool) -> String {
     let mut text = String::new();
     for outcome in &run.outcomes {
         let answer = match outcome.verdict {
@@ -204,15 +203,15 @@ fn services(run: &Run) -> String {
             Verdict::Error => "NOT PROVEN".to_owned(),
             Verdict::Skip => format!("SKIPPED ({})", visible(&reason(outcome), BESIDE)),
         };
-        text.push_str(&format!("regproof {}... {answer}\n", visible(&outcome.id, BESIDE)));
+        text.push_str(&format!("regproof {}... {answer}\n", named(run, &outcome.id, several)));
     }
     if let Some(why) = &run.interrupted {
-        text.push_str(&format!("regproof stopped early: {}\n", visible(why, DETAIL)));
+        text.push_str(&format!("regproof {}: {}\n", named(run, "stopped early", several), visible(why, DETAIL)));
     }
     text
 }
 
-fn annotations(run: &Run) -> String {
+fn annotations(run: &Run, several: bool) -> String {
     let mut text = String::new();
     for outcome in &run.outcomes {
         let (command, rows) = match outcome.verdict {
@@ -220,7 +219,8 @@ fn annotations(run: &Run) -> String {
             Verdict::Skip => ("notice", Vec::new()),
             Verdict::Fail | Verdict::Error => ("error", details(outcome)),
         };
-        let title = property(&format!("{} {}", outcome.verdict.word().to_uppercase(), outcome.id));
+        let title =
+            property(&format!("{} {}", outcome.verdict.word().to_uppercase(), named(run, &outcome.id, several)));
         let mut message = format!("{}: {}", visible(&outcome.title, BESIDE), visible(&reason(outcome), DETAIL));
         for (label, detail) in rows {
             message.push_str(&format!("\n{label}: {}", visible(detail, DETAIL)));
@@ -271,23 +271,39 @@ mod tests {
     #[test]
     fn each_format_looks_as_it_did() {
         let run = sample::run();
-        sample::snapshot("pretty", &console(&run, Format::Pretty, false));
-        sample::snapshot("services", &console(&run, Format::Services, false));
-        sample::snapshot("github", &annotations(&run));
+        sample::snapshot("pretty", &console(&[&run], Format::Pretty, false));
+        sample::snapshot("services", &console(&[&run], Format::Services, false));
+        sample::snapshot("github", &annotations(&run, false));
+    }
+
+    #[test]
+    fn of_several_runs_each_line_names_its_scenario() {
+        let (one, mut two) = (sample::run(), sample::run());
+        two.scenario = "the other".to_owned();
+        two.interrupted = Some("it rains".to_owned());
+        let text = console(&[&one, &two], Format::Services, false);
+        let lines = |name: &str| text.lines().filter(|line| line.starts_with(&format!("regproof {name} "))).count();
+        let early = usize::from(one.interrupted.is_some());
+        assert_eq!(lines(&visible(&one.scenario, 60)), one.outcomes.len() + early, "{text}");
+        assert_eq!(lines("the other"), two.outcomes.len() + 1, "{text}");
+        assert!(text.contains("regproof the other stopped early: it rains\n"), "{text}");
+        let told = console(&[&one, &two], Format::Github, false);
+        assert!(told.contains("::error title=FAIL the other "), "{told}");
+        assert_no_command(&text);
     }
 
     #[test]
     fn hostile_text_is_no_workflow_command() {
         let run = sample::run();
         for format in [Format::Pretty, Format::Services] {
-            assert_no_command(&console(&run, format, false));
+            assert_no_command(&console(&[&run], format, false));
         }
     }
 
     #[test]
     fn annotations_are_the_only_commands_of_the_github_format() {
         let run = sample::run();
-        let text = console(&run, Format::Github, false);
+        let text = console(&[&run], Format::Github, false);
         let expected = run.outcomes.iter().filter(|outcome| outcome.verdict != Verdict::Pass).count();
         let (own, rest): (Vec<&str>, Vec<&str>) =
             text.lines().partition(|l| l.starts_with("::error title=") || l.starts_with("::notice title="));
@@ -340,22 +356,15 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_one_line_that_counts() {
-        let run = sample::run();
-        assert_eq!(progress(&run.outcomes[0], 1, 12, false), "[ 1/12]  PASS   access::anonymous_can_pull    0.12s");
-        assert_no_command(&progress(&run.outcomes[3], 12, 12, false));
-    }
-
-    #[test]
     fn colour_is_used_only_when_asked_for() {
         let run = sample::run();
-        assert!(!console(&run, Format::Pretty, false).contains('\x1b'));
-        assert!(console(&run, Format::Pretty, true).contains("\x1b[1;31mFAIL"));
+        assert!(!console(&[&run], Format::Pretty, false).contains('\x1b'));
+        assert!(console(&[&run], Format::Pretty, true).contains("\x1b[1;31mFAIL"));
     }
 
     #[test]
     fn a_run_that_only_skips_can_break_says_what_no_skips_would_do() {
-        let text = console(&sample::small(), Format::Pretty, false);
+        let text = console(&[&sample::small()], Format::Pretty, false);
         assert!(
             text.contains("1 passed, 0 failed, 0 errors, 1 skipped in 0.17s   exit 0 (2 with --no-skips)"),
             "{text}"
@@ -366,11 +375,11 @@ mod tests {
         #[test]
         fn no_remote_text_becomes_a_command_or_a_line(text in "(::|##\\[|##vso\\[|\n|\r|\u{1b}|.){0,40}") {
             let mut run = sample::small();
-            let lines = console(&run, Format::Pretty, false).lines().count();
+            let lines = console(&[&run], Format::Pretty, false).lines().count();
             run.outcomes[1].finding.as_mut().unwrap().summary = text.clone();
             run.registry.product = Some(text.clone());
             run.target = text;
-            let pretty = console(&run, Format::Pretty, false);
+            let pretty = console(&[&run], Format::Pretty, false);
             assert_no_command(&pretty);
             prop_assert_eq!(pretty.lines().count(), lines);
             prop_assert!(pretty.chars().all(|c| c == '\n' || (' '..='~').contains(&c)));

@@ -45,7 +45,7 @@ fn no_report_is_more_than_text_whatever_the_registry_said() {
         prop_assert_eq!(count(&junit)?, count(&calm)?);
         prop_assert_eq!(markup(&report::html(&[&run])), markup(&report::html(&[&plain])));
         let (github, calm) =
-            (report::console(&run, Format::Github, false), report::console(&plain, Format::Github, false));
+            (report::console(&[&run], Format::Github, false), report::console(&[&plain], Format::Github, false));
         prop_assert_eq!(ours(&github), ours(&calm));
         prop_assert!(!["##[", "##vso[", "##teamcity["].iter().any(|command| github.contains(command)), "{}", github);
         Ok(())

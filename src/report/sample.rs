@@ -217,9 +217,9 @@ fn picture() -> Vec<u8> {
 pub(crate) fn every_format(run: &Run) -> Vec<(&'static str, String)> {
     use super::{Format, console, har, html, json, junit, markdown, prometheus};
     vec![
-        ("pretty", console(run, Format::Pretty, true)),
-        ("services", console(run, Format::Services, false)),
-        ("github", console(run, Format::Github, false)),
+        ("pretty", console(&[run], Format::Pretty, true)),
+        ("services", console(&[run], Format::Services, false)),
+        ("github", console(&[run], Format::Github, false)),
         ("junit", junit(&[run]).expect("the sample is a good report")),
         ("json", json(&[run])),
         ("html", html(&[run])),

@@ -158,8 +158,8 @@ pub fn bad_reports(run: &Run, target: &Target, secrets: &[(&str, String)]) -> Ve
     let prometheus = report::prometheus(&[&clean]);
     wrong.extend(prometheus.lines().filter(|line| !is_metric(line)).map(|line| format!("no metric: {line}")));
     let (pretty, services) =
-        (report::console(&clean, Format::Pretty, false), report::console(&clean, Format::Services, false));
-    let github = report::console(&clean, Format::Github, false);
+        (report::console(&[&clean], Format::Pretty, false), report::console(&[&clean], Format::Services, false));
+    let github = report::console(&[&clean], Format::Github, false);
     for text in [&pretty, &services] {
         wrong.extend(text.lines().filter(|line| is_command(line)).map(|line| format!("a command: {line}")));
     }

@@ -87,6 +87,6 @@ fn reason(outcome: &Outcome) -> String {
 fn pretty(step: Step, target: &Arc<Target>, outcome: Outcome) -> String {
     let mut run = Board::new(Arc::clone(target), Plan { steps: vec![step], share: None }).run(None);
     run.outcomes = vec![outcome];
-    let text = report::console(&redacted(&run, target.redactor()), Format::Pretty, false);
+    let text = report::console(&[&redacted(&run, target.redactor())], Format::Pretty, false);
     target.redactor().text(&text)
 }

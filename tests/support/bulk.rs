@@ -40,6 +40,10 @@ pub struct Content {
     blobs: BTreeMap<String, Vec<u8>>,
     /// Answers in place of the right ones, by path and query.
     replies: BTreeMap<String, Reply>,
+    /// The same, from the second request on.
+    later: BTreeMap<String, Reply>,
+    /// Which request, counted from 0, is answered only when another one has been seen.
+    held: BTreeMap<(String, usize), String>,
 }
 
 /// The digest of bytes.
@@ -105,6 +109,23 @@ impl Content {
     pub fn answer(&mut self, target: impl Into<String>, reply: Reply) {
         self.replies.insert(target.into(), reply);
     }
+
+    /// Answers this path and query so from the second request on.
+    pub fn answer_later(&mut self, target: impl Into<String>, reply: Reply) {
+        self.later.insert(target.into(), reply);
+    }
+
+    /// Holds an answer back until another path has been asked for.
+    pub fn hold(&mut self, target: impl Into<String>, nth: usize, until: impl Into<String>) {
+        self.held.insert((target.into(), nth), until.into());
+    }
+
+    /// What a manifest is answered with.
+    pub fn reply(&self, manifest: usize) -> Reply {
+        let (kind, digest, bytes) = &self.manifests[manifest];
+        let headers = vec![("content-type", (*kind).to_owned()), ("docker-content-digest", digest.clone())];
+        Reply { status: 200, headers, body: bytes.clone() }
+    }
 }
 
 /// A running registry. It ends when it is dropped.
@@ -151,10 +172,26 @@ impl Drop for Bulk {
 
 async fn serve(State((content, seen)): State<Shared>, request: Request) -> Response<Body> {
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
+    let mut nth = 0;
     if let Some(seen) = seen {
+        let count = |wanted: &str| {
+            let seen = seen.lock().expect("no test panics with it");
+            seen.iter().filter(|(_, target)| target == wanted).count()
+        };
+        nth = count(&target);
         seen.lock().expect("no test panics with it").push((request.method().to_string(), target.clone()));
+        if let Some(until) = content.held.get(&(target.clone(), nth)) {
+            // Bounded: what never comes fails the test by the answer.
+            for _ in 0..1000 {
+                if count(until) > 0 {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        }
     }
-    let reply = content.replies.get(&target).cloned().unwrap_or_else(|| right(&content, &target));
+    let later = content.later.get(&target).filter(|_| nth > 0);
+    let reply = later.or_else(|| content.replies.get(&target)).cloned().unwrap_or_else(|| right(&content, &target));
     let mut response = Response::builder().status(reply.status);
     for (name, value) in reply.headers {
         response = response.header(name, value);
@@ -179,16 +216,10 @@ fn right(content: &Content, target: &str) -> Reply {
     if let Some((name, reference)) = rest.rsplit_once("/manifests/") {
         let tagged = content.repositories.get(name).and_then(|tags| {
             let at = tags.binary_search_by(|(tag, _)| tag.as_str().cmp(reference)).ok()?;
-            content.manifests.get(tags[at].1)
+            Some(tags[at].1)
         });
-        let found = tagged.or_else(|| content.manifests.iter().find(|(_, digest, _)| digest == reference));
-        return found.map_or_else(
-            || error(404, "MANIFEST_UNKNOWN"),
-            |(kind, digest, bytes)| {
-                let headers = vec![("content-type", (*kind).to_owned()), ("docker-content-digest", digest.clone())];
-                Reply { status: 200, headers, body: bytes.clone() }
-            },
-        );
+        let found = tagged.or_else(|| content.manifests.iter().position(|(_, digest, _)| digest == reference));
+        return found.map_or_else(|| error(404, "MANIFEST_UNKNOWN"), |manifest| content.reply(manifest));
     }
     let blob = rest.rsplit_once("/blobs/").and_then(|(_, digest)| content.blobs.get(digest));
     blob.map_or_else(

@@ -13,6 +13,7 @@ use time::{Duration, OffsetDateTime};
 use crate::check::{Failure, Why};
 use crate::context::Cx;
 use crate::guard::KeyUse;
+use crate::redact::Redactor;
 use crate::scenario::secrets::Secret;
 use crate::wire::{Client, Credential};
 
@@ -119,7 +120,7 @@ impl Own {
     }
 
     /// Takes the answer to the request; the only place where the key itself is read.
-    pub(crate) fn minted(&mut self, body: &str) -> anyhow::Result<Listed> {
+    pub(crate) fn minted(&mut self, body: &str, redactor: &Redactor) -> anyhow::Result<Listed> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Minted {
@@ -129,6 +130,8 @@ impl Own {
         }
         // Not the parser's own words: they could quote the key.
         let minted: Minted = serde_json::from_str(body).ok().context("the answer to the minting shows no key")?;
+        // Before anybody can send it: what the registry does with it then is evidence.
+        redactor.learn(&self.username, &minted.api_key);
         self.key = Some((minted.listed.uuid.clone(), Secret::new(minted.api_key)));
         Ok(minted.listed)
     }

@@ -23,6 +23,8 @@ pub(crate) enum BrowserError {
     Driver { what: String, reason: String },
     #[error("the login page is on {origin}, not on the provider's {issuer}: nothing was typed into it")]
     ForeignPage { origin: String, issuer: String },
+    #[error("the page shows a secret of the scenario: no picture was taken")]
+    Secret,
     #[error("the provider refused the login: {said}")]
     Refused { said: String },
     #[error("the login page asks for something that a machine must not answer: {what}")]

@@ -137,7 +137,10 @@ impl Guard {
         let Some(rest) = target.strip_prefix("/v2/").and_then(|rest| rest.strip_prefix(scratch.as_str())) else {
             return false;
         };
-        is_plain(target) && (rest.starts_with("/manifests/") || rest.starts_with("/blobs/"))
+        // A router reads from the right: with one slash more, this is a repository below the scratch repository.
+        let rest = rest.split('?').next().unwrap_or_default();
+        let place = ["/blobs/uploads/", "/manifests/", "/blobs/"].iter().find_map(|place| rest.strip_prefix(place));
+        is_plain(target) && place.is_some_and(|reference| !reference.contains('/'))
     }
 }
 
@@ -214,7 +217,9 @@ fn is_listing(target: &str) -> bool {
 fn is_unroutable_post(intent: &Intent<'_>) -> bool {
     let path = intent.target.split('?').next().unwrap_or_default();
     let empty = intent.body.is_empty() && is_plain(intent.target);
-    empty && (is_listing(intent.target) || (path.starts_with("/v2/") && path.contains("/manifests/")))
+    // From the right, as routers read: `/manifests/blobs/uploads/` starts an upload.
+    let manifest = path.rsplit_once("/manifests/").is_some_and(|(_, reference)| !reference.contains('/'));
+    empty && (is_listing(intent.target) || (path.starts_with("/v2/") && manifest))
 }
 
 /// Whether the body asks for a key of this label that does not live for ever.

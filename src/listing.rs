@@ -12,6 +12,8 @@ use crate::wire::{Answer, Client};
 const PAGE: usize = 500;
 /// More pages than any list of tags that a person looks after.
 const MOST_PAGES: usize = 200;
+/// A page may hold more than was asked for, and memory does not.
+const MOST_TAGS: usize = MOST_PAGES * PAGE;
 
 /// Every tag of a repository, in the order of the list. Each page must bring tags after those of the page before.
 pub(crate) async fn tags(client: &Client, repository: &str, why: &Why<'_>) -> Result<Vec<String>, Failure> {
@@ -42,6 +44,9 @@ pub(crate) async fn tags(client: &Client, repository: &str, why: &Why<'_>) -> Re
                 ));
             }
             all.push(tag);
+        }
+        if all.len() > MOST_TAGS {
+            return Err(why.undecided("a list that ends", format_args!("more than {MOST_TAGS} tags"), None));
         }
         match next(&answer, &path) {
             None => return Ok(all),

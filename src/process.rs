@@ -3,6 +3,7 @@
 //! Never puts a secret on a command line or into an environment, and never trusts an exit status alone: the caller confirms
 //! over HTTP what a client says it did.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
@@ -29,7 +30,7 @@ const OUTPUT: usize = 64 << 10;
 const BEYOND: usize = 4 << 10;
 
 /// Process groups that are alive now, so that a watchdog can end them before the process ends.
-static ALIVE: Mutex<Vec<i32>> = Mutex::new(Vec::new());
+static ALIVE: Mutex<Vec<(i32, String)>> = Mutex::new(Vec::new());
 
 /// A private folder in which a client program finds its login and nothing else.
 #[derive(Debug)]
@@ -53,7 +54,9 @@ pub(crate) struct Ended {
 
 impl Workshop {
     pub(crate) fn new() -> anyhow::Result<Workshop> {
-        let folder = tempfile::Builder::new().prefix("regproof-").tempdir().context("cannot make a private folder")?;
+        let private = std::fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix("regproof-").permissions(private).tempdir();
+        let folder = folder.context("cannot make a private folder")?;
         Ok(Workshop { folder, login: Mutex::default() })
     }
 
@@ -104,7 +107,7 @@ impl Workshop {
         let began = (std::time::Instant::now(), cx.recorder().now_ms());
         let result = self.contained(&path, arguments, limit).await;
         // What is cut off may have cut a secret in two.
-        let shown = |text: &str| cx.recorder().redactor().start(text, OUTPUT);
+        let shown = |text: &str| cx.recorder().redactor().start_of(text, OUTPUT, text.len() < OUTPUT + BEYOND);
         let mut exchange = Exchange {
             who: program.to_owned(),
             method: transcript::PROGRAM.to_owned(),
@@ -143,6 +146,7 @@ impl Workshop {
         if let Some(engine) = std::env::var_os("DOCKER_HOST") {
             command.env("DOCKER_HOST", engine);
         }
+        let mark = uuid::Uuid::new_v4().to_string();
         let mut child = command
             .args(arguments)
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -152,6 +156,7 @@ impl Workshop {
             .env("DOCKER_CONFIG", home)
             .env("TMPDIR", home)
             .env("LANG", "C.UTF-8")
+            .env(MARK, &mark)
             // Nobody else needs to know which registry is looked at.
             .env("DO_NOT_TRACK", "1")
             .current_dir(home)
@@ -162,7 +167,7 @@ impl Workshop {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
-        let _group = Group::of(&child);
+        let _group = Group::of(&child, mark);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let ended = async {
             let (out, err, status) = tokio::join!(bounded(stdout), bounded(stderr), child.wait());
@@ -190,22 +195,26 @@ async fn stays_at_home(client: &Client, program: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A process group that does not outlive this value.
-struct Group(Option<i32>);
+/// What every process that came of a program has in its environment, also where it left the program's group, as the process
+/// does with which podman keeps its user namespace.
+const MARK: &str = "REGPROOF_PROGRAM";
+
+/// A program and all that came of it, which do not outlive this value.
+struct Group(Option<(i32, String)>);
 
 impl Group {
-    fn of(child: &Child) -> Group {
-        let id = child.id().and_then(|id| i32::try_from(id).ok());
-        ALIVE.lock().unwrap_or_else(PoisonError::into_inner).extend(id);
+    fn of(child: &Child, mark: String) -> Group {
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).map(|id| (id, mark));
+        ALIVE.lock().unwrap_or_else(PoisonError::into_inner).extend(id.clone());
         Group(id)
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(id) = self.0 {
-            end_group(id);
-            ALIVE.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != id);
+        if let Some((id, mark)) = &self.0 {
+            end_group(*id, mark);
+            ALIVE.lock().unwrap_or_else(PoisonError::into_inner).retain(|(other, _)| other != id);
         }
     }
 }
@@ -213,16 +222,40 @@ impl Drop for Group {
 /// Ends every client program and browser that is still running, from any thread.
 pub fn kill_all() {
     crate::browser::kill_all();
-    for id in ALIVE.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-        end_group(id);
+    let all = std::mem::take(&mut *ALIVE.lock().unwrap_or_else(PoisonError::into_inner));
+    for (id, mark) in all {
+        end_group(id, &mark);
     }
 }
 
-#[expect(unsafe_code, reason = "the standard library cannot signal a process group")]
-fn end_group(id: i32) {
+fn end_group(id: i32, mark: &str) {
+    kill(-id);
+    // Each look may miss what is born while it lasts.
+    for _ in 0..5 {
+        let left = marked(mark);
+        if left.is_empty() {
+            return;
+        }
+        left.into_iter().for_each(kill);
+    }
+}
+
+/// Processes with this mark in their environment, but for those that ended and wait to be reaped.
+fn marked(mark: &str) -> Vec<i32> {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return vec![] };
+    let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    ids.filter(|id| {
+        let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+        environment.windows(mark.len()).any(|part| part == mark.as_bytes())
+    })
+    .collect()
+}
+
+#[expect(unsafe_code, reason = "the standard library cannot signal a process that is not its child")]
+fn kill(id: i32) {
     // SAFETY: kill(2) takes plain numbers and touches no memory of this process.
     unsafe {
-        libc::kill(-id, libc::SIGKILL);
+        libc::kill(id, libc::SIGKILL);
     }
 }
 
@@ -277,6 +310,27 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("a child survived");
+    }
+
+    #[tokio::test]
+    async fn what_leaves_the_group_of_its_program_ends_with_it_too() {
+        let marker = format!("{}", 186_000 + u32::from(std::process::id() as u16));
+        let script = format!("setsid sleep {marker} >/dev/null 2>&1 & sleep 0.2");
+        let (status, _, _) = shell(&script, Duration::from_secs(20)).await.unwrap();
+        assert!(status.success());
+        for _ in 0..50 {
+            if !running(&marker) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("it survived");
+    }
+
+    #[tokio::test]
+    async fn nobody_else_may_look_into_the_folder_of_a_program() {
+        let (_, out, _) = shell("stat -c %a .", Duration::from_secs(5)).await.unwrap();
+        assert_eq!(out, "700\n");
     }
 
     fn running(marker: &str) -> bool {

@@ -2,6 +2,9 @@
 //!
 //! It knows each secret raw and in the encodings that registries, forms and reports use. It must never print a secret itself.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
@@ -13,10 +16,19 @@ pub(crate) const REDACTED: &str = "<redacted>";
 /// Secrets shorter than this would shred ordinary text; scenarios refuse them.
 pub(crate) const SHORTEST: usize = 6;
 
+/// A key that is cut off is known by its start as long as this.
+const KEY: usize = 64;
+/// As many secrets are remembered that came up in a run; a watch of months mints many, and each is short-lived.
+const MOST_LEARNT: usize = 16;
+
+/// What came up in a run, every form of each, longest first.
+type Learnt = Arc<RwLock<VecDeque<Vec<String>>>>;
+
 /// Every form of every secret of one scenario, longest first.
 #[derive(Default)]
 pub struct Redactor {
     forms: Vec<String>,
+    learnt: Vec<Learnt>,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -26,84 +38,86 @@ impl std::fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// Learns pairs of user name and secret; an empty user name for a secret that has none.
+    /// Knows pairs of user name and secret; an empty user name for a secret that has none.
     pub fn new<'a>(secrets: impl IntoIterator<Item = (&'a str, &'a str)>) -> Redactor {
-        let mut forms = Vec::new();
-        for (user, secret) in secrets {
-            if secret.len() < SHORTEST {
-                continue;
-            }
-            let pair = format!("{user}:{secret}");
-            let json = serde_json::to_string(secret).unwrap_or_default();
-            forms.push(secret.to_owned());
-            forms.push(STANDARD.encode(&pair));
-            forms.push(STANDARD.encode(&pair).trim_end_matches('=').to_owned());
-            forms.push(URL_SAFE_NO_PAD.encode(&pair));
-            forms.push(percent(&STANDARD.encode(&pair), false));
-            forms.extend((0..3).map(|before| within_base64(secret, before)));
-            forms.extend((0..3).map(|before| within_base64(secret, before).replace('+', "-").replace('/', "_")));
-            let header = STANDARD.encode(&pair);
-            forms.extend((0..3).map(|before| within_base64(header.trim_end_matches('='), before)));
-            forms.push(percent(secret, false));
-            forms.push(percent(secret, true));
-            forms.push(percent(secret, false).replace("%20", "+"));
-            forms.push(json.trim_matches('"').to_owned());
-            forms.push(xml(secret));
-            let bytes = |each: fn(u8) -> String| secret.bytes().map(each).collect::<String>();
-            forms.push(bytes(|b| format!("{b:02x}")));
-            forms.push(bytes(|b| format!("{b:02X}")));
-            forms.push(bytes(|b| format!("%{b:02x}")));
-            forms.push(bytes(|b| format!("%{b:02X}")));
-            let characters = |each: fn(u32) -> String| secret.chars().map(u32::from).map(each).collect::<String>();
-            forms.push(characters(|c| format!("\\u{c:04x}")));
-            forms.push(characters(|c| format!("\\u{c:04X}")));
-            forms.push(characters(|c| format!("&#{c};")));
-            forms.push(characters(|c| format!("&#x{c:x};")));
-            forms.push(characters(|c| format!("&#x{c:X};")));
-            // As Rust's own formatting shows text and bytes, which is how libraries log what they send.
-            forms.push(secret.escape_debug().to_string());
-            forms.push(secret.as_bytes().escape_ascii().to_string());
-            let list = format!("{:?}", secret.as_bytes());
-            forms.push(list.trim_matches(['[', ']']).to_owned());
+        Redactor { forms: forms(secrets), learnt: vec![Learnt::default()] }
+    }
+
+    /// From now on knows this secret too, and so does every redactor that was made of this one.
+    pub(crate) fn learn(&self, user: &str, secret: &str) {
+        let Some(learnt) = self.learnt.first() else { return };
+        let mut learnt = learnt.write().unwrap_or_else(PoisonError::into_inner);
+        if learnt.len() == MOST_LEARNT {
+            learnt.pop_front();
         }
-        Redactor::of(forms)
+        learnt.push_back(forms([(user, secret)]));
     }
 
-    /// One redactor that knows what all of these know.
+    /// One redactor that knows what all of these know and will learn.
     pub fn all<'a>(redactors: impl IntoIterator<Item = &'a Redactor>) -> Redactor {
-        Redactor::of(redactors.into_iter().flat_map(|redactor| redactor.forms.iter().cloned()).collect())
+        let (mut forms, mut learnt) = (Vec::new(), Vec::new());
+        for redactor in redactors {
+            forms.extend(redactor.forms.iter().cloned());
+            learnt.extend(redactor.learnt.iter().map(Arc::clone));
+        }
+        Redactor { forms: in_order(forms), learnt }
     }
 
-    fn of(mut forms: Vec<String>) -> Redactor {
-        forms.retain(|form| form.len() >= SHORTEST);
-        forms.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
-        forms.dedup();
-        Redactor { forms }
+    /// Calls with each form until one call says that it is enough.
+    fn any(&self, mut each: impl FnMut(&str) -> bool) -> bool {
+        let learnt = self.learnt.iter().map(|learnt| learnt.read().unwrap_or_else(PoisonError::into_inner));
+        let mut learnt = learnt.collect::<Vec<_>>();
+        learnt.retain(|learnt| !learnt.is_empty());
+        learnt.iter().flat_map(|learnt| learnt.iter()).flatten().chain(&self.forms).any(|form| each(form))
+    }
+
+    fn longest(&self) -> usize {
+        let mut longest = KEY;
+        self.any(|form| {
+            longest = longest.max(form.len());
+            false
+        });
+        longest
     }
 
     /// The text without secrets.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
         let mut clean = api_keys(text);
-        for form in &self.forms {
-            if clean.contains(form.as_str()) {
-                clean = clean.replace(form.as_str(), REDACTED);
+        self.any(|form| {
+            if clean.contains(form) {
+                clean = clean.replace(form, REDACTED);
             }
-        }
+            false
+        });
         clean
     }
 
     /// The start of the text without secrets. A secret that the end would cut in two is replaced before it is cut.
     pub(crate) fn start(&self, text: &str, limit: usize) -> String {
-        let longest = self.forms.first().map_or(0, String::len);
-        let clean = self.text(&text[..text.floor_char_boundary(limit.saturating_add(longest))]);
-        clean[..clean.floor_char_boundary(limit)].to_owned()
+        self.start_of(text, limit, true)
+    }
+
+    /// The same of a text that may have been cut off itself, if it is not the whole one.
+    pub(crate) fn start_of(&self, text: &str, limit: usize, whole: bool) -> String {
+        // What is replaced makes the text shorter, and brings what the window's own end cut in two below the limit.
+        let edge = 2 * self.longest();
+        let window = &text[..text.floor_char_boundary(limit.saturating_add(edge))];
+        let clean = self.text(window);
+        let whole = whole && window.len() == text.len();
+        let most = if whole { limit } else { limit.min(clean.len().saturating_sub(edge)) };
+        clean[..clean.floor_char_boundary(most)].to_owned()
+    }
+
+    /// As many bytes of a longer text are enough to show so many of them.
+    pub(crate) fn window(&self, limit: usize) -> usize {
+        limit + 2 * self.longest() + 1
     }
 
     /// Whether the text holds a secret in any form.
     #[must_use]
     pub fn leaks(&self, text: &str) -> bool {
-        self.forms.iter().any(|form| text.contains(form.as_str()))
+        self.any(|form| text.contains(form)) || api_keys(text) != text
     }
 
     /// The exchange without secrets, cookies and one-time codes.
@@ -131,6 +145,56 @@ impl Redactor {
         exchange.error = exchange.error.map(|error| self.text(&error));
         exchange
     }
+}
+
+/// Every form of these secrets.
+fn forms<'a>(secrets: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+    let mut forms = Vec::new();
+    for (user, secret) in secrets {
+        if secret.len() < SHORTEST {
+            continue;
+        }
+        let pair = format!("{user}:{secret}");
+        let json = serde_json::to_string(secret).unwrap_or_default();
+        forms.push(secret.to_owned());
+        forms.push(STANDARD.encode(&pair));
+        forms.push(STANDARD.encode(&pair).trim_end_matches('=').to_owned());
+        forms.push(URL_SAFE_NO_PAD.encode(&pair));
+        forms.push(percent(&STANDARD.encode(&pair), false));
+        forms.extend((0..3).map(|before| within_base64(secret, before)));
+        forms.extend((0..3).map(|before| within_base64(secret, before).replace('+', "-").replace('/', "_")));
+        let header = STANDARD.encode(&pair);
+        forms.extend((0..3).map(|before| within_base64(header.trim_end_matches('='), before)));
+        forms.push(percent(secret, false));
+        forms.push(percent(secret, true));
+        forms.push(percent(secret, false).replace("%20", "+"));
+        forms.push(json.trim_matches('"').to_owned());
+        forms.push(xml(secret));
+        let bytes = |each: fn(u8) -> String| secret.bytes().map(each).collect::<String>();
+        forms.push(bytes(|b| format!("{b:02x}")));
+        forms.push(bytes(|b| format!("{b:02X}")));
+        forms.push(bytes(|b| format!("%{b:02x}")));
+        forms.push(bytes(|b| format!("%{b:02X}")));
+        let characters = |each: fn(u32) -> String| secret.chars().map(u32::from).map(each).collect::<String>();
+        forms.push(characters(|c| format!("\\u{c:04x}")));
+        forms.push(characters(|c| format!("\\u{c:04X}")));
+        forms.push(characters(|c| format!("&#{c};")));
+        forms.push(characters(|c| format!("&#x{c:x};")));
+        forms.push(characters(|c| format!("&#x{c:X};")));
+        // As Rust's own formatting shows text and bytes, which is how libraries log what they send.
+        forms.push(secret.escape_debug().to_string());
+        forms.push(secret.as_bytes().escape_ascii().to_string());
+        let list = format!("{:?}", secret.as_bytes());
+        forms.push(list.trim_matches(['[', ']']).to_owned());
+    }
+    in_order(forms)
+}
+
+fn in_order(mut forms: Vec<String>) -> Vec<String> {
+    forms.retain(|form| form.len() >= SHORTEST);
+    forms.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+    forms.dedup();
+    forms
 }
 
 /// A cookie's name and flags, without its value.
@@ -197,153 +261,5 @@ fn xml(secret: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn redactor() -> Redactor {
-        Redactor::new([("zot-ci", "zak_p\"a s&s/word"), ("", "totp-seed")])
-    }
-
-    #[test]
-    fn every_encoding_of_a_secret_is_replaced() {
-        let redactor = redactor();
-        for text in [
-            "zak_p\"a s&s/word".to_owned(),
-            STANDARD.encode("zot-ci:zak_p\"a s&s/word"),
-            "zak_p%22a%20s%26s%2Fword".to_owned(),
-            "zak_p%22a%20s%26s%2fword".to_owned(),
-            "zak_p%22a+s%26s%2Fword".to_owned(),
-            r#"zak_p\"a s&s/word"#.to_owned(),
-            "zak_p&quot;a s&amp;s/word".to_owned(),
-            "totp-seed".to_owned(),
-        ] {
-            assert!(redactor.leaks(&text), "{text}");
-            let clean = redactor.text(&format!("a {text} b"));
-            assert_eq!(clean, format!("a {REDACTED} b"));
-        }
-    }
-
-    #[test]
-    fn a_minted_key_is_in_no_text_at_all() {
-        let text = "the key zak_0123456789abcdef0123456789abcdef, and zak_…";
-        assert_eq!(redactor().text(text), format!("the key {REDACTED}, and zak_…"));
-    }
-
-    #[test]
-    fn a_secret_within_any_longer_base64_is_replaced() {
-        let secret = "zak_0123456789abcdef";
-        let redactor = Redactor::new([("zot-ci", secret)]);
-        for before in ["", "B", "Ba", "Bas", "Authorization: Basic "] {
-            for after in ["", "x", "xy", "xyz"] {
-                for encoded in [
-                    STANDARD.encode(format!("{before}{secret}{after}")),
-                    URL_SAFE_NO_PAD.encode(format!("{before}zot-ci:{secret}{after}")),
-                ] {
-                    assert!(redactor.leaks(&encoded), "{before} {after}");
-                    assert!(!redactor.leaks(&redactor.text(&encoded)));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_secret_that_the_limit_would_cut_in_two_leaves_no_part() {
-        let redactor = Redactor::new([("zot-ci", "zak_0123456789abcdef")]);
-        for limit in 0..60 {
-            let start = redactor.start("some text é before zak_0123456789abcdef and after", limit);
-            assert!(!start.contains("zak_0") && start.len() <= limit, "{limit}: {start}");
-        }
-    }
-
-    #[test]
-    fn cookies_codes_and_minted_keys_never_stay() {
-        let exchange = Exchange {
-            url: "http://r/zot/auth/callback/oidc?code=abc&state=x".into(),
-            request_headers: vec![("Cookie".into(), "session=abc".into())],
-            response_headers: vec![("Set-Cookie".into(), "session=abc; Path=/; HttpOnly".into())],
-            response_body: r#"{"apiKey":"zak_0123456789abcdef0123456789abcdef"}"#.into(),
-            ..Exchange::default()
-        };
-        let clean = redactor().exchange(exchange);
-        assert_eq!(clean.url, "http://r/zot/auth/callback/oidc?code=<redacted>&state=x");
-        assert_eq!(clean.request_headers[0].1, REDACTED);
-        assert_eq!(clean.response_headers[0].1, "session=<redacted>; Path=/; HttpOnly");
-        assert_eq!(clean.response_body, r#"{"apiKey":"<redacted>"}"#);
-    }
-
-    #[test]
-    fn one_redactor_of_several_knows_what_each_knows_and_tells_none_of_it() {
-        let other = Redactor::new([("", "another-secret")]);
-        let all = Redactor::all([&redactor(), &other]);
-        assert!(all.leaks("totp-seed") && all.leaks("another-secret"));
-        assert!(!other.leaks("totp-seed"));
-        let shown = format!("{all:?}");
-        assert!(shown.contains("forms") && !all.leaks(&shown), "{shown}");
-    }
-
-    #[test]
-    fn what_comes_before_a_limit_is_kept() {
-        let redactor = Redactor::new([("zot-ci", "zak_0123456789abcdef")]);
-        assert_eq!(redactor.start("some text é", 4), "some");
-        assert_eq!(redactor.start("some text é", 11), "some text ");
-        assert_eq!(redactor.start("some", 400), "some");
-        assert_eq!(redactor.start("some zak_0123456789abcdef", 15), format!("some {REDACTED}")[..15]);
-    }
-
-    #[test]
-    fn a_code_in_a_redirect_does_not_stay() {
-        let location = "https://r/cb?state=x&code=abc&id_token=b&access_token=c&id_token_hint=d&flag";
-        let exchange = Exchange {
-            response_headers: vec![("Location".into(), location.into()), ("Server".into(), "a?code=kept".into())],
-            request_headers: vec![
-                ("AUTHORIZATION".into(), "Basic eA==".into()),
-                ("Proxy-Authorization".into(), "x".into()),
-            ],
-            ..Exchange::default()
-        };
-        let clean = redactor().exchange(exchange);
-        let gone = "state=x&code=<redacted>&id_token=<redacted>&access_token=<redacted>&id_token_hint=<redacted>&flag";
-        assert_eq!(clean.response_headers[0].1, format!("https://r/cb?{gone}"));
-        assert_eq!(clean.response_headers[1].1, "a?code=kept");
-        assert!(clean.request_headers.iter().all(|(_, value)| value == REDACTED));
-    }
-
-    #[test]
-    fn a_key_is_one_from_sixteen_digits_on_and_what_follows_it_stays() {
-        for (text, clean) in [
-            ("zak_0123456789abcdeg", "zak_0123456789abcdeg".to_owned()),
-            ("zak_0123456789abcdef, zak_0", format!("{REDACTED}, zak_0")),
-            ("zak_zak_0123456789abcdefzak_", format!("zak_{REDACTED}zak_")),
-            ("12zak_ab 34", "12zak_ab 34".to_owned()),
-        ] {
-            assert_eq!(api_keys(text), clean);
-        }
-    }
-
-    #[test]
-    fn what_base64_makes_of_a_secret_alone_goes_as_a_whole() {
-        for secret in ["zak_0123456789abcd", "zak_0123456789abcde", "zak_0123456789abcdef"] {
-            let encoded = STANDARD.encode(secret);
-            let kept = Redactor::new([("", secret)]).text(&encoded);
-            let aligned = secret.len().is_multiple_of(3);
-            assert_eq!(kept == REDACTED, aligned, "{kept}");
-            assert!(kept.len() <= REDACTED.len() + 3, "{kept}");
-        }
-    }
-
-    #[test]
-    fn a_secret_too_short_to_be_told_from_text_is_no_secret() {
-        assert!(!Redactor::new([("", "12345")]).leaks("12345"));
-        assert!(Redactor::new([("", "123456")]).leaks("123456"));
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_around_a_secret_hides_it(before in ".{0,20}", secret in "[ -~]{8,24}", after in ".{0,20}") {
-            let redactor = Redactor::new([("u", secret.as_str())]);
-            let text = [before, secret, after].concat();
-            prop_assert!(!redactor.leaks(&redactor.text(&text)));
-        }
-    }
-}
+#[path = "redact_tests.rs"]
+mod tests;

@@ -273,7 +273,7 @@ pub struct Clients {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Browser {
-    /// A command to start, or the URL of a running WebDriver or Selenium Grid.
+    /// A command to start, or the URL of a running WebDriver or Selenium Grid; on loopback, where a login is typed.
     pub webdriver: String,
 }
 

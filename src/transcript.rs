@@ -142,7 +142,9 @@ impl Recorder {
         if !self.keeps() {
             return String::new();
         }
-        let mut text = self.redactor.start(&String::from_utf8_lossy(&start[..start.len().min(4 * SHOWN)]), SHOWN);
+        let window = &start[..start.len().min(self.redactor.window(SHOWN))];
+        let whole = window.len() as u64 == size;
+        let mut text = self.redactor.start_of(&String::from_utf8_lossy(window), SHOWN, whole);
         if size > SHOWN as u64 {
             text.push_str(&format!(" ... ({size} bytes in all)"));
         }

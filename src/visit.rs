@@ -55,7 +55,7 @@ pub(crate) struct Visit<'a> {
 
 impl<'a> Visit<'a> {
     pub(crate) async fn start(cx: &'a Cx) -> anyhow::Result<Visit<'a>> {
-        let browser = Browser::start(&cx.scenario().browser.webdriver, cx.deadline()).await?;
+        let browser = Browser::start(&cx.scenario().browser.webdriver, cx.deadline(), cx.recorder().redactor()).await?;
         Ok(Visit { cx, browser, base: cx.scenario().registry.url.clone() })
     }
 
@@ -222,8 +222,10 @@ impl<'a> Visit<'a> {
 
     /// A picture for the report; a page that gives none is no reason to fail.
     pub(crate) async fn picture(&self, name: &str) {
-        if let Ok(png) = self.browser.screenshot().await {
-            self.cx.screenshot(name, png);
+        match self.browser.screenshot().await {
+            Ok(png) => self.cx.screenshot(name, png),
+            Err(error @ BrowserError::Secret) => self.cx.note(format!("{name}: {error}")),
+            Err(_) => {}
         }
     }
 

@@ -79,7 +79,7 @@ async fn lives_and_ends(cx: &Cx, visit: &Visit<'_>, page: &LoginPage) -> Proof {
     if answer.status != 201 {
         return Err(MINT.fail("201", answer.status, index));
     }
-    let made = own.minted(&answer.body)?;
+    let made = own.minted(&answer.body, cx.recorder().redactor())?;
     cx.books_key(&own);
     if made.ends() != Some(own.ends) {
         let end = made.ends().map_or_else(|| "none".to_owned(), |end| end.to_string());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration as Limit, Instant};
 
+use base64::Engine as _;
 use time::macros::datetime;
 
 use super::*;
@@ -46,9 +47,22 @@ fn sprawl_names_forgotten_and_endless_keys() {
 fn a_wanted_key_is_short_lived_and_its_answer_is_never_repeated() {
     let mut own = Own::wanted("regproof-x".to_owned(), "zot-ci", NOW);
     assert!(own.request().unwrap().contains(r#""expirationDate":"2026-06-01T00:15:00Z""#));
-    let error = own.minted(r#"{"apiKey":"zak_0123456789abcdef0123456789abcdef"}"#).unwrap_err();
+    let redactor = Redactor::default();
+    let error = own.minted(r#"{"apiKey":"zak_0123456789abcdef0123456789abcdef"}"#, &redactor).unwrap_err();
     assert!(!format!("{error:#}").contains("zak_"), "{error:#}");
     assert!(own.credential().is_none());
+}
+
+#[test]
+fn what_is_minted_is_redacted_however_it_is_written() {
+    let mut own = Own::wanted("regproof-x".to_owned(), "zot-ci", NOW);
+    let redactor = Redactor::new([]);
+    let key = "zak_0123456789abcdef0123456789abcdef";
+    let ends = "2026-06-01T00:15:00Z";
+    let answer = json!({ "apiKey": key, "uuid": "u", "createdAt": ends, "expirationDate": ends, "lastUsed": ends });
+    own.minted(&answer.to_string(), &redactor).unwrap();
+    let echo = format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(format!("zot-ci:{key}")));
+    assert!(redactor.leaks(&echo), "before anything is sent with it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

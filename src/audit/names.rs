@@ -78,7 +78,7 @@ impl Names {
         };
         for name in &names {
             if !(self.is_name)(name) {
-                let shown: String = name.chars().take(100).collect();
+                let shown = work.redactor().start(name, 100);
                 return Err(why.fail("names of its grammar", format_args!("{shown:?}"), None));
             }
             if !self.seen.insert(short(name)) {

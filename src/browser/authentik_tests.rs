@@ -38,7 +38,7 @@ fn with_code(issuer: &Url, profile: &str, number: usize) -> Login {
 
 #[tokio::test]
 async fn every_executor_of_authentik_is_passed_stage_by_stage() {
-    let browser = Browser::start(DRIVER, long()).await.unwrap();
+    let browser = Browser::start(DRIVER, long(), &redactor()).await.unwrap();
     let whole = ["identification", "password", "code", "consent"];
     let apart = ["uidField=erich", "username=erich&password=hunter22", "code=", ""];
     let simple = ["uid_field=erich", "password=hunter22", "code="];
@@ -66,7 +66,7 @@ async fn every_executor_of_authentik_is_passed_stage_by_stage() {
 
 #[tokio::test]
 async fn a_stage_that_a_machine_must_not_answer_and_a_refusal_end_the_login_at_once() {
-    let browser = Browser::start(DRIVER, long()).await.unwrap();
+    let browser = Browser::start(DRIVER, long(), &redactor()).await.unwrap();
     for (mode, stages, words) in [
         ("shadow", &["identification", "captcha"][..], "a captcha"),
         ("light", &["captcha"], "a captcha"),

@@ -4,6 +4,7 @@
 //! its profile folder, which no other process has on its command line.
 
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,7 +53,8 @@ impl Driver {
             return Ok(Driver::new(url, None, None));
         }
         let failed = |reason: String| BrowserError::Start { program: webdriver.to_owned(), reason, remedy: INSTALL };
-        let profile = tempfile::Builder::new().prefix("regproof-browser-").tempdir();
+        let private = std::fs::Permissions::from_mode(0o700);
+        let profile = tempfile::Builder::new().prefix("regproof-browser-").permissions(private).tempdir();
         let profile = profile.map_err(|error| failed(error.to_string()))?;
         let mut child = Command::new(webdriver)
             .arg("--port=0")
@@ -187,9 +189,13 @@ fn kill(id: i32) {
 /// Ends a session at a remote WebDriver: blocking and short, since a value that is dropped cannot await.
 fn delete(session: &Url) {
     use std::io::{Read, Write};
+    use std::net::ToSocketAddrs as _;
     let (Some(host), Some(port)) = (session.host_str(), session.port_or_known_default()) else { return };
-    let limit = Some(Duration::from_secs(2));
-    let Ok(mut stream) = TcpStream::connect((host, port)) else { return };
+    const LIMIT: Duration = Duration::from_secs(2);
+    let limit = Some(LIMIT);
+    let Ok(addresses) = (host, port).to_socket_addrs() else { return };
+    let connected = addresses.take(2).find_map(|address| TcpStream::connect_timeout(&address, LIMIT).ok());
+    let Some(mut stream) = connected else { return };
     let _ = stream.set_read_timeout(limit).and_then(|()| stream.set_write_timeout(limit));
     let request = format!("DELETE {} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n", session.path());
     if stream.write_all(request.as_bytes()).is_ok() {

@@ -22,6 +22,8 @@ const REACTION: Duration = Duration::from_secs(10);
 /// How long a page without fields must stay as it is before its button is taken for a consent.
 const SETTLED: Duration = Duration::from_millis(400);
 const PAUSE: Duration = Duration::from_millis(50);
+/// As much of a page's complaint as a sentence needs.
+const SAID: usize = 200;
 
 /// Who logs in, and where.
 #[derive(Clone, Debug)]
@@ -102,6 +104,8 @@ impl Profile {
 /// What a look at the page shows.
 #[derive(Debug, Deserialize)]
 struct View {
+    /// Where the browser itself says that it is. A page's own word counts for nothing: its scripts shape what a look returns.
+    #[serde(skip)]
     origin: String,
     document: String,
     path: String,
@@ -196,7 +200,14 @@ impl Browser {
     async fn look(&self, profile: &'static Profile) -> Result<Option<View>, BrowserError> {
         let arguments = vec![profile.to_json()];
         match self.call("look at the page", self.client.execute(SCAN, arguments)).await {
-            Ok(value) => Ok(serde_json::from_value(value).ok()),
+            Ok(value) => {
+                let Ok(mut view) = serde_json::from_value::<View>(value) else { return Ok(None) };
+                // After the look: should the page have changed in between, the fields that were seen are gone.
+                view.origin = self.origin().await?;
+                view.said = self.short(&view.said, SAID);
+                view.denied = view.denied.map(|words| self.short(&words, SAID));
+                Ok(Some(view))
+            }
             Err(error @ BrowserError::Time { .. }) => Err(error),
             Err(error) if self.time_left().is_zero() => Err(error),
             Err(BrowserError::Driver { reason, .. }) if is_gone(&reason) => {
@@ -207,6 +218,10 @@ impl Browser {
                 Ok(None)
             }
         }
+    }
+
+    async fn origin(&self) -> Result<String, BrowserError> {
+        Ok(self.url().await?.origin().ascii_serialization())
     }
 
     async fn fill(&self, view: &View, login: &Login, done: &mut Done) -> Result<(), BrowserError> {
@@ -221,11 +236,11 @@ impl Browser {
         if let Some(field) = &view.user
             && !done.user
         {
-            self.type_into(field, login.username.expose()).await?;
+            self.type_into(field, login, login.username.expose()).await?;
             (done.user, last) = (true, Some(field));
         }
         if let Some(field) = &view.password {
-            self.type_into(field, login.password.expose()).await?;
+            self.type_into(field, login, login.password.expose()).await?;
             (done.password, last) = (true, Some(field));
         }
         if let Some(field) = &view.code {
@@ -239,12 +254,12 @@ impl Browser {
                 return Err(BrowserError::Time { what: "get a one-time code that no other login used".to_owned() });
             }
             tokio::time::sleep(wait).await;
-            self.type_into(field, &code).await?;
+            self.type_into(field, login, &code).await?;
             (done.code, last) = (true, Some(field));
         }
         match (&view.submit, last) {
             (Some(submit), _) => self.click(submit).await,
-            (None, Some(field)) => self.type_into(field, "\u{e007}").await,
+            (None, Some(field)) => self.type_into(field, login, "\u{e007}").await,
             (None, None) => Ok(()),
         }
     }
@@ -269,8 +284,12 @@ impl Browser {
         Some(Element::from_element_id(self.client.clone(), ElementRef::from(id.to_owned())))
     }
 
-    async fn type_into(&self, field: &Value, text: &str) -> Result<(), BrowserError> {
+    async fn type_into(&self, field: &Value, login: &Login, text: &str) -> Result<(), BrowserError> {
         let Some(element) = self.element(field) else { return Ok(()) };
+        let (origin, issuer) = (self.origin().await?, login.issuer.origin().ascii_serialization());
+        if origin != issuer {
+            return Err(BrowserError::ForeignPage { origin, issuer });
+        }
         self.call("type into a field", element.send_keys(text)).await
     }
 

@@ -53,12 +53,11 @@ const alerts = all.filter((element) => element.matches(
   "[role=alert], .error, .alert-error, .alert-danger, .pf-m-error, .pf-m-danger, .invalid-feedback, #input-error, .dex-error-box"));
 const said = alerts.map((element) => (element.innerText || element.textContent || "").trim()).filter(Boolean).join(" ");
 return {
-  origin: location.origin,
   document: String(performance.timeOrigin),
   path: location.pathname,
   ready: document.readyState,
   user, password, code, submit, consent, captcha,
   other: other ? other.localName + (other.id ? "#" + other.id : "") : null,
-  said: said.slice(0, 200),
-  denied: denied ? (words(denied.shadowRoot || denied) || denied.localName).slice(0, 200) : null,
+  said: said.slice(0, 4000),
+  denied: denied ? (words(denied.shadowRoot || denied) || denied.localName).slice(0, 4000) : null,
 };

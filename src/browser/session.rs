@@ -3,6 +3,7 @@
 //! Values of cookies never leave this file, but for the name that the registry shows its user.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fantoccini::error::CmdError;
@@ -13,6 +14,7 @@ use url::Url;
 
 use super::BrowserError;
 use super::driver::Driver;
+use crate::redact::Redactor;
 
 /// One browser with a new, empty profile.
 #[derive(Debug)]
@@ -20,6 +22,7 @@ pub(crate) struct Browser {
     pub(super) client: Client,
     driver: Driver,
     deadline: Instant,
+    redactor: Arc<Redactor>,
 }
 
 /// What a page's own `fetch` got.
@@ -55,6 +58,18 @@ const text = (root) => [...root.childNodes].map((node) => {
 return document.body ? text(document.body).slice(0, 4000) : "";
 "#;
 
+/// As much of a page's text as its scripts give.
+const CUT: usize = 4000;
+
+/// Everything that could be read in a picture, as it is and without the gaps between elements.
+const LEGIBLE: &str = r#"
+const text = (root) => [...root.childNodes].map((node) => {
+  if (node.nodeType === Node.TEXT_NODE) return node.data;
+  return node.nodeType === Node.ELEMENT_NODE && !node.matches("style, script") ? text(node.shadowRoot || node) : "";
+}).join("");
+return document.body ? text(document.body) : "";
+"#;
+
 /// Nothing that was typed may be in a picture: every field is hidden first, in shadow roots too.
 const HIDE_FIELDS: &str = r#"
 const hide = (root) => {
@@ -68,7 +83,11 @@ hide(document);
 
 impl Browser {
     /// Starts a browser; it must end its work before `deadline`.
-    pub(crate) async fn start(webdriver: &str, deadline: Instant) -> Result<Browser, BrowserError> {
+    pub(crate) async fn start(
+        webdriver: &str,
+        deadline: Instant,
+        redactor: &Arc<Redactor>,
+    ) -> Result<Browser, BrowserError> {
         let driver = Driver::start(webdriver, left(deadline)).await?;
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(Duration::from_secs(5)));
@@ -85,7 +104,7 @@ impl Browser {
         let id = client.session_id().await.ok().flatten();
         let process = client.capabilities().and_then(|c| c.get("goog:processID")).and_then(Value::as_i64);
         driver.session(id.as_deref(), process);
-        Ok(Browser { client, driver, deadline })
+        Ok(Browser { client, driver, deadline, redactor: Arc::clone(redactor) })
     }
 
     /// Awaits a WebDriver call within the deadline.
@@ -97,7 +116,7 @@ impl Browser {
         match tokio::time::timeout(left(self.deadline), call).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
-                Err(BrowserError::Driver { what: what.to_owned(), reason: first_line(&error.to_string()) })
+                Err(BrowserError::Driver { what: what.to_owned(), reason: self.first_line(&error.to_string()) })
             }
             Err(_) => Err(BrowserError::Time { what: what.to_owned() }),
         }
@@ -118,8 +137,17 @@ impl Browser {
     /// The page's visible text, shortened to one paragraph.
     pub(crate) async fn text(&self) -> Result<String, BrowserError> {
         let text = self.call("read the page", self.client.execute(TEXT, vec![])).await?;
-        let text = text.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-        Ok(text.chars().take(500).collect())
+        let text = text.as_str().unwrap_or_default();
+        Ok(self.short(&text.split_whitespace().collect::<Vec<_>>().join(" "), 500))
+    }
+
+    /// The start of what a page says, without secrets. The page's script cut it too, if it was long.
+    pub(super) fn short(&self, text: &str, limit: usize) -> String {
+        self.redactor.start_of(text, limit, text.len() < CUT)
+    }
+
+    fn first_line(&self, text: &str) -> String {
+        self.short(text.lines().next().unwrap_or_default(), 300)
     }
 
     /// Waits until the URL is as wanted; tells the URL, or the last one seen.
@@ -154,7 +182,7 @@ impl Browser {
         let body = answer.get("body").and_then(Value::as_str).unwrap_or_default().to_owned();
         match status {
             Some(status) if status > 0 => Ok(Fetched { status, body }),
-            _ => Err(BrowserError::Driver { what, reason: first_line(&body) }),
+            _ => Err(BrowserError::Driver { what, reason: self.first_line(&body) }),
         }
     }
 
@@ -176,8 +204,14 @@ impl Browser {
         Ok(user.map(|cookie| cookie.value().trim_matches('"').to_owned()).filter(|name| !name.is_empty()))
     }
 
-    /// A picture of the page, with every field hidden.
+    /// A picture of the page, with every field hidden; none of a page that shows a secret.
     pub(crate) async fn screenshot(&self) -> Result<Vec<u8>, BrowserError> {
+        let text = self.call("read the page", self.client.execute(LEGIBLE, vec![])).await?;
+        let text = text.as_str().unwrap_or_default();
+        let dense: String = text.split_whitespace().collect();
+        if self.redactor.leaks(text) || self.redactor.leaks(&dense) {
+            return Err(BrowserError::Secret);
+        }
         self.call("hide the fields", self.client.execute(HIDE_FIELDS, vec![])).await?;
         self.call("take a picture", self.client.screenshot()).await
     }
@@ -244,10 +278,6 @@ fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
 }
 
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().chars().take(300).collect()
-}
-
 fn not_started(webdriver: &str, reason: &str) -> BrowserError {
     let remedy = if reason.contains("only supports Chrome version") {
         "Driver and browser must be of one version: install both from one source"
@@ -256,7 +286,11 @@ fn not_started(webdriver: &str, reason: &str) -> BrowserError {
     } else {
         "Try the same driver and browser by hand; in a container they need shared memory and, unless root, a user namespace"
     };
-    BrowserError::Start { program: format!("a browser by {webdriver}"), reason: first_line(reason), remedy }
+    BrowserError::Start {
+        program: format!("a browser by {webdriver}"),
+        reason: reason.lines().next().unwrap_or_default().to_owned(),
+        remedy,
+    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,10 @@ mod authentik;
 
 const DRIVER: &str = "chromedriver";
 
+fn redactor() -> Arc<Redactor> {
+    Arc::new(Redactor::new([("erich", "hunter22")]))
+}
+
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(40)
 }
@@ -77,6 +81,9 @@ fn login(issuer: &Url, profile: &str) -> Login {
 
 const ONE_PAGE: &str = "<form method=post action=/done><label>E-mail <input name=mail></label>\
     <input type=password name=p><button>Log in</button></form>";
+const LIAR: &str = "<script>Object.defineProperty(Object.prototype, 'origin', { set() {
+    Object.defineProperty(this, 'origin', { value: 'http://127.0.0.1:1', enumerable: true });
+    } })</script><form method=post action=/done><input name=user><input type=password name=p><button>Log in</button></form>";
 const USER_FIRST: &str = "<form method=post action=/next><input name=username><input type=submit value=Next></form>";
 const THEN_PASSWORD: &str =
     "<form method=post action=/done><input type=password name=password><button>Log in</button></form>";
@@ -93,7 +100,7 @@ const UNKNOWN: &str = "<p>Choose your smart card</p>";
 
 #[tokio::test]
 async fn logs_in_on_one_page_on_two_with_consent_and_with_a_code() {
-    let browser = Browser::start(DRIVER, soon()).await.unwrap();
+    let browser = Browser::start(DRIVER, soon(), &redactor()).await.unwrap();
     for (profile, page, next, wanted) in [
         ("generic", ONE_PAGE, "", &["mail=erich&p=hunter22"][..]),
         ("generic", USER_FIRST, THEN_PASSWORD, &["username=erich", "password=hunter22"]),
@@ -114,7 +121,7 @@ async fn logs_in_on_one_page_on_two_with_consent_and_with_a_code() {
 
 #[tokio::test]
 async fn types_nothing_into_a_foreign_page_and_gives_up_where_a_machine_must() {
-    let browser = Browser::start(DRIVER, soon()).await.unwrap();
+    let browser = Browser::start(DRIVER, soon(), &redactor()).await.unwrap();
     let (page, _, sent) = provider(ONE_PAGE, "").await;
     browser.open(&page).await.unwrap();
     let other: Url = "http://127.0.0.1:1/".parse().unwrap();
@@ -124,6 +131,16 @@ async fn types_nothing_into_a_foreign_page_and_gives_up_where_a_machine_must() {
     let typed =
         browser.call("read", browser.client.execute("return document.querySelector('[name=p]').value", vec![])).await;
     assert_eq!(typed.unwrap(), json!(""));
+    // A page shapes what its scripts return: this one says that it is on the issuer's origin.
+    let (page, _, sent) = provider(LIAR, "").await;
+    browser.open(&page).await.unwrap();
+    let said =
+        browser.call("read", browser.client.execute("return { origin: location.origin }", vec![])).await.unwrap();
+    assert_eq!(said["origin"], "http://127.0.0.1:1", "the page lies as it should");
+    let error = browser.log_in(&login(&other, "generic")).await.unwrap_err();
+    assert!(matches!(error, BrowserError::ForeignPage { .. }), "{error}");
+    assert!(!browser.asks_for_login(&other, Profile::named("generic").unwrap()).await.unwrap());
+    assert!(sent.lock().unwrap().is_empty());
     for (page, next, words) in
         [(PASSWORD_PAGE, WRONG, "Invalid password"), (CAPTCHA, "", "captcha"), (PASSWORD_PAGE, UNKNOWN, "smart card")]
     {
@@ -135,6 +152,10 @@ async fn types_nothing_into_a_foreign_page_and_gives_up_where_a_machine_must() {
     }
     let picture = browser.screenshot().await.unwrap();
     assert!(picture.starts_with(b"\x89PNG"));
+    let (telling, _, _) = provider("<p>Invalid password: hunter<b>22</b></p>", "").await;
+    browser.open(&telling).await.unwrap();
+    assert!(matches!(browser.screenshot().await.unwrap_err(), BrowserError::Secret));
+    assert!(!browser.text().await.unwrap().contains("hunter22"));
     browser.close().await;
 }
 
@@ -149,13 +170,13 @@ async fn gone(profile: &std::path::Path) {
 
 #[tokio::test]
 async fn nothing_is_left_behind_however_a_session_ends() {
-    let browser = Browser::start(DRIVER, soon()).await.unwrap();
+    let browser = Browser::start(DRIVER, soon(), &redactor()).await.unwrap();
     let profile = browser.profile();
     assert!(with_profile(&profile).len() > 2, "the test sees the browser's processes");
     browser.close().await;
     gone(&profile).await;
 
-    let browser = Browser::start(DRIVER, soon()).await.unwrap();
+    let browser = Browser::start(DRIVER, soon(), &redactor()).await.unwrap();
     let profile = browser.profile();
     let task = tokio::spawn(async move {
         let _held = browser;
@@ -164,7 +185,7 @@ async fn nothing_is_left_behind_however_a_session_ends() {
     assert!(task.await.is_err());
     gone(&profile).await;
 
-    let browser = Browser::start(DRIVER, soon()).await.unwrap();
+    let browser = Browser::start(DRIVER, soon(), &redactor()).await.unwrap();
     let profile = browser.profile();
     let task = tokio::spawn(async move {
         let _held = browser;
@@ -179,7 +200,7 @@ async fn nothing_is_left_behind_however_a_session_ends() {
 #[tokio::test]
 async fn a_missing_driver_and_a_driver_without_a_word_are_told_with_a_remedy() {
     for (program, words) in [("/nonexistent/chromedriver", "No such file"), ("true", "did not say that it started")] {
-        let error = Browser::start(program, soon()).await.unwrap_err().to_string();
+        let error = Browser::start(program, soon(), &redactor()).await.unwrap_err().to_string();
         assert!(error.contains(words) && error.contains("chromium-driver"), "{error}");
     }
 }
@@ -194,7 +215,7 @@ async fn pages_that_never_end_are_left_at_the_deadline() {
     ))
     .await;
     let deadline = Instant::now() + Duration::from_secs(6);
-    let browser = Browser::start(DRIVER, deadline).await.unwrap();
+    let browser = Browser::start(DRIVER, deadline, &redactor()).await.unwrap();
     let profile = browser.profile();
     let url = format!("http://127.0.0.1:{}/", slow.port()).parse().unwrap();
     assert!(matches!(browser.open(&url).await, Err(BrowserError::Time { .. })));

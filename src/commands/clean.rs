@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -22,6 +23,10 @@ use crate::wire::{Client, Credential};
 const PREFIX: &str = "regproof-";
 /// More pages than any scratch repository has; a registry that never ends its list must not keep us for ever.
 const PAGES: usize = 1000;
+/// More of ours than any number of runs leaves.
+const MOST: usize = 100_000;
+/// What is not removed by then is a matter for another try.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// `clean`.
 pub(crate) fn clean(args: &cli::Clean, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
@@ -38,7 +43,8 @@ pub(crate) fn clean(args: &cli::Clean, terminal: &Terminal) -> Result<ExitStatus
     };
     let cleaned = runtime()?.block_on(async {
         let client = client(&target, &scratch, &remover)?;
-        work(&client, &scratch, args.dry_run).await
+        let work = tokio::time::timeout(LIMIT, work(&client, &scratch, args.dry_run));
+        work.await.unwrap_or_else(|_| anyhow::bail!("it did not end within {LIMIT:?}"))
     });
     let (text, left) = cleaned.map_err(|error| Trouble::failed(format_args!("cannot clean {scratch}: {error:#}")))?;
     show(terminal, &log::clean(&text))?;
@@ -51,7 +57,7 @@ fn client(target: &Target, scratch: &str, who: &str) -> anyhow::Result<Client> {
     let credential = Credential { username: identity.username.clone(), secret };
     let guard =
         Guard { effect: Effect::Writes, scratch: Some(scratch.to_owned()), ends_sessions: false, key: KeyUse::None };
-    let recorder = Recorder::new(Arc::clone(target.redactor()));
+    let recorder = Recorder::blind(Arc::clone(target.redactor()));
     Client::new(&target.route, target.origin(), who, Some(credential), Arc::new(guard), recorder)
 }
 
@@ -69,7 +75,7 @@ async fn work(client: &Client, scratch: &str, dry_run: bool) -> anyhow::Result<(
         if matches!(answer.status, 200 | 202 | 204 | 404) {
             lines.push(format!("removed {what}"));
         } else {
-            lines.push(format!("not removed {what}: {}", visible(&answer.brief(), 200)));
+            lines.push(format!("not removed {what}: {}", visible(&log::clean(&answer.brief()), 200)));
         }
     }
     // The status is evidence, the list decides.
@@ -96,9 +102,14 @@ async fn ours(client: &Client, scratch: &str) -> anyhow::Result<BTreeSet<String>
         let body = answer.json()?;
         let page: Vec<&str> = body["tags"].as_array().into_iter().flatten().filter_map(|tag| tag.as_str()).collect();
         tags.extend(page.iter().filter(|tag| is_ours(tag)).map(|tag| (*tag).to_owned()));
+        anyhow::ensure!(tags.len() <= MOST, "it has more than {MOST} tags of regproof");
         let more = answer.header("link").is_some_and(|link| link.contains("next"));
         match page.last().filter(|last| more && is_tag(last)) {
-            Some(last) => query = format!("?n=500&last={last}"),
+            Some(last) => {
+                let next = format!("?n=500&last={last}");
+                anyhow::ensure!(next != query, "the list of its tags repeats itself");
+                query = next;
+            }
             None => return Ok(tags),
         }
     }

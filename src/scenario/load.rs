@@ -3,6 +3,7 @@
 //! Sends nothing, and never repeats a value that might be a secret.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -85,10 +86,11 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// Whether a host is this machine, by name or address.
+/// Whether a host is this machine, by name or address. Names below `localhost` are not known to be: not every resolver keeps
+/// from asking others for them (RFC 6761, section 6.3).
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,
@@ -202,6 +204,34 @@ impl Loaded {
                 );
                 return Err(self.error(path, message));
             }
+        }
+        self.validate_connections(has_secret)
+    }
+
+    /// Where the connections go that an address does not show: a name that is resolved here, and the browser's driver.
+    fn validate_connections(&self, has_secret: bool) -> Result<(), ScenarioError> {
+        let scenario = &self.scenario;
+        let url = &scenario.registry.url;
+        for (name, address) in &scenario.registry.resolve {
+            let own = name.rsplit_once(':').is_some_and(|(host, _)| url.host_str() == Some(host));
+            let elsewhere = address.parse::<SocketAddr>().is_ok_and(|address| !address.ip().is_loopback());
+            if url.scheme() == "http" && has_secret && own && elsewhere {
+                let message = format!(
+                    "{url} is plain http, and leads to {address}, another machine, to which this scenario's secrets would \
+                     cross the network in clear; use https"
+                );
+                return Err(self.error(&["registry", "resolve", name], message));
+            }
+        }
+        let driver =
+            Url::parse(&scenario.browser.webdriver).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let types = scenario.oidc.as_ref().is_some_and(|oidc| oidc.login.is_some());
+        if let Some(driver) = driver.filter(|driver| types && !is_loopback(driver)) {
+            let message = format!(
+                "{driver} is on another machine, and the password that the browser types would cross the network in clear; \
+                 lead it here, as `ssh -L 4444:127.0.0.1:4444` does, and name http://127.0.0.1:4444"
+            );
+            return Err(self.error(&["browser", "webdriver"], message));
         }
         Ok(())
     }

@@ -80,6 +80,37 @@ fn plain_http_is_accepted_on_loopback_and_without_secrets() {
 }
 
 #[test]
+fn no_secret_crosses_the_network_in_clear() {
+    let secret = "[identities.ci]\nusername = \"ci\"\npassword = { env = \"X\" }\n";
+    let login = "[oidc]\nissuer = \"https://id.example.test/\"\nclient_id = \"zot\"\n\
+                 login = { username = { env = \"U\" }, password = { env = \"P\" } }\n";
+    let to = |url: &str| MINIMAL.replace("https://r.example.test", url);
+    let resolved = |url: &str, name: &str, address: &str| {
+        to(url).replace("[registry]", &format!("[registry]\nresolve = {{ \"{name}\" = \"{address}\" }}"))
+    };
+    let driver = |url: &str| format!("{MINIMAL}{login}[browser]\nwebdriver = \"{url}\"\n");
+    for (text, refused) in [
+        (to("http://10.0.0.5:5000") + secret, true),
+        (to("http://x.localhost:5000") + secret, true),
+        (resolved("http://localhost:5000", "localhost:5000", "10.0.0.5:5000") + secret, true),
+        (resolved("http://localhost:5000", "localhost:5000", "127.0.0.1:5000") + secret, false),
+        (resolved("http://localhost:5000", "other:5000", "10.0.0.5:5000") + secret, false),
+        (resolved("http://localhost:5000", "localhost:5000", "10.0.0.5:5000"), false),
+        (resolved("https://r.example.test", "r.example.test:443", "10.0.0.5:443") + secret, false),
+        (driver("http://grid.example.test:4444"), true),
+        (driver("https://grid.example.test"), true),
+        (driver("http://127.0.0.1:4444"), false),
+        (driver("chromedriver"), false),
+        (driver("http://grid.example.test:4444").replace(login, ""), false),
+    ] {
+        let result = load(&text);
+        let said = result.as_ref().err().map(ToString::to_string);
+        assert_eq!(result.is_err(), refused, "{text}: {said:?}");
+        assert!(said.as_ref().is_none_or(|said| said.contains("in clear")), "{text}: {said:?}");
+    }
+}
+
+#[test]
 fn a_missing_file_says_where_scenarios_are_looked_for() {
     let today = time::macros::date!(2026 - 01 - 01);
     let message = read(Path::new("/nonexistent/r.toml"), |_| true, today).unwrap_err().to_string();

@@ -16,6 +16,8 @@ use crate::redact::{Redactor, SHORTEST};
 
 /// How long a program may take to print a secret; a password manager may ask its user first.
 const COMMAND_LIMIT: Duration = Duration::from_secs(120);
+/// How long what a program printed may take to arrive once it has ended.
+const AFTERWARDS: Duration = Duration::from_secs(2);
 
 /// A secret; `Debug` shows nothing of it.
 #[derive(Clone, Debug)]
@@ -136,9 +138,11 @@ fn run(argv: &[String]) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("cannot run `{program}`: {error}");
     let mut child = Command::new(program).args(&argv[1..]).stdout(Stdio::piped()).spawn().map_err(failed)?;
     let stdout = child.stdout.take().expect("stdout is piped two lines above");
-    let reader = std::thread::spawn(move || {
+    let (sender, printed) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
         let mut text = String::new();
-        stdout.take(64 * 1024).read_to_string(&mut text).map(|_| text)
+        // Nobody listens any more where it came too late.
+        let _ = sender.send(stdout.take(64 * 1024).read_to_string(&mut text).map(|_| text));
     });
     let end = Instant::now() + COMMAND_LIMIT;
     let status = loop {
@@ -154,9 +158,11 @@ fn run(argv: &[String]) -> Result<String, String> {
     if !status.success() {
         return Err(format!("`{program}` ended with {status}"));
     }
-    match reader.join() {
+    // It has ended, but what it started may hold its output open.
+    match printed.recv_timeout(AFTERWARDS) {
         Ok(Ok(text)) => Ok(text),
-        _ => Err(format!("`{program}` printed something that is not UTF-8")),
+        Ok(Err(_)) => Err(format!("`{program}` printed something that is not UTF-8")),
+        Err(_) => Err(format!("`{program}` has ended, and something that it started keeps its output open")),
     }
 }
 
@@ -173,6 +179,16 @@ mod tests {
         let today = time::macros::date!(2026 - 01 - 01);
         let loaded = super::super::load::parse(&folder.join("r.toml"), text, |_| true, today)?;
         resolve(&loaded)
+    }
+
+    #[test]
+    fn a_program_that_leaves_its_output_open_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let began = Instant::now();
+        let error = resolved(folder.path(), r#"{ command = ["sh", "-c", "sleep 30 & echo zak_secret"] }"#);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("keeps its output open") && !error.contains("zak_secret"), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(20));
     }
 
     #[test]

@@ -86,6 +86,11 @@ pub const INSTEAD: &[Lie] = &[
     lie("echo_at_the_cut_of_the_evidence", EVERY, |around| {
         every("200 OK", "text/plain", format!("{}{}", "x".repeat(2040), echo(around)))
     }),
+    lie("echo_without_end_up_to_the_cut", EVERY, |around| {
+        // Each is replaced by something shorter, which moves one that is cut in two below what is shown.
+        let sent = around.ask.header("authorization").unwrap_or("Basic none").to_owned();
+        every("200 OK", "text/plain", format!("{}{}", "x".repeat(7 * around.nth % 61), format!("{sent}\n").repeat(200)))
+    }),
     lie("echo_in_headers_and_cookies", EVERY, |around| {
         let echo = echo(around);
         let answer = error("401 Unauthorized", "UNAUTHORIZED", "no").with("X-Echo", echo.as_str());

@@ -61,7 +61,7 @@ impl Stage {
 pub fn is_listed(id: &str) -> bool {
     let others =
         ["access::permission_matrix", "cache::cold", "cache::warm", "cache::ci", "registry::both", "registry::c"];
-    let areas = ["access::", "cache::", "metrics::", "oidc::", "registry::"];
+    let areas = ["access::", "cache::", "content::", "metrics::", "oidc::", "registry::", "tags::"];
     let publish = ["publish::api_key", "publish::existing_tag", "publish::skopeo"];
     let listed = areas.iter().chain(&publish).any(|start| id.starts_with(start));
     listed && !others.iter().any(|other| id.starts_with(other))

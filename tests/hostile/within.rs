@@ -60,6 +60,9 @@ pub const WITHIN: &[Lie] = &[
     lie("upload_by_dots_to_another_repository", PUSH, |around| {
         upload(around, "/v2/blumeops/regproof/blobs/uploads/%2e%2e/%2e%2e/%2e%2e/%2e%2e/private/ledger/manifests/v1")
     }),
+    lie("upload_to_a_repository_below", PUSH, |around| {
+        upload(around, "/v2/blumeops/regproof/blobs/uploads/x/blobs/uploads/9f3a9e0c-4b0e-4f6b-9d53-0d2f4a5f7c11")
+    }),
     lie("upload_nowhere", PUSH, |around| upload(around, "")),
     lie("blob_elsewhere", PULL, |around| {
         let location = format!("http://{}/blob", around.sink);
@@ -80,6 +83,16 @@ pub const WITHIN: &[Lie] = &[
     lie("link_without_end", &[], |around| {
         let link = format!("</v2/blumeops/navidrome/tags/list?n=1&last={}>; rel=\"next\"", around.nth);
         changed(around, "GET", "/tags/list", |answer| answer.with("Link", link.as_str()))
+    }),
+    lie("ever_more_tags", &["tags::"], |around| {
+        let page = |nth: usize| -> Vec<String> {
+            (0..90_000).map(|n| format!("v{nth:08}.{n:08}.0-abcdef0-and-a-long-name")).collect()
+        };
+        let link = format!("<{}>; rel=\"next\"", around.ask.target.split('?').next().unwrap_or_default());
+        match tags(around, &page(around.nth)) {
+            Say::This(answer) if around.ask.is("GET", "/tags/list") => Say::This(answer.with("Link", link.as_str())),
+            other => other,
+        }
     }),
     lie("link_elsewhere", &[], |around| {
         let link = format!("<http://{}/v2/tags/list>; rel=\"next\"", around.sink);

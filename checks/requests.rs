@@ -54,6 +54,7 @@ const FACTS: Rows = &[
     sends(Reader, "GET", "/v2/{public}/manifests/<reference>"),
     sends(Identities, "GET", "/v2/{private}/tags/list<query>"),
     sends(Identities, "GET", "/v2/{private}/manifests/<reference>"),
+    sends(Identities, "GET", "/v2/"),
     sends(Writer, "PUT", "/v2/{public}/manifests/<own tag or digest>"),
     sends(Remover, "DELETE", "/v2/{public}/manifests/<digest>"),
 ];

@@ -163,11 +163,12 @@ impl Cx {
         self.identity(self.scenario().creator().context("no identity may create without update and delete")?)
     }
 
-    /// Who reads where anyone may: nobody where anonymous clients may read, else the first identity.
-    pub(crate) fn reader(&self) -> anyhow::Result<Client> {
-        let scenario = self.scenario();
-        let identity = scenario.identities.keys().next().filter(|_| !scenario.promised(None).contains(&Action::Read));
-        identity.map_or_else(|| self.anonymous(), |name| self.identity(name))
+    /// Who reads this repository: nobody where anonymous clients may, else the first identity that may.
+    pub(crate) fn reader(&self, repository: &str) -> anyhow::Result<Client> {
+        match self.scenario().reader(repository) {
+            Some(name) => self.identity(name),
+            None => self.anonymous(),
+        }
     }
 
     /// The scratch repository, as `Need::Scratch` promises.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{FutureExt, StreamExt};
 
-pub(crate) use places::{Place, places, subject};
+pub(crate) use places::{Place, again, places};
 pub(crate) use table::table;
 
 use crate::context::Cx;
@@ -48,6 +48,8 @@ impl Asker {
 pub(crate) struct Seen {
     pub(crate) permission: Permission,
     times: usize,
+    /// The status of the first of them; 0 where there was no answer.
+    status: u16,
     exchange: Option<usize>,
 }
 
@@ -123,10 +125,10 @@ impl Cell {
         wrong.and_then(|seen| seen.exchange)
     }
 
-    fn add(&mut self, permission: Permission, exchange: Option<usize>) {
+    fn add(&mut self, permission: Permission, status: u16, exchange: Option<usize>) {
         match self.seen.iter_mut().find(|seen| seen.permission == permission) {
             Some(seen) => seen.times += 1,
-            None => self.seen.push(Seen { permission, times: 1, exchange }),
+            None => self.seen.push(Seen { permission, times: 1, status, exchange }),
         }
     }
 }
@@ -179,12 +181,40 @@ pub(crate) async fn ask(cx: &Cx, askers: &[Asker], places: &[Place], dialect: Di
     for (index, answer) in answers {
         let cell = &mut cells[index];
         match answer {
-            Ok((permission, exchange)) => cell.add(permission, exchange),
+            Ok((permission, status, exchange)) => cell.add(permission, status, exchange),
             Err(reason) => cell.unasked = Some(reason),
         }
     }
     doubt(&mut cells, dialect);
+    suspect(&mut cells);
     cells
+}
+
+/// Takes back a yes that looks like the answer to another request, which no registry gives to that one: what is in front of
+/// it answers all requests of a method alike, and knows nothing of rights.
+fn suspect(cells: &mut [Cell]) {
+    let foreign: BTreeSet<(String, String, Oracle, u16)> = cells
+        .iter()
+        .filter(|cell| matches!(cell.oracle, Oracle::CreateTag | Oracle::DeleteManifest))
+        .flat_map(|cell| cell.seen.iter().map(move |seen| (cell, seen)))
+        .filter(|(_, seen)| matches!(seen.permission, Permission::Undecided(_)))
+        .map(|(cell, seen)| (cell.who.clone(), cell.repository.clone(), cell.oracle, seen.status))
+        .collect();
+    for cell in cells {
+        let twin = match cell.oracle.action(None) {
+            policy::Action::Read => continue,
+            policy::Action::Delete => Oracle::DeleteManifest,
+            policy::Action::Create | policy::Action::Update => Oracle::CreateTag,
+        };
+        for seen in cell.seen.iter_mut().filter(|seen| seen.permission == Permission::Allowed) {
+            let status = seen.status;
+            if foreign.contains(&(cell.who.clone(), cell.repository.clone(), twin, status)) {
+                let why =
+                    format!("{status}, as to another request, to which no registry says that: not its own answer");
+                seen.permission = Permission::Undecided(why);
+            }
+        }
+    }
 }
 
 /// Takes back a yes that would break a promise and means nothing on this registry.
@@ -239,14 +269,15 @@ async fn one(
     place: &Place,
     oracle: Oracle,
     dialect: Dialect,
-) -> Result<(Permission, Option<usize>), &'static str> {
+) -> Result<(Permission, u16, Option<usize>), &'static str> {
     let request = oracle::request(oracle, &asker.client, &place.repository, &place.subject, cx.run_id())?;
     Ok(match request.send().await {
         Ok(answer) => {
             let anonymous = asker.identity.is_none();
-            (oracle::permission(dialect, oracle, &place.subject, &answer, anonymous), Some(answer.index))
+            let permission = oracle::permission(dialect, oracle, &place.subject, &answer, anonymous);
+            (permission, answer.status, Some(answer.index))
         }
-        Err(error) => (Permission::Undecided(format!("{error:#}")), None),
+        Err(error) => (Permission::Undecided(format!("{error:#}")), 0, None),
     })
 }
 

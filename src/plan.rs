@@ -221,6 +221,8 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             let closed = |name: &&String| scenario.promise(None, name, Action::Read) != Some(true);
             match scenario.repositories.public.iter().find(closed) {
                 Some(name) => promised(true, &format!("{by} does not let anonymous clients read {name}")),
+                // Whether anonymous clients may read the scratch repository too is nothing to those who read public ones.
+                None if !scenario.repositories.public.is_empty() => None,
                 None => {
                     promised(!anonymous.contains(&Action::Read), &format!("{by} does not let anonymous clients read"))
                 }

@@ -118,7 +118,16 @@ fn is_asked(probe: &Probe, scenario: &Scenario, effect: Effect) -> bool {
 }
 
 fn fill(check: &'static str, effect: Effect, row: &Sends, scenario: &Scenario, lines: &mut Vec<Line>) {
-    add(check, effect, row.methods, &who(row.who, scenario), row.target, scenario, lines);
+    for target in filled(row.target, scenario) {
+        let who = who(row.who, repository_of(&target), scenario);
+        add(check, effect, row.methods, &who, &target, scenario, lines);
+    }
+}
+
+/// The repository that a target is about.
+fn repository_of(target: &str) -> Option<&str> {
+    let rest = target.strip_prefix("/v2/")?;
+    ["/manifests/", "/blobs/", "/tags/"].iter().find_map(|part| Some(rest.split_once(part)?.0))
 }
 
 fn add(
@@ -153,16 +162,18 @@ fn add(
 }
 
 /// The names of those who send it; empty where the scenario has nobody for it.
-fn who(who: Who, scenario: &Scenario) -> String {
+fn who(who: Who, repository: Option<&str>, scenario: &Scenario) -> String {
     let identities: Vec<&str> = scenario.identities.keys().map(String::as_str).collect();
     let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
+    // Elsewhere than in the scratch repository, whoever may do it there.
+    let elsewhere = repository.filter(|name| scenario.repositories.scratch.as_deref() != Some(*name));
+    let one = |action, usual| elsewhere.map_or(usual, |repository| scenario.one_who_may(action, repository));
     match who {
         Who::Anonymous => "anonymous".to_owned(),
-        Who::Reader if scenario.promised(None).contains(&Action::Read) => "anonymous".to_owned(),
-        Who::Reader => name(identities.first().copied().or(Some("anonymous"))),
-        Who::Writer => name(scenario.writer()),
+        Who::Reader => name(repository.and_then(|repository| scenario.reader(repository)).or(Some("anonymous"))),
+        Who::Writer => name(one(Action::Create, scenario.writer())),
         Who::Creator => name(scenario.creator()),
-        Who::Remover => name(scenario.remover()),
+        Who::Remover => name(one(Action::Delete, scenario.remover())),
         Who::Identities => identities.join(", "),
         Who::Everyone => ["anonymous"].into_iter().chain(identities).collect::<Vec<_>>().join(", "),
         Who::Impostor => "wrong credentials".to_owned(),
@@ -174,14 +185,14 @@ fn who(who: Who, scenario: &Scenario) -> String {
 
 fn names_of(principal: Principal, scenario: &Scenario) -> String {
     match principal {
-        Principal::Anonymous => who(Who::Anonymous, scenario),
-        Principal::Creator => who(Who::Creator, scenario),
+        Principal::Anonymous => who(Who::Anonymous, None, scenario),
+        Principal::Creator => who(Who::Creator, None, scenario),
         Principal::Reader => {
             let reads = scenario.identity_with(|rights| !rights.contains(&Action::Create));
             reads.unwrap_or_default().to_owned()
         }
         // Who that is shows only in what the registry answers.
-        Principal::Outsider => who(Who::Identities, scenario),
+        Principal::Outsider => who(Who::Identities, None, scenario),
     }
 }
 

@@ -106,10 +106,10 @@ fn who_sends_it_is_told_by_the_names_of_the_scenario() {
         (Who::OwnKey, "a key of this run"),
         (Who::Program("crane"), "crane"),
     ] {
-        assert_eq!(who(one, &known), names, "{one:?}");
+        assert_eq!(who(one, Some("team/scratch"), &known), names, "{one:?}");
     }
     let closed: Scenario = toml::from_str(&SCENARIO.replace("anonymous = [\"read\"]", "")).unwrap();
-    assert_eq!(who(Who::Reader, &closed), "admin");
+    assert_eq!(who(Who::Reader, Some("team/app"), &closed), "admin");
     for (principal, names) in [
         (Principal::Anonymous, "anonymous"),
         (Principal::Creator, "ci"),

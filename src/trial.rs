@@ -2,6 +2,7 @@
 //!
 //! Only for tests. Goes through scenario, plan and `execute_one` like a real run, so that no test proves a shortcut.
 
+pub(crate) mod config;
 pub(crate) mod proxy;
 pub(crate) mod tls;
 pub(crate) mod vantage;
@@ -27,7 +28,8 @@ pub(crate) struct Setting {
 }
 
 impl Setting {
-    async fn run(&self, more: Option<Weakness>, down: bool) -> Outcome {
+    /// How it ends, also when nothing answers.
+    pub(crate) async fn run(&self, more: Option<Weakness>, down: bool) -> Outcome {
         let weaknesses = self.weaknesses.iter().copied().chain(more).collect();
         let lab = Lab::start(Options { weaknesses, ..Options::default() }).await.expect("the lab starts");
         let folder = tempfile::tempdir().expect("a temporary folder can be made");

@@ -143,7 +143,7 @@ fn patterns_of_equal_length_answer_at_random_on_a_real_zot() {
 
 fn identities() -> Vec<Identity> {
     let named =
-        USERS.map(|name| Identity { label: name.to_owned(), who: Who { name: name.to_owned(), groups: Vec::new() } });
+        USERS.map(|name| Identity { label: name.to_owned(), who: Who { name: name.to_owned(), ..Who::default() } });
     let anonymous = Identity { label: "anonymous".to_owned(), who: Who::anonymous() };
     std::iter::once(anonymous).chain(named).collect()
 }

@@ -63,16 +63,23 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     for (question, answer) in matrix::answers(&cells, &places) {
         cx.tell(question, answer);
     }
+    let mut state = Ok(());
     for place in places.iter().filter(|place| place.still) {
-        let (before, after) = (&place.subject, matrix::subject(cx.scenario(), &askers, &place.repository).await?);
-        if *before != after {
-            return Err(STATE.undecided(format_args!("{before:?}"), format_args!("{after:?}"), None));
-        }
+        state = graver(state, stays(cx, &askers, place).await);
     }
     for (reason, count) in matrix::unasked(&cells) {
         cx.note(format!("{count} cells were not asked: {reason}"));
     }
-    judge(cx, &askers, &cells)
+    // What was refused or allowed wrongly was so, whoever moved a tag meanwhile.
+    graver(judge(cx, &askers, &cells), state)
+}
+
+async fn stays(cx: &Cx, askers: &[matrix::Asker], place: &matrix::Place) -> Proof {
+    let (before, after) = (&place.subject, matrix::again(cx.scenario(), askers, place).await?);
+    if *before == after {
+        return Ok(());
+    }
+    Err(STATE.undecided(format_args!("{before:?}"), format_args!("{after:?}"), None))
 }
 
 /// One case for each identity and group of requests; the whole is as good as its worst cell.
@@ -135,8 +142,11 @@ fn failure(cell: &matrix::Cell, verdict: Verdict) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use crate::lab::Lab;
     use crate::outcome::Verdict;
+    use crate::trial::vantage;
     use crate::trial::{Weakness, error_when_down, fails, proven, run_on};
 
     const ID: &str = "access::permission_matrix";
@@ -166,6 +176,17 @@ mod tests {
             let broken = outcome.cases.iter().filter(|case| case.verdict == Verdict::Fail);
             assert_eq!(broken.map(|case| case.name.as_str()).collect::<Vec<_>>(), cases, "{}", weakness.name());
         }
+    }
+
+    #[tokio::test]
+    async fn fails_also_where_tags_cannot_be_read_again() {
+        static READ: AtomicUsize = AtomicUsize::new(0);
+        let cause = vantage::fails(ID, Some(Weakness::AnonymousCanCreate), |line| {
+            let tag = line.starts_with("GET ") && line.contains("/manifests/");
+            (tag && READ.fetch_add(1, Ordering::Relaxed) >= 4).then_some("503 Service Unavailable")
+        });
+        let cause = cause.await;
+        assert!(cause.contains("the running policy differs"), "{cause}");
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@
 //!
 //! ## How it is proven
 //!
-//! For each `[[cache]]` image, with the identity that pushes, by requests that no registry can store:
+//! For each `[[cache]]` image, with an identity that may create and nothing more, by requests that no registry can store:
 //!
 //! 1. The control: `PUT manifests/<unused tag>` with a media type that nobody knows, in the scratch repository: 415 (400 on
 //!    other registries), so this identity may create there and the question is understood.
@@ -28,7 +28,7 @@ use std::time::Duration;
 use crate::check::prelude::*;
 
 pub(crate) const META: Meta = Meta {
-    needs: &[Need::CachedImage, Need::Scratch, Need::Writer],
+    needs: &[Need::CachedImage, Need::Scratch, Need::Creator],
     effect: Effect::Oracle,
     usual: Duration::from_millis(20),
 };
@@ -44,14 +44,14 @@ const WHY: Why<'static> = Why {
 const ALLOWED: [u16; 2] = [415, 400];
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let (writer, scratch) = (cx.writer()?, cx.scratch()?);
-    let who = cx.scenario().writer().unwrap_or_default();
+    let (ci, scratch) = (cx.creator()?, cx.scratch()?);
+    let who = cx.scenario().creator().unwrap_or_default();
     let tag = cx.tag("unused");
-    oracle::create_tag(&writer, scratch, &tag).await?.expect_control(&ALLOWED, who, &WHY)?;
+    oracle::create_tag(&ci, scratch, &tag).await?.expect_control(&ALLOWED, who, &WHY)?;
     for cache in &cx.scenario().cache {
         let Some((repository, _)) = cache.image.rsplit_once(':') else { continue };
-        oracle::create_tag(&writer, repository, &tag).await?.expect_denied(&WHY)?;
-        oracle::start_upload(&writer, repository).await?.expect_denied(&WHY)?;
+        oracle::create_tag(&ci, repository, &tag).await?.expect_denied(&WHY)?;
+        oracle::start_upload(&ci, repository).await?.expect_denied(&WHY)?;
     }
     Ok(())
 }

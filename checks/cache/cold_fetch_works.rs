@@ -53,9 +53,9 @@ const COLD: Why<'static> = Why {
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let client = cx.reader()?;
     for image in cx.scenario().cache.iter().filter_map(|cache| cache.cold.as_deref()) {
         let Some((repository, tag)) = image.rsplit_once(':') else { continue };
+        let client = cx.reader(repository)?;
         if let Some(index) = listed(&client, repository, tag).await?.1 {
             return Err(COLD.undecided("not in the list of tags", format_args!("{image} is cached"), index));
         }

@@ -47,9 +47,9 @@ const COUNTED: Why<'static> = Why {
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let client = cx.reader()?;
     for cache in &cx.scenario().cache {
         let Some((repository, tag)) = cache.image.rsplit_once(':') else { continue };
+        let client = cx.reader(repository)?;
         let by_tag = cached::by_tag(&client, cache, repository, tag, &WHY).await?;
         let before = Counters::read(cx, repository).await?;
         let began = Instant::now();

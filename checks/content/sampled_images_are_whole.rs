@@ -41,9 +41,9 @@ const SAMPLES: usize = 3;
 const BUDGET: u64 = 256 << 20;
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let client = cx.reader()?;
     let (mut hashed, mut left_out, mut images) = (0, 0, 0);
     for repository in &cx.scenario().repositories.public {
+        let client = cx.reader(repository)?;
         let mut tags = listing::tags(&client, repository, &WHY).await?;
         if tags.is_empty() {
             return Err(WHY.undecided("at least one tag", format_args!("{repository} has none"), None));

@@ -27,6 +27,7 @@
 //!
 //! OpenID Connect Core 1.0, section 3.1. zot `pkg/api/authn.go`, `pkg/api/routes.go` (`Logout`).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::check::prelude::*;
@@ -121,11 +122,8 @@ async fn has_its_groups(cx: &Cx, visit: &Visit<'_>, page: &LoginPage) -> Proof {
     let Some(repository) = scenario.repositories.scratch.as_ref().or(scenario.repositories.public.first()) else {
         return Ok(());
     };
-    let groups = cx.login_groups()?;
-    let by_group = scenario.access.as_ref().is_some_and(|access| {
-        !access.authenticated.contains(&Action::Create)
-            && groups.iter().filter_map(|group| access.groups.get(group)).any(|rights| rights.contains(&Action::Create))
-    });
+    let everyone = scenario.promised_by_groups(cx.login()?.username.expose(), &BTreeSet::new());
+    let by_group = cx.login_rights()?.contains(&Action::Create) && !everyone.contains(&Action::Create);
     if !by_group {
         cx.note("groups not proven: no group of the login's user is promised a right that every user lacks");
         return Ok(());
@@ -147,9 +145,18 @@ async fn has_its_groups(cx: &Cx, visit: &Visit<'_>, page: &LoginPage) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, fails, proven};
+    use crate::trial::{Weakness, config, error_when_down, fails, proven};
 
     const ID: &str = "oidc::login_returns_with_a_session";
+
+    #[tokio::test]
+    async fn the_groups_are_proven_where_the_configuration_promises_too() {
+        let outcome = config::run(ID, None, |_| {}).await;
+        assert!(!outcome.notes.iter().any(|note| note.contains("groups not proven")), "{:?}", outcome.notes);
+        assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
+        let outcome = config::run(ID, Some(Weakness::ScopeProfileMissing), |_| {}).await;
+        assert_eq!(outcome.verdict.word(), "fail", "{:?}", outcome.finding);
+    }
 
     #[tokio::test]
     async fn proven_on_the_healthy_lab_with_its_groups() {

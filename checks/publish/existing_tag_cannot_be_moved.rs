@@ -52,28 +52,41 @@ const QUERY: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let (ci, scratch) = (cx.creator()?, cx.scratch()?);
+    // Whoever may create need not be allowed to read.
+    let reader = cx.reader(scratch)?;
+    let both = (&ci, &reader);
     let (first, second) = (Image::tiny("moved-first"), Image::tiny("moved-second"));
     let tag = cx.tag("moved");
     transfer::push_blobs(&ci, scratch, &second, &WHY).await.map_err(Failure::into_control)?;
     transfer::push_image(cx, &ci, scratch, &tag, &first, &WHY).await.map_err(Failure::into_control)?;
-    refuses_to_move(&ci, scratch, &tag, &first, &second, &WHY).await?;
+    refuses_to_move(both, scratch, &tag, &first, &second, &WHY).await?;
 
     cx.leaves(scratch, &second.digest());
     let by_query = transfer::put_manifest(&ci, scratch, &format!("{}?tag={tag}", second.digest()), &second).await?;
-    stays(&ci, scratch, &tag, &first.digest(), by_query.index, &QUERY).await?;
+    stays(&reader, scratch, &tag, &first.digest(), by_query.index, &QUERY).await?;
     // Up to v2.1.15 the query is ignored: 201, and the tag stays. The state decides.
     if !(200..300).contains(&by_query.status) {
         by_query.expect_denied(&QUERY)?;
     }
-    latest(cx, &ci, scratch, &first, &second).await
+    latest(cx, both, scratch, &first, &second).await
 }
 
-async fn refuses_to_move(ci: &Client, scratch: &str, tag: &str, first: &Image, second: &Image, why: &Why<'_>) -> Proof {
+/// Who pushes, and who reads what became of it.
+type Both<'a> = (&'a Client, &'a Client);
+
+async fn refuses_to_move(
+    (ci, reader): Both<'_>,
+    scratch: &str,
+    tag: &str,
+    first: &Image,
+    second: &Image,
+    why: &Why<'_>,
+) -> Proof {
     let moved = transfer::put_manifest(ci, scratch, tag, second).await?;
-    stays(ci, scratch, tag, &first.digest(), moved.index, why).await?;
+    stays(reader, scratch, tag, &first.digest(), moved.index, why).await?;
     moved.expect_denied(why)?;
     let again = transfer::put_manifest(ci, scratch, tag, first).await?;
-    stays(ci, scratch, tag, &first.digest(), again.index, why).await?;
+    stays(reader, scratch, tag, &first.digest(), again.index, why).await?;
     // Pushing the same bytes again changes nothing; zot refuses it, others accept it.
     if !(200..300).contains(&again.status) {
         again.expect_denied(why)?;
@@ -81,21 +94,22 @@ async fn refuses_to_move(ci: &Client, scratch: &str, tag: &str, first: &Image, s
     Ok(())
 }
 
-async fn stays(ci: &Client, scratch: &str, tag: &str, digest: &str, index: usize, why: &Why<'_>) -> Proof {
-    match transfer::tag_digest(ci, scratch, tag, why).await? {
+async fn stays(reader: &Client, scratch: &str, tag: &str, digest: &str, index: usize, why: &Why<'_>) -> Proof {
+    match transfer::tag_digest(reader, scratch, tag, why).await? {
         Some(now) if now == digest => Ok(()),
         Some(now) => Err(why.fail(format_args!("{tag} still at {digest}"), format_args!("it is at {now}"), index)),
         None => Err(why.fail(format_args!("{tag} still at {digest}"), "the tag is gone", index)),
     }
 }
 
-async fn latest(cx: &Cx, ci: &Client, scratch: &str, first: &Image, second: &Image) -> Proof {
+async fn latest(cx: &Cx, both: Both<'_>, scratch: &str, first: &Image, second: &Image) -> Proof {
+    let (ci, reader) = both;
     let ours = [first.digest(), second.digest()];
-    let mut digest = transfer::tag_digest(ci, scratch, "latest", &LATEST).await?;
+    let mut digest = transfer::tag_digest(reader, scratch, "latest", &LATEST).await?;
     if digest.is_none() {
         let made = transfer::put_manifest(ci, scratch, "latest", first).await?;
         // Another run may have made it in between; what counts is that it is there.
-        digest = transfer::tag_digest(ci, scratch, "latest", &LATEST).await?;
+        digest = transfer::tag_digest(reader, scratch, "latest", &LATEST).await?;
         if digest.is_none() {
             made.expect_control(&[201], "the creator", &LATEST)?;
         }
@@ -104,10 +118,10 @@ async fn latest(cx: &Cx, ci: &Client, scratch: &str, first: &Image, second: &Ima
     let digest = digest.unwrap_or_default();
     if ours.contains(&digest) {
         let (now, other) = if digest == ours[0] { (first, second) } else { (second, first) };
-        return refuses_to_move(ci, scratch, "latest", now, other, &LATEST).await;
+        return refuses_to_move(both, scratch, "latest", now, other, &LATEST).await;
     }
     let answer = oracle::update_tag(ci, scratch, "latest").await?;
-    stays(ci, scratch, "latest", &digest, answer.index, &LATEST).await?;
+    stays(reader, scratch, "latest", &digest, answer.index, &LATEST).await?;
     answer.expect_denied(&LATEST)?;
     Ok(())
 }

@@ -56,7 +56,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         }
     }
     if let Some(repository) = cx.scenario().repositories.public.first()
-        && cx.scenario().promised(None).contains(&Action::Read)
+        && cx.scenario().promise(None, repository, Action::Read) == Some(true)
     {
         lists_its_tags(cx, repository).await?;
     }

@@ -90,7 +90,7 @@ async fn questions(cx: &Cx) -> Result<Vec<Question>, Failure> {
     let scenario = cx.scenario();
     let mut all = Vec::new();
     let mut add = |method, target, promised, by_identity| all.push(Question { method, target, promised, by_identity });
-    let rights = scenario.promised(None);
+    let promised = |repository: &str, action| scenario.promise(None, repository, action);
     add("GET", "/v2/".to_owned(), &[200, 401][..], true);
     if let Some(metrics) = &scenario.metrics {
         add("GET", metrics.path.clone(), if metrics.anonymous { OPEN } else { REFUSED }, false);
@@ -99,13 +99,18 @@ async fn questions(cx: &Cx) -> Result<Vec<Question>, Failure> {
     if let Some(repository) = scenario.repositories.private.first() {
         add("GET", format!("/v2/{repository}/tags/list"), CLOSED, true);
     }
-    if let (Some(repository), true) = (scenario.repositories.public.first(), rights.contains(&Action::Read)) {
+    let public = scenario.repositories.public.first();
+    if let Some(repository) = public.filter(|name| promised(name, Action::Read) == Some(true)) {
         let tag = transfer::some_tag(&cx.anonymous()?, repository, &WHY).await.map_err(Failure::into_control)?;
         add("GET", format!("/v2/{repository}/tags/list"), OPEN, true);
         add("GET", format!("/v2/{repository}/manifests/{tag}"), OPEN, true);
-        if scenario.access.is_some() && !rights.contains(&Action::Create) {
-            add("PUT", format!("/v2/{repository}/manifests/{tag}"), REFUSED, true);
+        if promised(repository, Action::Create) == Some(false) {
             add("POST", format!("/v2/{repository}/blobs/uploads/?from=x"), REFUSED, true);
+        }
+        if promised(repository, Action::Update) == Some(false) {
+            add("PUT", format!("/v2/{repository}/manifests/{tag}"), REFUSED, true);
+        }
+        if promised(repository, Action::Delete) == Some(false) {
             add("DELETE", format!("/v2/{repository}/blobs/notadigest"), REFUSED, true);
         }
     }

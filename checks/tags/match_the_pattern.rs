@@ -41,11 +41,11 @@ const WHY: Why<'static> = Why {
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let client = cx.reader()?;
     let pattern = &cx.scenario().tags.as_ref().context("no [tags]")?.pattern;
     let matcher = regex::Regex::new(pattern)?;
     let mut strangers = Vec::new();
     for repository in &cx.scenario().repositories.public {
+        let client = cx.reader(repository)?;
         let tags = listing::tags(&client, repository, &WHY).await?;
         cx.note(format!("{repository}: {} tags", tags.len()));
         if tags.is_empty() {

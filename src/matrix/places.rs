@@ -141,6 +141,27 @@ pub(crate) async fn subject(scenario: &Scenario, askers: &[Asker], repository: &
     Ok(subject)
 }
 
+/// The same tags as they are now. Where there were none, whatever there is.
+pub(crate) async fn again(scenario: &Scenario, askers: &[Asker], place: &Place) -> anyhow::Result<Subject> {
+    let before = &place.subject;
+    let named = before.tag.iter().map(|(tag, _)| tag.as_str());
+    let tags: Vec<&str> = named.chain(before.latest.as_ref().map(|_| "latest")).collect();
+    if tags.is_empty() {
+        return subject(scenario, askers, &place.repository).await;
+    }
+    let nothing = Subject { cached: before.cached, ..Subject::default() };
+    for asker in askers {
+        let mut now = nothing.clone();
+        for tag in &tags {
+            look(&asker.client, &place.repository, tag, &mut now).await;
+        }
+        if now != nothing {
+            return Ok(now);
+        }
+    }
+    Ok(nothing)
+}
+
 /// The tags that requests are about: the first with a name of its own, and `latest`.
 fn chosen<'a>(scenario: &Scenario, repository: &str, tags: &'a [String]) -> Vec<&'a str> {
     let declared = &scenario.repositories;

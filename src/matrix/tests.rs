@@ -1,12 +1,12 @@
 //! How cells are judged, and that each change of a policy changes exactly the cells that it implies.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::*;
 use crate::lab::Lab;
 use crate::oracle::Subject;
 use crate::outcome::Outcome;
+use crate::trial::config::promised;
 use crate::trial::{Weakness, run_on, run_scenario};
 use crate::zot::config::Config;
 use crate::zot::policy::{Who, decide};
@@ -22,7 +22,7 @@ fn cell(promised: Option<bool>, random: bool, seen: &[Permission]) -> Cell {
         unasked: None,
     };
     for permission in seen {
-        cell.add(permission.clone(), None);
+        cell.add(permission.clone(), 0, None);
     }
     cell
 }
@@ -52,6 +52,34 @@ fn one_wrong_answer_breaks_a_cell_and_a_denial_needs_its_control() {
 }
 
 #[test]
+fn a_yes_that_something_in_front_says_to_every_request_is_none() {
+    use Permission::{Allowed, Denied};
+    let undecided = || Permission::Undecided("405".to_owned());
+    let cells =
+        |create: (Permission, u16), upload: (Permission, u16), manifest: (Permission, u16), blob: (Permission, u16)| {
+            let of = |oracle, (permission, status)| {
+                let mut cell = Cell { oracle, ..cell(Some(false), false, &[]) };
+                cell.add(permission, status, None);
+                cell
+            };
+            let mut cells = vec![
+                of(Oracle::CreateTag, create),
+                of(Oracle::StartUpload, upload),
+                of(Oracle::DeleteManifest, manifest),
+                of(Oracle::DeleteBlob, blob),
+            ];
+            suspect(&mut cells);
+            cells.iter().map(|cell| cell.has(&Allowed)).collect::<Vec<_>>()
+        };
+    let proxy = cells((undecided(), 405), (Allowed, 405), (undecided(), 404), (Allowed, 404));
+    assert_eq!(proxy, [false, false, false, false]);
+    let one_door = cells((Denied, 401), (Allowed, 405), (Denied, 401), (Allowed, 404));
+    assert_eq!(one_door, [false, true, false, true], "the registry refuses the one and lets the other through");
+    let other = cells((undecided(), 503), (Allowed, 405), (undecided(), 429), (Allowed, 404));
+    assert_eq!(other, [false, true, false, true], "a failure of its own says nothing of the other request");
+}
+
+#[test]
 fn both_answers_are_counted() {
     use Permission::{Allowed, Denied};
     assert_eq!(cell(Some(false), false, &[Denied, Allowed, Denied]).actual(), "denied 2 times, allowed 1 times");
@@ -68,7 +96,7 @@ fn a_cell_says_what_was_seen_and_shows_what_the_promise_does_not_have() {
     let shown = |promised, permissions: &[Permission]| {
         let mut cell = cell(promised, false, &[]);
         for (index, permission) in permissions.iter().enumerate() {
-            cell.add(permission.clone(), Some(index + 5));
+            cell.add(permission.clone(), 200, Some(index + 5));
         }
         cell.exchange()
     };
@@ -180,7 +208,7 @@ fn times(outcome: &Outcome, repository: &str) -> BTreeMap<(String, String, Strin
 async fn what_safety_rests_on_is_asked_often_and_all_else_once() {
     let lab = Lab::healthy().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let usual = promised_by_config(&lab, &lab, folder.path());
+    let usual = promised(lab.zot_config(), &lab, folder.path());
     let text = std::fs::read_to_string(folder.path().join("zot.json")).unwrap();
     let mut delayed: serde_json::Value = serde_json::from_str(&text).unwrap();
     delayed["http"]["auth"]["failDelay"] = 1.into();
@@ -235,29 +263,14 @@ fn allows(config: &Config, (who, repository, request): &Key) -> bool {
         _ => ("", vec![]),
     };
     let oracle = Oracle::ALL.into_iter().find(|oracle| oracle.describe() == *request).expect("a column is a request");
-    decide(config, &Who { name: name.to_owned(), groups }, repository, oracle.action(None)).is_allowed()
-}
-
-/// The lab's own configuration beside its scenario, which then promises by it alone.
-fn promised_by_config(healthy: &Lab, lab: &Lab, folder: &Path) -> std::path::PathBuf {
-    let file = lab.write_scenario(folder).unwrap();
-    let text = std::fs::read_to_string(&file).unwrap();
-    let (before, rest) = text.split_once("[access]").unwrap();
-    let (_, after) = rest.split_once("\n\n").unwrap();
-    let before = before.replacen("[registry]", "[registry]\nzot_config = \"zot.json\"", 1);
-    std::fs::write(&file, format!("{before}{after}")).unwrap();
-    let mut config = healthy.zot_config();
-    // Each lab has addresses of its own; what is promised beside them is the healthy one's.
-    config["http"]["externalUrl"] = lab.url().into();
-    config["http"]["auth"]["openid"]["providers"]["oidc"]["issuer"] = lab.issuer().into();
-    std::fs::write(folder.join("zot.json"), config.to_string()).unwrap();
-    file
+    decide(config, &Who { name: name.to_owned(), groups, ..Who::default() }, repository, oracle.action(None))
+        .is_allowed()
 }
 
 #[tokio::test]
 async fn each_change_of_the_policy_breaks_exactly_the_cells_that_it_implies() {
     let healthy = Lab::healthy().await.unwrap();
-    let promised = Config::parse("zot.json", &healthy.zot_config().to_string()).unwrap();
+    let before = Config::parse("zot.json", &healthy.zot_config().to_string()).unwrap();
     for weakness in [
         Weakness::AnonymousCanCreate,
         Weakness::AnonymousCannotRead,
@@ -271,12 +284,12 @@ async fn each_change_of_the_policy_breaks_exactly_the_cells_that_it_implies() {
     ] {
         let lab = Lab::with(weakness).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let outcome = run_scenario(ID, &promised_by_config(&healthy, &lab, folder.path())).await;
+        let outcome = run_scenario(ID, &promised(healthy.zot_config(), &lab, folder.path())).await;
         let running = Config::parse("zot.json", &lab.zot_config().to_string()).unwrap();
         let mut all = cells(&outcome, Some(Verdict::Pass));
         all.extend(cells(&outcome, Some(Verdict::Fail)));
         let implied: BTreeSet<Key> =
-            all.iter().filter(|key| allows(&promised, key) != allows(&running, key)).cloned().collect();
+            all.iter().filter(|key| allows(&before, key) != allows(&running, key)).cloned().collect();
         assert!(!implied.is_empty(), "{} changes nothing", weakness.name());
         assert_eq!(cells(&outcome, Some(Verdict::Fail)), implied, "{}", weakness.name());
         assert_eq!(cells(&outcome, Some(Verdict::Error)), BTreeSet::new(), "{}", weakness.name());
@@ -291,7 +304,7 @@ async fn every_cell_of_the_healthy_lab_is_proven_from_its_configuration() {
     let lab = Lab::healthy().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let before = (lab.digests(), lab.repositories());
-    let outcome = run_scenario(ID, &promised_by_config(&lab, &lab, folder.path())).await;
+    let outcome = run_scenario(ID, &promised(lab.zot_config(), &lab, folder.path())).await;
     assert_eq!(outcome.verdict, Verdict::Pass, "{:#?}", outcome.finding);
     assert_eq!((lab.digests(), lab.repositories()), before);
     let of_blob = |url: &str| url.contains("/v2/blumeops/navidrome/blobs/sha256:");
@@ -307,7 +320,7 @@ async fn every_cell_of_the_healthy_lab_is_proven_from_its_configuration() {
 async fn a_repository_of_the_catalog_stands_for_its_pattern() {
     let lab = Lab::healthy().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let file = promised_by_config(&lab, &lab, folder.path());
+    let file = promised(lab.zot_config(), &lab, folder.path());
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("private = [\"private/ledger\"]\n", "")).unwrap();
     let outcome = run_scenario(ID, &file).await;
@@ -319,7 +332,7 @@ async fn a_repository_of_the_catalog_stands_for_its_pattern() {
 async fn what_depends_on_content_is_told_only_where_nobody_changes_it() {
     let lab = Lab::healthy().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let outcome = run_scenario(ID, &promised_by_config(&lab, &lab, folder.path())).await;
+    let outcome = run_scenario(ID, &promised(lab.zot_config(), &lab, folder.path())).await;
     let told = |oracle: Oracle, repository: &str| {
         let question = format!("ci, {} in {repository}", oracle.describe());
         outcome.told.iter().find(|told| told.question == question).map(|told| told.answer.clone())
@@ -334,7 +347,7 @@ async fn what_depends_on_content_is_told_only_where_nobody_changes_it() {
 async fn a_cache_is_not_asked_for_what_it_lacks() {
     let lab = Lab::healthy().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let outcome = run_scenario(ID, &promised_by_config(&lab, &lab, folder.path())).await;
+    let outcome = run_scenario(ID, &promised(lab.zot_config(), &lab, folder.path())).await;
     assert!(cells(&outcome, Some(Verdict::Pass)).iter().any(|(_, repository, _)| repository.starts_with("docker.io/")));
     let asked = lab.requests();
     let pulled = asked.iter().filter(|seen| seen.path.contains("/docker.io/") && seen.path.contains("/manifests/"));

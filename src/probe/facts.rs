@@ -21,6 +21,13 @@ const WHY: Why<'static> = Why {
     remedy: "first make `access::anonymous_can_pull` pass, and look at [repositories] and [identities]",
 };
 
+const OPEN: Why<'static> = Why {
+    claim: "a private repository is closed to identities that may not read it",
+    cause: "the running policy grants `read` there to more users than the promise does: by `defaultPolicy`, a group or a \
+            shorter pattern",
+    remedy: "compare accessControl for this repository with the promise, and restart zot if the file is right",
+};
+
 /// Placeholders and what they stand for, or why they stand for nothing here.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
@@ -105,7 +112,7 @@ impl Facts {
             self.lack(&["public", "tag", "digest", "tag_encoded"], "no public repository is declared");
             return Ok(());
         };
-        let client = reader(cx)?;
+        let client = cx.reader(repository)?;
         let tag = transfer::some_tag(&client, repository, &WHY).await.map_err(Failure::into_control)?;
         let manifest = transfer::manifest(&client, repository, &tag, &WHY).await.map_err(Failure::into_control)?;
         self.set("public", repository);
@@ -133,10 +140,21 @@ impl Facts {
         };
         let mut readers = Vec::new();
         for name in scenario.identities.keys() {
-            let answer = cx.identity(name)?.get(format!("/v2/{repository}/tags/list")).send().await?;
+            let client = cx.identity(name)?;
+            let answer = client.get(format!("/v2/{repository}/tags/list")).send().await?;
             match answer.status {
+                // Taken for somebody who may, it would leave nobody to be kept out.
+                200 if scenario.promise(Some(name), repository, Action::Read) == Some(false) => {
+                    let expected = format!("a refusal of {name}, who may not read {repository}");
+                    return Err(OPEN.fail(expected, answer.brief(), answer.index));
+                }
                 200 => readers.push(name),
                 401 | 403 => {
+                    let alive = answer.status == 403 || client.get("/v2/").send().await?.status == 200;
+                    if !alive {
+                        let what = format!("{}: whose credentials are refused is kept out of nothing", answer.brief());
+                        return Err(WHY.undecided(format_args!("a login of {name}"), what, answer.index));
+                    }
                     let creates = scenario.promised(Some(name)).contains(&Action::Create);
                     if self.outsider.is_none() || creates {
                         self.outsider = Some(name.clone());
@@ -206,20 +224,6 @@ impl Facts {
     }
 }
 
-/// A client that may read what is public: nobody, where anyone may, else an identity.
-fn reader(cx: &Cx) -> anyhow::Result<Client> {
-    let scenario = cx.scenario();
-    let public = scenario.repositories.public.first();
-    let closed = |name: &String| scenario.promise(None, name, Action::Read) == Some(false);
-    if !public.is_some_and(closed) {
-        return cx.anonymous();
-    }
-    match scenario.identities.keys().next() {
-        Some(name) => cx.identity(name),
-        None => cx.anonymous(),
-    }
-}
-
 /// The same text with its first character percent-encoded.
 fn encoded(text: &str) -> String {
     let first = text.bytes().next().map(|byte| format!("%{byte:02X}")).unwrap_or_default();
@@ -229,6 +233,9 @@ fn encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trial::{Setting, Weakness, config};
+
+    const LISTINGS: &str = "bypass::listings_hide_private_repositories";
 
     #[test]
     fn placeholders_are_filled_and_a_missing_one_says_why() {
@@ -238,5 +245,23 @@ mod tests {
         assert_eq!(facts.fill("/v2/{public}/tags/list?{other}").unwrap(), "/v2/team/app/tags/list?{other}");
         assert_eq!(facts.fill("/v2/{private}/x").unwrap_err(), "no private repository is declared");
         assert_eq!(encoded("latest"), "%6Catest");
+    }
+
+    #[tokio::test]
+    async fn fails_where_who_is_to_be_kept_out_is_let_in() {
+        let open = Some(Weakness::PrivatePatternMistyped);
+        let outcome = config::run(LISTINGS, open, |_| {}).await;
+        let finding = outcome.finding.expect("it is no proof");
+        assert_eq!(outcome.verdict.word(), "fail", "{finding:?}");
+        assert!(finding.expected.contains("who may not read"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn undecided_with_credentials_that_no_longer_work() {
+        let change = |text: String| text.replace("username = \"guest\"", "username = \"nobody-any-more\"");
+        let outcome = Setting { id: LISTINGS, weaknesses: &[], change }.run(None, false).await;
+        let finding = outcome.finding.expect("it is no proof");
+        assert_eq!(outcome.verdict.word(), "error", "{finding:?}");
+        assert!(finding.expected.contains("a login of"), "{finding:?}");
     }
 }

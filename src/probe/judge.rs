@@ -93,10 +93,26 @@ fn unnamed(answer: &Answer, against: &Against<'_>) -> Result<(), String> {
         return Ok(());
     }
     let text = String::from_utf8_lossy(&answer.body);
-    match against.secret_names.iter().find(|name| text.contains(name.as_str())) {
+    let origin = against.origin.to_string();
+    let host = origin.split("://").nth(1).unwrap_or_default();
+    match against.secret_names.iter().find(|name| names(&text, name, host)) {
         Some(name) => Err(format!("{}, which names {name}", answer.brief())),
         None => Ok(()),
     }
+}
+
+/// Whether a text names a repository: as it is, or as a part of an address, but not as a part of another one's name
+/// (OCI distribution spec, section Pulling manifests).
+fn names(text: &str, name: &str, host: &str) -> bool {
+    let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let between = |c: char| "._/-".contains(c);
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + name.len()..]);
+        let within = before.ends_with("/v2/") || before.strip_suffix('/').is_some_and(|before| before.ends_with(host));
+        let begins = within || !before.trim_end_matches(between).ends_with(part);
+        let of_the_api = ["/manifests/", "/blobs/", "/tags/", "/referrers/"].iter().any(|part| after.starts_with(part));
+        begins && (of_the_api || !after.trim_start_matches(between).starts_with(part))
+    })
 }
 
 /// A key of a JSON object that promises a secret and has a value.

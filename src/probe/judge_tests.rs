@@ -162,6 +162,28 @@ fn only_content_may_not_name_what_is_private() {
 }
 
 #[test]
+fn a_private_name_is_no_part_of_another_one() {
+    for (text, is) in [
+        ("private/ledger", true),
+        ("\"private/ledger\"", true),
+        ("see private/ledger.", true),
+        ("private/ledger:v1", true),
+        ("/v2/private/ledger/manifests/v1", true),
+        ("http://r.test:5000/private/ledger", true),
+        ("private/ledger-docs private/ledger", true),
+        ("private/ledger/", true),
+        ("private/ledger-docs", false),
+        ("private/ledger2", false),
+        ("private/ledger/sub", false),
+        ("x/private/ledger", false),
+        ("mirror/private/ledger:v1", false),
+        ("my-private/ledger", false),
+    ] {
+        assert_eq!(names(text, "private/ledger", "r.test:5000"), is, "{text}");
+    }
+}
+
+#[test]
 fn a_secret_is_a_value_with_a_telling_name_however_deep() {
     for (body, is) in [
         (r#"{"clientSecret":"s"}"#, Is::Broken),

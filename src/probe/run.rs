@@ -92,9 +92,12 @@ impl Controls {
         let uses =
             |methods: &[&str]| probes.iter().any(|p| p.expect == Expect::Denied && methods.contains(&p.shape.method));
         let Ok(repository) = facts.fill("{public}") else { return Ok(controls) };
+        let nobody = |what| {
+            format!("no identity may {what} in {repository}, so that no refusal can be told from a broken registry")
+        };
         if uses(&["PUT", "POST", "PATCH"]) {
-            controls.creates = Some(match cx.scenario().writer() {
-                None => Err("no identity may create, so that no refusal can be told from a broken registry".to_owned()),
+            controls.creates = Some(match cx.scenario().one_who_may(Action::Create, &repository) {
+                None => Err(nobody("create")),
                 Some(name) => {
                     let target = format!("/v2/{repository}/manifests/{}", cx.tag("control"));
                     let answer = cx.identity(name)?.put(target).body(ORACLE_TYPE, "{}").send().await?;
@@ -104,8 +107,8 @@ impl Controls {
             });
         }
         if uses(&["DELETE"]) {
-            controls.deletes = Some(match cx.scenario().remover() {
-                None => Err("no identity may delete, so that no refusal can be told from a broken registry".to_owned()),
+            controls.deletes = Some(match cx.scenario().one_who_may(Action::Delete, &repository) {
+                None => Err(nobody("delete")),
                 Some(name) => {
                     let target = facts.fill("/v2/{public}/manifests/sha256:{random}").unwrap_or_default();
                     let answer = cx.identity(name)?.delete(target).send().await?;

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{Access, Action, Identity, Scenario};
-use crate::zot::policy::{Decision, Who, decide};
+use crate::zot::policy::{Decision, Login, Who, decide};
 
 /// What is promised about one client, one repository and one action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Scenario {
     /// What a user who logs in with these groups is promised, where checks write.
     pub(crate) fn promised_by_groups(&self, name: &str, groups: &BTreeSet<String>) -> BTreeSet<Action> {
         if let Some(config) = &self.config {
-            let who = Who { name: name.to_owned(), groups: groups.iter().cloned().collect() };
+            let who = Who { name: name.to_owned(), groups: groups.iter().cloned().collect(), login: Login::OpenId };
             let may = |action: Action| decide(config, &who, self.anywhere(), action.into());
             let allowed = |action: &Action| matches!(may(*action), Decision::Allowed(_));
             return Action::ALL.into_iter().filter(allowed).collect();
@@ -159,6 +159,21 @@ impl Scenario {
         std::time::Duration::from_secs(seconds.into())
     }
 
+    /// Who reads a repository: nobody in particular where anonymous clients may, else the first identity that may. Where
+    /// nothing is promised to anybody, the first identity.
+    pub(crate) fn reader(&self, repository: &str) -> Option<&str> {
+        let may = |who: Option<&str>| self.promise(who, repository, Action::Read) == Some(true);
+        let names = || self.identities.keys().map(String::as_str);
+        if may(None) { None } else { names().find(|name| may(Some(name))).or_else(|| names().next()) }
+    }
+
+    /// An identity that may do this in a repository; whoever does it in the scratch repository, if that one may.
+    pub(crate) fn one_who_may(&self, action: Action, repository: &str) -> Option<&str> {
+        let usual = if action == Action::Delete { self.remover() } else { self.writer() };
+        let names = usual.into_iter().chain(self.identities.keys().map(String::as_str));
+        names.into_iter().find(|name| self.promise(Some(name), repository, action) == Some(true))
+    }
+
     /// The repository that is meant where none is named.
     fn anywhere(&self) -> &str {
         let named = self.repositories.scratch.as_ref().or(self.repositories.public.first());
@@ -171,6 +186,7 @@ pub(super) fn who(identity: Option<&Identity>) -> Who {
     identity.map_or_else(Who::anonymous, |identity| Who {
         name: identity.username.clone(),
         groups: identity.groups.iter().cloned().collect(),
+        login: if identity.api_key { Login::Key } else { Login::Own },
     })
 }
 

@@ -53,6 +53,28 @@ fn set(actions: &[Action]) -> BTreeSet<Action> {
 use Action::{Create, Read, Update};
 
 #[test]
+fn whoever_reads_or_writes_may_do_so_in_that_repository() {
+    // Anonymous clients read what `**` covers, and zot's `anonymousPolicy` is for nobody else; CI alone is in the scratch
+    // repository; the cache is for those who log in.
+    let access = r#"{"groups":{"ci":{"users":["zot-ci"]}},"repositories":{
+        "**":{"anonymousPolicy":["read"]},
+        "mirror/**":{"defaultPolicy":["read"]},
+        "ci/**":{"policies":[{"groups":["ci"],"actions":["read","create"]}]},
+        "team/**":{"anonymousPolicy":["read"],"policies":[{"users":["root"],"actions":["create","delete"]}]}}}"#;
+    let mut scenario = with_config(access, "");
+    scenario.repositories.scratch = Some("ci/scratch".to_owned());
+    assert_eq!(scenario.reader("team/app"), None);
+    assert_eq!(scenario.reader("ci/scratch"), Some("ci"));
+    assert_eq!(scenario.reader("mirror/alpine"), Some("admin"));
+    assert_eq!(scenario.one_who_may(Create, "ci/scratch"), Some("ci"));
+    assert_eq!(scenario.one_who_may(Create, "team/app"), Some("admin"));
+    assert_eq!(scenario.one_who_may(Action::Delete, "team/app"), Some("admin"));
+    assert_eq!(scenario.one_who_may(Action::Delete, "ci/scratch"), None);
+    let silent = self::scenario("");
+    assert_eq!(silent.reader("team/app"), Some("admin"), "nothing is known, so whoever has credentials");
+}
+
+#[test]
 fn rights_in_short_are_those_of_login_and_groups() {
     let scenario = scenario(ACCESS);
     assert!(scenario.has_policy());
@@ -164,7 +186,10 @@ fn rights_are_asked_where_checks_write_or_else_read() {
     scenario.repositories.scratch = None;
     scenario.repositories.public.clear();
     assert_eq!(scenario.anywhere(), "regproof");
-    assert_eq!(who(scenario.identities.get("ci")), Who { name: "zot-ci".to_owned(), groups: vec!["ci".to_owned()] });
+    assert_eq!(
+        who(scenario.identities.get("ci")),
+        Who { name: "zot-ci".to_owned(), groups: vec!["ci".to_owned()], login: Login::Own }
+    );
     assert_eq!(who(None), Who::anonymous());
     assert_eq!(list(&["a".to_owned(), "b".to_owned()]), "`a` and `b`");
 }

@@ -2,7 +2,7 @@
 
 use crate::lab::{Lab, Options};
 use crate::outcome::{Outcome, Verdict};
-use crate::trial::{Weakness, proxy, run_scenario};
+use crate::trial::{Weakness, config, proxy, run_scenario};
 
 async fn behind(id: &str, lab: &Lab, fault: proxy::Fault) -> Outcome {
     let front = format!("http://{}", proxy::start(lab.url(), fault).await);
@@ -33,6 +33,23 @@ pub(crate) async fn fails(id: &str, weakness: Option<Weakness>, fault: proxy::Fa
     outcome.finding.expect("a Fail has a finding").cause
 }
 
+/// The same where zot's configuration promises, and not the scenario itself.
+async fn by_config(id: &str, weakness: Weakness, fault: proxy::Fault) -> String {
+    let (lab, folder, file) = config::world(Some(weakness), |_| {}).await;
+    let front = format!("http://{}", proxy::start(lab.url(), fault).await);
+    let both = format!("url = \"{front}\"\nbackend = \"{}\"", lab.url());
+    let config = folder.path().join("zot.json");
+    for (file, from, to) in
+        [(&file, &format!("url = \"{}\"", lab.url()), &both), (&config, &lab.url().to_owned(), &front)]
+    {
+        let text = std::fs::read_to_string(file).expect("it is there");
+        std::fs::write(file, text.replace(from, to)).expect("it can be written");
+    }
+    let outcome = run_scenario(id, &file).await;
+    assert_eq!(outcome.verdict, Verdict::Fail, "{:#?}", outcome.finding);
+    outcome.finding.expect("a Fail has a finding").cause
+}
+
 /// How it ends with a backend that answers in plain text under a name of another host.
 pub(crate) async fn in_plain_text(id: &str) -> Outcome {
     let lab = Lab::healthy().await.expect("the lab starts");
@@ -49,4 +66,12 @@ pub(crate) async fn error_when_down(id: &str) {
     assert_eq!(outcome.verdict, Verdict::Error);
     let outcome = with(id, &lab, &format!("url = \"{}\"\nbackend = \"http://127.0.0.1:1\"", lab.url())).await;
     assert_eq!(outcome.verdict, Verdict::Error);
+}
+
+#[tokio::test]
+async fn what_the_configuration_forbids_and_the_proxy_hides_is_found() {
+    const ID: &str = "registry::both_vantage_points_agree";
+    let cause =
+        by_config(ID, Weakness::AnonymousCanCreate, |line| line.starts_with("POST ").then_some("403 Forbidden")).await;
+    assert!(cause.contains("the registry breaks"), "{cause}");
 }

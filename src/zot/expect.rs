@@ -175,7 +175,7 @@ mod tests {
 
     fn allowed(release: Option<&str>, group: &str) -> Vec<Oracle> {
         let config = Config::parse("seed.json", SEED).unwrap();
-        let who = Who { name: "somebody".to_owned(), groups: vec![group.to_owned()] };
+        let who = Who { name: "somebody".to_owned(), groups: vec![group.to_owned()], ..Who::default() };
         let identities = [Identity { label: "it".to_owned(), who }];
         let release = release.map(|text| text.parse().unwrap());
         let cells = matrix(&config, release, &identities, &["blumeops/navidrome".to_owned()]);

@@ -56,6 +56,20 @@ pub struct Who {
     pub name: String,
     /// The groups that the identity provider gives; those of `accessControl.groups` are found here.
     pub groups: Vec<String>,
+    /// How they prove who they are.
+    pub login: Login,
+}
+
+/// How somebody proves who they are, as far as it decides about their groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Login {
+    /// By a password or a certificate, or not at all.
+    #[default]
+    Own,
+    /// At an OpenID provider.
+    OpenId,
+    /// By an API key, which has the groups with which its owner logged in last.
+    Key,
 }
 
 impl Who {
@@ -127,6 +141,17 @@ pub fn decide(config: &Config, who: &Who, repository: &str, action: Action) -> D
     if who.is_anonymous() && config.can_authenticate() && !access.lets_anonymous_in() {
         return Decision::Denied("no `anonymousPolicy` anywhere, so zot asks everybody for credentials".to_owned());
     }
+    if who.login == Login::Key && config.auth.openid.is_some() {
+        let by = |login| with_groups(access, &Who { login, ..who.clone() }, config, repository, action);
+        let (own, openid) = (by(Login::Own), by(Login::OpenId));
+        let on = "whether the key's owner logged in by a password of zot's own or by OpenID, where `accessControl.groups` \
+                  are not counted";
+        return if own.same_answer(&openid) { openid } else { Decision::Condition(on.to_owned()) };
+    }
+    with_groups(access, who, config, repository, action)
+}
+
+fn with_groups(access: &AccessControl, who: &Who, config: &Config, repository: &str, action: Action) -> Decision {
     let groups = groups_of(config, access, who);
     let patterns = winning(access, repository);
     let mut answers = patterns.iter().map(|rule| by_pattern(access, Some(rule), who, &groups, action));
@@ -156,7 +181,7 @@ fn without_access_control(config: &Config, who: &Who) -> Decision {
 /// The groups that zot counts for somebody.
 pub(crate) fn groups_of(config: &Config, access: &AccessControl, who: &Who) -> Vec<String> {
     let mut groups = who.groups.clone();
-    if config.config_groups_apply() && !who.is_anonymous() {
+    if config.config_groups_apply() && !who.is_anonymous() && who.login != Login::OpenId {
         let own = access.groups.iter().filter(|group| group.users.iter().any(|user| user.value == who.name));
         groups.extend(own.map(|group| group.name.clone()));
     }

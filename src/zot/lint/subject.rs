@@ -19,7 +19,7 @@ pub(super) struct Subject {
 /// Anonymous clients, strangers, and every user and group that the policies name.
 pub(super) fn subjects(config: &Config, access: &AccessControl) -> Vec<Subject> {
     let subject = |name: &str, groups: Vec<String>, label: String, named| {
-        let who = Who { name: name.to_owned(), groups };
+        let who = Who { name: name.to_owned(), groups, ..Who::default() };
         Subject { groups: groups_of(config, access, &who), who, label, named }
     };
     let mut subjects = Vec::new();

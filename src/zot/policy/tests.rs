@@ -10,7 +10,7 @@ fn config(access: &str) -> Config {
 }
 
 fn who(name: &str, groups: &[&str]) -> Who {
-    Who { name: name.to_owned(), groups: groups.iter().map(|group| (*group).to_owned()).collect() }
+    Who { name: name.to_owned(), groups: groups.iter().map(|group| (*group).to_owned()).collect(), login: Login::Own }
 }
 
 #[test]
@@ -178,6 +178,26 @@ fn groups_of_the_file_reach_those_who_log_in_by_it_and_nobody_else() {
     let text = format!(r#"{{"http":{{"auth":{openid},"accessControl":{{{groups}}}}}}}"#);
     let by_provider = Config::parse("config.json", &text).unwrap();
     assert_eq!(of(&by_provider, &who("bob", &["idp"])), ["idp"]);
+}
+
+#[test]
+fn what_a_key_may_do_depends_on_how_its_owner_logs_in_where_groups_of_the_file_decide() {
+    let access = r#""groups":{"ci":{"users":["bob"]}},"repositories":{"**":{"policies":[
+        {"groups":["ci"],"actions":["create"]},{"groups":["idp"],"actions":["read"]}]}}"#;
+    let openid = r#""openid":{"providers":{"oidc":{"issuer":"https://idp.test","clientid":"zot"}}}"#;
+    let config = |auth: &str| {
+        let text = format!(r#"{{"http":{{"auth":{{{auth}}},"accessControl":{{{access}}}}}}}"#);
+        Config::parse("config.json", &text).unwrap()
+    };
+    let (file, both) = (r#""htpasswd":{"path":"h"}"#, format!(r#""htpasswd":{{"path":"h"}},{openid}"#));
+    let create = |config: &Config, login| decide(config, &Who { login, ..who("bob", &["idp"]) }, "a", Action::Create);
+    assert!(create(&config(file), Login::Key).is_allowed());
+    assert!(create(&config(&both), Login::Own).is_allowed());
+    assert!(create(&config(&both), Login::OpenId).is_denied());
+    assert!(matches!(create(&config(&both), Login::Key), Decision::Condition(_)));
+    assert!(create(&config(openid), Login::Key).is_denied());
+    let read = decide(&config(&both), &Who { login: Login::Key, ..who("bob", &["idp"]) }, "a", Action::Read);
+    assert!(read.is_allowed(), "both ways lead there");
 }
 
 #[test]

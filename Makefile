@@ -64,8 +64,8 @@ fuzz: rust ## feed spoilt text to everything that reads what others wrote; FOR=6
 	REGPROOF_FUZZ_SECONDS=$(or $(FOR),60) $(CARGO) test $(FLAGS) --lib fuzz_tests:: -- --test-threads 2
 
 .PHONY: statistics
-statistics: rust ## how often a run is wrong and how long it takes, as a table; RUNS=200 clean ones
-	REGPROOF_STATISTICS_RUNS=$(or $(RUNS),200) $(CARGO) test $(FLAGS) --release --test statistics -- --ignored --nocapture --test-threads 1
+statistics: rust ## how often a run is wrong and how long it takes, as a table; RUNS=200 clean ones, ONLY=busy for one row
+	REGPROOF_STATISTICS_RUNS=$(or $(RUNS),200) REGPROOF_STATISTICS_ONLY='$(ONLY)' $(CARGO) test $(FLAGS) --release --test statistics -- --ignored --nocapture --test-threads 1
 
 .PHONY: tools
 tools: ## install the programs that the tests drive into .tools/, pinned

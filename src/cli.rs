@@ -266,7 +266,7 @@ pub struct Prove {
     /// Skip checks that need a browser
     #[arg(long)]
     pub no_browser: bool,
-    /// Run the checks that start a browser or a client on every weakness, not only where nothing else notices; takes minutes
+    /// Run the checks that start a browser wherever they must notice something, and the clients everywhere; takes minutes
     #[arg(long)]
     pub all: bool,
 }

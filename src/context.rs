@@ -165,10 +165,13 @@ impl Cx {
 
     /// Who reads this repository: nobody where anonymous clients may, else the first identity that may.
     pub(crate) fn reader(&self, repository: &str) -> anyhow::Result<Client> {
-        match self.scenario().reader(repository) {
-            Some(name) => self.identity(name),
-            None => self.anonymous(),
-        }
+        self.scenario().reader(repository).map_or_else(|| self.anonymous(), |name| self.identity(name))
+    }
+
+    /// Who reads what an identity has written: itself, unless it may write and not read.
+    pub(crate) fn reads_back(&self, name: Option<&str>, repository: &str) -> anyhow::Result<Client> {
+        let may = |name: &&str| self.scenario().promise(Some(name), repository, Action::Read) != Some(false);
+        name.filter(may).map_or_else(|| self.reader(repository), |name| self.identity(name))
     }
 
     /// The scratch repository, as `Need::Scratch` promises.

@@ -138,18 +138,25 @@ fn clean_registries() {
          | longest | requests, median |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|");
-    clean_labs(runs).row("lab");
+    let only = std::env::var("REGPROOF_STATISTICS_ONLY").unwrap_or_default();
+    let row = |name: &str, seen: &dyn Fn() -> Seen| {
+        if name.contains(&only) {
+            seen().row(name);
+        }
+    };
+    row("lab", &|| clean_labs(runs));
     if let Some(zot) = Zot::find("statistics of a real zot") {
         let twin = Twin::start(&zot, None);
-        clean_zots(&twin, runs, |_| ()).row("zot");
+        row("zot", &|| clean_zots(&twin, runs, |_| ()));
         for at_once in [1, 32] {
             let limit = |scenario: &mut Table| scenario["limits"]["concurrency"] = at_once.into();
-            clean_zots(&twin, runs, limit).row(&format!("zot, {at_once} at once"));
+            row(&format!("zot, {at_once} at once"), &|| clean_zots(&twin, runs, limit));
         }
-        let busy = Busy::start();
-        clean_zots(&twin, runs, |_| ()).row("zot, on a machine that is busy");
-        drop(busy);
-        poor_networks(&twin, runs).row("zot, 200 ms away, 1 % of answers reset");
+        row("zot, on a machine that is busy", &|| {
+            let _busy = Busy::start();
+            clean_zots(&twin, runs, |_| ())
+        });
+        row("zot, 200 ms away, 1 % of answers reset", &|| poor_networks(&twin, runs));
     }
     println!();
 }

@@ -40,8 +40,7 @@ const WHY: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let (ci, scratch) = (cx.creator()?, cx.scratch()?);
-    // Whoever may create need not be allowed to read.
-    let reader = cx.reader(scratch)?;
+    let reader = cx.reads_back(cx.scenario().creator(), scratch)?;
     let image = Image::with_own_layer(&format!("deleted-{}", cx.run_id()));
     let tag = cx.tag("deleted");
     transfer::push_image(cx, &ci, scratch, &tag, &image, &WHY).await.map_err(Failure::into_control)?;

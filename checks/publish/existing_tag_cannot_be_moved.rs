@@ -52,8 +52,7 @@ const QUERY: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let (ci, scratch) = (cx.creator()?, cx.scratch()?);
-    // Whoever may create need not be allowed to read.
-    let reader = cx.reader(scratch)?;
+    let reader = cx.reads_back(cx.scenario().creator(), scratch)?;
     let both = (&ci, &reader);
     let (first, second) = (Image::tiny("moved-first"), Image::tiny("moved-second"));
     let tag = cx.tag("moved");

@@ -90,7 +90,6 @@ async fn questions(cx: &Cx) -> Result<Vec<Question>, Failure> {
     let scenario = cx.scenario();
     let mut all = Vec::new();
     let mut add = |method, target, promised, by_identity| all.push(Question { method, target, promised, by_identity });
-    let promised = |repository: &str, action| scenario.promise(None, repository, action);
     add("GET", "/v2/".to_owned(), &[200, 401][..], true);
     if let Some(metrics) = &scenario.metrics {
         add("GET", metrics.path.clone(), if metrics.anonymous { OPEN } else { REFUSED }, false);
@@ -99,19 +98,19 @@ async fn questions(cx: &Cx) -> Result<Vec<Question>, Failure> {
     if let Some(repository) = scenario.repositories.private.first() {
         add("GET", format!("/v2/{repository}/tags/list"), CLOSED, true);
     }
-    let public = scenario.repositories.public.first();
-    if let Some(repository) = public.filter(|name| promised(name, Action::Read) == Some(true)) {
+    let may = |name: &str, action| scenario.promise(None, name, action);
+    if let Some(repository) = scenario.repositories.public.iter().find(|name| may(name, Action::Read) == Some(true)) {
         let tag = transfer::some_tag(&cx.anonymous()?, repository, &WHY).await.map_err(Failure::into_control)?;
         add("GET", format!("/v2/{repository}/tags/list"), OPEN, true);
         add("GET", format!("/v2/{repository}/manifests/{tag}"), OPEN, true);
-        if promised(repository, Action::Create) == Some(false) {
-            add("POST", format!("/v2/{repository}/blobs/uploads/?from=x"), REFUSED, true);
-        }
-        if promised(repository, Action::Update) == Some(false) {
-            add("PUT", format!("/v2/{repository}/manifests/{tag}"), REFUSED, true);
-        }
-        if promised(repository, Action::Delete) == Some(false) {
-            add("DELETE", format!("/v2/{repository}/blobs/notadigest"), REFUSED, true);
+        for (action, method, what) in [
+            (Action::Create, "POST", "blobs/uploads/?from=x"),
+            (Action::Update, "PUT", &format!("manifests/{tag}")),
+            (Action::Delete, "DELETE", "blobs/notadigest"),
+        ] {
+            if may(repository, action) == Some(false) {
+                add(method, format!("/v2/{repository}/{what}"), REFUSED, true);
+            }
         }
     }
     Ok(all)
@@ -184,15 +183,14 @@ mod tests {
         let refuses = fails(ID, None, |line| line.starts_with("GET /metrics").then_some("403 Forbidden")).await;
         let opens = fails(ID, None, |line| line.starts_with("PUT ").then_some("415 Unsupported Media Type")).await;
         assert!(refuses.contains("the proxy breaks") && opens.contains("the proxy breaks"), "{refuses} {opens}");
-        let open = Some(Weakness::ProfilingOpen);
-        let hidden = fails(ID, open, |line| line.contains("/pprof/").then_some("404 Not Found")).await;
+        let hide = |line: &str| line.contains("/pprof/").then_some("404 Not Found");
+        let hidden = fails(ID, Some(Weakness::ProfilingOpen), hide).await;
         assert!(hidden.contains("the registry breaks"), "{hidden}");
     }
 
     #[tokio::test]
     async fn fails_on_a_backend_in_plain_text_that_other_hosts_reach() {
-        let cause = in_plain_text(ID).await.finding.map(|finding| finding.cause).unwrap_or_default();
-        assert!(cause.contains("0.0.0.0"), "{cause}");
+        assert!(in_plain_text(ID).await.finding.is_some_and(|finding| finding.cause.contains("0.0.0.0")));
     }
 
     #[tokio::test]

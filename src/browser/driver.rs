@@ -81,7 +81,7 @@ impl Driver {
             }
             None
         };
-        let port = tokio::time::timeout(limit.min(Duration::from_secs(10)), port).await.ok().flatten();
+        let port = tokio::time::timeout(limit.min(Duration::from_secs(20)), port).await.ok().flatten();
         let port = port.ok_or_else(|| failed("it did not say that it started, nor on which port".to_owned()))?;
         driver.url.set_port(Some(port)).map_err(|()| failed("it named no usable port".to_owned()))?;
         // A full pipe would block the driver; the task ends with the driver, which closes the pipe.

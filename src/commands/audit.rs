@@ -22,7 +22,7 @@ use crate::plan::Machine;
 use crate::redact::Redactor;
 use crate::report::ReportError;
 use crate::runner::Stop;
-use crate::scenario::{Action, Scenario};
+use crate::scenario::Scenario;
 use crate::target::Target;
 use crate::zot::glob;
 
@@ -74,8 +74,7 @@ fn who(wanted: Option<&str>, scenario: &Scenario) -> Result<Option<String>, Trou
         Some(ANONYMOUS) => Ok(None),
         Some(name) if scenario.identities.contains_key(name) => Ok(Some(name.to_owned())),
         Some(name) => Err(Trouble::usage(format_args!("the scenario has no identity `{name}`"))),
-        None if scenario.promised(None).contains(&Action::Read) => Ok(None),
-        None => Ok(scenario.identities.keys().next().cloned()),
+        None => Ok(scenario.reader(scenario.seen_by_all()).map(str::to_owned)),
     }
 }
 

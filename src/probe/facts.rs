@@ -23,9 +23,10 @@ const WHY: Why<'static> = Why {
 
 const OPEN: Why<'static> = Why {
     claim: "a private repository is closed to identities that may not read it",
-    cause: "the running policy grants `read` there to more users than the promise does: by `defaultPolicy`, a group or a \
-            shorter pattern",
-    remedy: "compare accessControl for this repository with the promise, and restart zot if the file is right",
+    cause: "the running policy grants `read` there to more users than the promise does, by `defaultPolicy`, a group or a \
+            shorter pattern; or a cache in front of the registry serves what somebody else was shown",
+    remedy: "compare accessControl for this repository with the promise, restart zot if the file is right, and look at the \
+             proxy's caches",
 };
 
 /// Placeholders and what they stand for, or why they stand for nothing here.
@@ -52,7 +53,9 @@ impl Facts {
             facts.public(cx).await?;
         }
         if outsider || named(&["{private"]) {
-            facts.private(cx).await?;
+            // Only a family with a probe of somebody who is kept out says anything about that one.
+            let keeps_out = probes.iter().any(|probe| probe.who == Principal::Outsider);
+            facts.private(cx, keeps_out).await?;
         }
         Ok(facts)
     }
@@ -123,7 +126,7 @@ impl Facts {
     }
 
     /// The private canary, read by an identity that may: without that, a refusal of others proves nothing.
-    async fn private(&mut self, cx: &Cx) -> Result<(), Failure> {
+    async fn private(&mut self, cx: &Cx, keeps_out: bool) -> Result<(), Failure> {
         const NAMES: [&str; 7] = [
             "private",
             "private_tag",
@@ -144,14 +147,14 @@ impl Facts {
             let answer = client.get(format!("/v2/{repository}/tags/list")).send().await?;
             match answer.status {
                 // Taken for somebody who may, it would leave nobody to be kept out.
-                200 if scenario.promise(Some(name), repository, Action::Read) == Some(false) => {
+                200 if keeps_out && scenario.promise(Some(name), repository, Action::Read) == Some(false) => {
                     let expected = format!("a refusal of {name}, who may not read {repository}");
                     return Err(OPEN.fail(expected, answer.brief(), answer.index));
                 }
                 200 => readers.push(name),
                 401 | 403 => {
                     let alive = answer.status == 403 || client.get("/v2/").send().await?.status == 200;
-                    if !alive {
+                    if keeps_out && !alive {
                         let what = format!("{}: whose credentials are refused is kept out of nothing", answer.brief());
                         return Err(WHY.undecided(format_args!("a login of {name}"), what, answer.index));
                     }

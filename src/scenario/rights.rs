@@ -174,6 +174,11 @@ impl Scenario {
         names.into_iter().find(|name| self.promise(Some(name), repository, action) == Some(true))
     }
 
+    /// The repository that most may read.
+    pub(crate) fn seen_by_all(&self) -> &str {
+        self.repositories.public.first().map_or_else(|| self.anywhere(), String::as_str)
+    }
+
     /// The repository that is meant where none is named.
     fn anywhere(&self) -> &str {
         let named = self.repositories.scratch.as_ref().or(self.repositories.public.first());

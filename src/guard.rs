@@ -95,7 +95,8 @@ impl Guard {
         if path.ends_with("/pprof/profile") || path.ends_with("/pprof/trace") {
             return Err("profiling loads the registry");
         }
-        let blob = path.contains("/blobs/") && (!path.contains("/blobs/uploads/") || path.contains(".."));
+        let upload = path.split_once("/blobs/").is_some_and(|(_, rest)| rest.starts_with("uploads/"));
+        let blob = path.contains("/blobs/") && (!upload || path.contains("..") || path.contains('#'));
         if blob && (intent.method == "HEAD" || intent.range) && !self.in_scratch(intent.target) {
             return Err("a HEAD or ranged GET of a blob can write (zot up to v2.1.20 links the blob)");
         }

@@ -20,3 +20,27 @@ fn a_repository_below_the_scratch_repository_is_another_one() {
         assert_eq!(permitted(Effect::Writes, method, target, None, b""), expected, "{method} {target}");
     }
 }
+
+#[test]
+fn what_ends_at_a_fragment_is_no_upload() {
+    let guard = Guard { effect: Effect::Writes, scratch: None, ends_sessions: false, key: KeyUse::None };
+    for (target, expected) in [
+        ("/v2/a/blobs/uploads/9f3a9e0c-4b0e-4f6b-9d53-0d2f4a5f7c11", true),
+        ("/v2/a/blobs/sha256:b", false),
+        ("/v2/a/blobs/x#/blobs/uploads/y", false),
+        ("/v2/a/blobs/x%23/blobs/uploads/y", false),
+        ("/v2/a/blobs/uploads/#/../x", false),
+        ("/v2/a/blobs/x/blobs/uploads/y", false),
+    ] {
+        let intent = Intent {
+            method: "HEAD",
+            target,
+            content_type: None,
+            content_range: None,
+            range: false,
+            override_method: None,
+            body: b"",
+        };
+        assert_eq!(guard.permit(&intent).is_ok(), expected, "{target}");
+    }
+}

@@ -64,8 +64,8 @@ fn is_slow(check: &Check) -> bool {
     check.meta.needs.iter().any(|need| matches!(need, Need::Browser | Need::Program(_)))
 }
 
-/// A slow check runs where no other notices the weakness, and where it is the first that it must notice: so each is seen to
-/// fail, and each weakness is seen.
+/// A slow check runs on the first weakness that it must notice, and one runs where only slow ones do: so each is seen to fail,
+/// and each weakness is seen.
 fn is_wanted(check: &Check, weakness: Weakness, args: &cli::Prove) -> bool {
     let listed = weakness.breaks().contains(&check.id);
     if !is_slow(check) || args.all && !check.meta.needs.contains(&Need::Browser) {
@@ -73,9 +73,9 @@ fn is_wanted(check: &Check, weakness: Weakness, args: &cli::Prove) -> bool {
     }
     let slow = |id: &&str| CHECKS.iter().any(|check| check.id == *id && is_slow(check));
     let first = || Weakness::all().find(|weakness| weakness.breaks().contains(&check.id));
-    let alone = weakness.breaks().iter().all(slow);
+    let alone = || weakness.breaks().iter().all(slow) && weakness.breaks().first() == Some(&check.id);
     let asked = !args.weakness.is_empty();
-    listed && (args.all || asked || alone || first() == Some(weakness))
+    listed && (args.all || asked || alone() || first() == Some(weakness))
 }
 
 async fn row(weakness: Option<Weakness>, args: &cli::Prove, stop: Stop) -> Result<Row, Trouble> {
@@ -85,7 +85,10 @@ async fn row(weakness: Option<Weakness>, args: &cli::Prove, stop: Stop) -> Resul
     let options = Options { weaknesses: weakness.into_iter().collect(), ..Options::default() };
     let lab = Lab::start(options).await.map_err(|error| failed(&error))?;
     let file = lab.write_scenario(folder.path()).map_err(|error| failed(&error))?;
-    let target = Target::open(&file, None, Machine::here(args.no_browser))?;
+    // Without a check that needs one, those that make use of a browser where there is one start none either.
+    let needs = |check: &&Check| check.meta.needs.contains(&Need::Browser);
+    let browser = weakness.is_none_or(|weakness| CHECKS.iter().filter(needs).any(|c| is_wanted(c, weakness, args)));
+    let target = Target::open(&file, None, Machine::here(args.no_browser || !browser))?;
     crate::log::hide(target.redactor());
     let mut plan = target.plan(CHECKS, &[])?;
     if let Some(weakness) = weakness {

@@ -153,8 +153,8 @@ impl Facts {
                 }
                 200 => readers.push(name),
                 401 | 403 => {
-                    let alive = answer.status == 403 || client.get("/v2/").send().await?.status == 200;
-                    if keeps_out && !alive {
+                    let refused = keeps_out && answer.status == 401;
+                    if refused && client.get("/v2/").send().await?.status != 200 {
                         let what = format!("{}: whose credentials are refused is kept out of nothing", answer.brief());
                         return Err(WHY.undecided(format_args!("a login of {name}"), what, answer.index));
                     }

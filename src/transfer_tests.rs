@@ -70,6 +70,22 @@ fn only_the_registry_itself_says_that_there_is_no_such_tag() {
 }
 
 #[test]
+fn a_look_at_what_was_left_behind_that_is_refused_decides_nothing() {
+    let json = [("content-type", "application/json")];
+    let body = r#"{"errors":[{"code":"DENIED","message":"m","detail":{}}]}"#;
+    let seen = |status, headers: &[(&'static str, &str)], body: &str| {
+        seen_behind(&Answer { status, ..answer(headers, body) }, "v1", &WHY)
+    };
+    for status in [401, 403] {
+        for headers in [&json[..], &[]] {
+            assert!(matches!(seen(status, headers, body), Err(Failure::Error(..))), "{status}");
+        }
+    }
+    assert_eq!(seen(404, &json, body).unwrap(), None, "the registry's own word that it is gone");
+    assert!(matches!(seen(418, &json, body), Err(Failure::Fail(_))));
+}
+
+#[test]
 fn what_a_registry_says_that_it_stored_must_be_what_was_sent() {
     let stored = |headers: &[(&'static str, &str)]| stored_as(&answer(headers, ""), "sha256:1", &WHY);
     assert!(stored(&[]).is_ok());

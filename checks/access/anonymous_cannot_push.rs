@@ -88,7 +88,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         cx.leaves(scratch, &tag);
     }
     refused.expect_unauthorized(&WHY)?;
-    match transfer::tag_digest(&cx.reads_back(Some(who), scratch)?, scratch, &tag, &WHY).await? {
+    match transfer::left_behind(&cx.reads_back(Some(who), scratch)?, scratch, &tag, &WHY).await? {
         None => Ok(()),
         Some(digest) => {
             cx.leaves(scratch, &tag);

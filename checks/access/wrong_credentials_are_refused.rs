@@ -40,7 +40,9 @@ const WHY: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let scenario = cx.scenario();
-    let name = scenario.writer().or(scenario.identities.keys().next().map(String::as_str)).unwrap_or_default();
+    let reads = scenario.repositories.public.first().and_then(|name| scenario.one_who_may(Action::Read, name));
+    let any = scenario.writer().or(scenario.identities.keys().next().map(String::as_str));
+    let name = reads.or(any).unwrap_or_default();
     let right = cx.identity(name)?;
     let Some(credential) = right.credential() else { return Err(anyhow::anyhow!("no credential").into()) };
     let other = scenario.identities.values().map(|identity| identity.username.as_str());
@@ -55,7 +57,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         ("another user's name with this key", Credential { username: other.to_owned(), ..credential.clone() }),
         ("an empty password", with(&credential.username, "")),
     ];
-    for target in targets(cx, &right).await? {
+    for target in targets(cx, name, &right).await? {
         right.get(&target).header("Accept", transfer::ACCEPT).limit(MANIFEST_LIMIT).send().await?.expect_control(
             &[200],
             name,
@@ -69,10 +71,11 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     Ok(())
 }
 
-/// The API's root, and something that anyone may read, where the scenario names it.
-async fn targets(cx: &Cx, client: &Client) -> Result<Vec<String>, Failure> {
+/// The API's root, and something public that this identity may read: zot's `anonymousPolicy` is for nobody who logs in.
+async fn targets(cx: &Cx, name: &str, client: &Client) -> Result<Vec<String>, Failure> {
     let mut targets = vec!["/v2/".to_owned()];
-    if let Some(repository) = cx.scenario().repositories.public.first() {
+    let may = |repository: &&String| cx.scenario().promise(Some(name), repository, Action::Read) != Some(false);
+    if let Some(repository) = cx.scenario().repositories.public.first().filter(may) {
         let tag = transfer::some_tag(client, repository, &WHY).await.map_err(Failure::into_control)?;
         targets.push(format!("/v2/{repository}/manifests/{tag}"));
     }
@@ -81,7 +84,7 @@ async fn targets(cx: &Cx, client: &Client) -> Result<Vec<String>, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, fails, proven};
+    use crate::trial::{Weakness, config, error_when_down, fails, proven};
 
     const ID: &str = "access::wrong_credentials_are_refused";
 
@@ -98,6 +101,24 @@ mod tests {
             let finding = fails(ID, weakness).await;
             assert!(finding.actual.contains("200"), "{weakness:?}: {finding:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_key_is_of_someone_who_may_read_what_is_asked_for() {
+        let keys_of = |outcome: crate::outcome::Outcome| {
+            assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
+            let manifests = |e: &&crate::transcript::Exchange| e.status == Some(200) && e.url.contains("/manifests/");
+            outcome.transcript.iter().filter(manifests).map(|e| e.who.clone()).collect::<Vec<_>>()
+        };
+        let admins = config::run(ID, None, |config| {
+            config["http"]["accessControl"]["repositories"]["blumeops/navidrome"] = serde_json::json!({ "anonymousPolicy": ["read"], "policies": [{ "groups": ["admins"], "actions": ["read"] }] });
+        });
+        assert!(keys_of(admins.await).iter().all(|who| who == "admin"));
+        let nobody = config::run(ID, None, |config| {
+            config["http"]["accessControl"]["repositories"]["blumeops/navidrome"] =
+                serde_json::json!({ "anonymousPolicy": ["read"] });
+        });
+        assert_eq!(keys_of(nobody.await), [""; 0]);
     }
 
     #[tokio::test]

@@ -85,7 +85,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, fails, proven};
+    use crate::trial::{Weakness, config, error_when_down, fails, proven};
 
     const ID: &str = "cache::pull_through_serves_upstream";
 
@@ -100,6 +100,15 @@ mod tests {
             let finding = fails(ID, weakness).await;
             assert!(finding.remedy.contains("sync"), "{weakness:?}: {finding:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_cache_that_is_closed_to_anonymous_clients_is_read_by_who_may() {
+        let outcome = config::run(ID, Some(Weakness::AnonymousCannotRead), |config| {
+            config["http"]["accessControl"]["repositories"]["docker.io/**"]["anonymousPolicy"] = serde_json::json!([]);
+        });
+        let outcome = outcome.await;
+        assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
     }
 
     #[tokio::test]

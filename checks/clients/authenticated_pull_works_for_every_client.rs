@@ -38,7 +38,9 @@ const WHY: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let scenario = cx.scenario();
-    let name = scenario.writer().or(scenario.identities.keys().next().map(String::as_str)).unwrap_or_default();
+    let reads = scenario.repositories.public.first().and_then(|name| scenario.one_who_may(Action::Read, name));
+    let any = scenario.writer().or(scenario.identities.keys().next().map(String::as_str));
+    let name = reads.or(any).unwrap_or_default();
     let client = cx.identity(name)?;
     let repository = readable(cx, &client).await?;
     let tag = transfer::some_tag(&client, &repository, &WHY).await.map_err(Failure::into_control)?;

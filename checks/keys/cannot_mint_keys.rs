@@ -63,7 +63,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 #[cfg(test)]
 mod tests {
     use crate::lab::Options;
-    use crate::trial::{Weakness, error_when_down, fails, run_in};
+    use crate::trial::{Weakness, error_when_down, fails, run_in, vantage};
 
     const ID: &str = "keys::cannot_mint_keys";
 
@@ -83,6 +83,13 @@ mod tests {
         let outcome = crate::trial::run_on(ID, &lab).await;
         assert_eq!(outcome.waived, None, "the test looks at what the check found, not at the lab's waiver");
         assert_eq!(lab.api_keys(), before);
+    }
+
+    #[tokio::test]
+    async fn undecided_where_something_in_front_closes_the_path() {
+        let closed = |line: &str| line.starts_with("POST /zot/auth/apikey").then_some("404 Not Found");
+        let outcome = vantage::ends(ID, None, closed).await;
+        assert_eq!(outcome.verdict.word(), "error", "{:?}", outcome.finding);
     }
 
     #[tokio::test]

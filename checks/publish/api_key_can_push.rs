@@ -49,7 +49,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let image = Image::tiny("api-key-can-push");
     let tag = cx.tag("pushed");
     transfer::push_image(cx, &writer, scratch, &tag, &image, &WHY).await?;
-    let reader = if cx.scenario().promised(None).contains(&Action::Read) { cx.anonymous()? } else { writer.clone() };
+    let anyone = cx.scenario().promise(None, scratch, Action::Read) == Some(true);
+    let reader = if anyone { cx.anonymous()? } else { cx.reads_back(cx.scenario().writer(), scratch)? };
     let by_tag = transfer::manifest(&reader, scratch, &tag, &PULL).await?;
     if by_tag.digest != image.digest() {
         return Err(PULL.fail(image.digest(), by_tag.digest, by_tag.index));

@@ -42,13 +42,14 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let (writer, scratch) = (cx.writer()?, cx.scratch()?);
     let image = Image::tiny("docker-media-type");
     transfer::push_image(cx, &writer, scratch, &cx.tag("oci"), &image, &WHY).await.map_err(Failure::into_control)?;
+    let reader = cx.reads_back(cx.scenario().writer(), scratch)?;
     let (tag, manifest) = (cx.tag("docker"), image.docker_manifest());
     cx.leaves(scratch, &tag);
     let target = format!("/v2/{scratch}/manifests/{tag}");
     let answer = writer.put(target).body(DOCKER_TYPE, manifest.clone()).send().await?;
     if cx.scenario().content.docker_media_type == Some(Reception::Accepted) {
         answer.expect_status(&[201], &WHY)?;
-        let read = transfer::manifest(&writer, scratch, &tag, &WHY).await?;
+        let read = transfer::manifest(&reader, scratch, &tag, &WHY).await?;
         let media_type = read.content.media_type.as_deref().unwrap_or_default();
         if read.digest != digest_of(&manifest) || media_type != DOCKER_TYPE {
             let expected = format!("{} as {DOCKER_TYPE}", digest_of(&manifest));
@@ -57,7 +58,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         return Ok(());
     }
     answer.expect_status(&[415, 400], &WHY)?;
-    match transfer::tag_digest(&writer, scratch, &tag, &WHY).await? {
+    match transfer::left_behind(&reader, scratch, &tag, &WHY).await? {
         None => Ok(()),
         Some(digest) => Err(WHY.fail("no such tag after the refusal", digest, answer.index)),
     }

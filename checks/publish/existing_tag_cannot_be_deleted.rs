@@ -50,7 +50,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         format!("blobs/{}", digest_of(&image.layer)),
     ] {
         let answer = ci.delete(format!("/v2/{scratch}/{what}")).send().await?;
-        let there = transfer::tag_digest(&reader, scratch, &tag, &WHY).await?;
+        let there = transfer::left_behind(&reader, scratch, &tag, &WHY).await?;
         if there.as_deref() != Some(&image.digest()) {
             let actual = there.map_or_else(|| "it is gone".to_owned(), |digest| format!("it is at {digest}"));
             return Err(WHY.fail(format_args!("{tag} still there after DELETE {what}"), actual, answer.index));
@@ -77,7 +77,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
+    use crate::trial::{Weakness, error_when_down, errs, fails, proven, vantage};
 
     const ID: &str = "publish::existing_tag_cannot_be_deleted";
 
@@ -92,6 +92,22 @@ mod tests {
             let finding = fails(ID, weakness).await;
             assert!(finding.remedy.contains("create"), "{weakness:?}: {finding:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_registry_that_deletes_for_nobody_refuses_with_its_own_405() {
+        const OFF: &str = concat!(
+            "405 Method Not Allowed\n",
+            r#"{"errors":[{"code":"UNSUPPORTED","message":"The operation is unsupported.","detail":{}}]}"#
+        );
+        let outcome = vantage::ends(ID, None, |line| match line.split_once(' ') {
+            Some(("DELETE", target)) if target.contains("/blobs/notadigest") => Some("404 Not Found"),
+            Some(("DELETE", _)) => Some(OFF),
+            _ => None,
+        });
+        let outcome = outcome.await;
+        let finding = outcome.finding.expect("the administrators are refused as well");
+        assert_eq!((outcome.verdict.word(), finding.expected.contains("for admin")), ("error", true), "{finding:?}");
     }
 
     #[tokio::test]

@@ -94,7 +94,7 @@ async fn refuses_to_move(
 }
 
 async fn stays(reader: &Client, scratch: &str, tag: &str, digest: &str, index: usize, why: &Why<'_>) -> Proof {
-    match transfer::tag_digest(reader, scratch, tag, why).await? {
+    match transfer::left_behind(reader, scratch, tag, why).await? {
         Some(now) if now == digest => Ok(()),
         Some(now) => Err(why.fail(format_args!("{tag} still at {digest}"), format_args!("it is at {now}"), index)),
         None => Err(why.fail(format_args!("{tag} still at {digest}"), "the tag is gone", index)),
@@ -104,11 +104,11 @@ async fn stays(reader: &Client, scratch: &str, tag: &str, digest: &str, index: u
 async fn latest(cx: &Cx, both: Both<'_>, scratch: &str, first: &Image, second: &Image) -> Proof {
     let (ci, reader) = both;
     let ours = [first.digest(), second.digest()];
-    let mut digest = transfer::tag_digest(reader, scratch, "latest", &LATEST).await?;
+    let mut digest = transfer::left_behind(reader, scratch, "latest", &LATEST).await?;
     if digest.is_none() {
         let made = transfer::put_manifest(ci, scratch, "latest", first).await?;
         // Another run may have made it in between; what counts is that it is there.
-        digest = transfer::tag_digest(reader, scratch, "latest", &LATEST).await?;
+        digest = transfer::left_behind(reader, scratch, "latest", &LATEST).await?;
         if digest.is_none() {
             made.expect_control(&[201], "the creator", &LATEST)?;
         }
@@ -127,7 +127,7 @@ async fn latest(cx: &Cx, both: Both<'_>, scratch: &str, first: &Image, second: &
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
+    use crate::trial::{Weakness, config, error_when_down, errs, fails, proven, vantage};
 
     const ID: &str = "publish::existing_tag_cannot_be_moved";
 
@@ -147,6 +147,35 @@ mod tests {
             let finding = fails(ID, weakness).await;
             assert!(format!("{} {}", finding.cause, finding.remedy).contains(words), "{weakness:?}: {finding:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_may_read_sees_what_became_of_the_tag() {
+        let outcome = config::run(ID, None, |config| {
+            let rule = &mut config["http"]["accessControl"]["repositories"]["**"];
+            rule["defaultPolicy"] = serde_json::json!([]);
+            rule["policies"][0]["actions"] = serde_json::json!(["create"]);
+        });
+        let outcome = outcome.await;
+        assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
+        let looks = |e: &&crate::transcript::Exchange| e.method == "GET" && e.url.contains("/manifests/");
+        let who: std::collections::BTreeSet<_> =
+            outcome.transcript.iter().filter(looks).map(|e| e.who.clone()).collect();
+        assert_eq!(who, ["anonymous".to_owned()].into());
+    }
+
+    #[tokio::test]
+    async fn undecided_when_nobody_may_look() {
+        let outcome = vantage::ends(ID, None, |line| {
+            (line.starts_with("GET ") && line.contains("/manifests/")).then_some("403 Forbidden")
+        });
+        let outcome = outcome.await;
+        let finding = outcome.finding.expect("it is no proof");
+        assert_eq!(
+            (outcome.verdict.word(), finding.actual.contains("nothing is known")),
+            ("error", true),
+            "{finding:?}"
+        );
     }
 
     #[tokio::test]

@@ -65,7 +65,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
+    use crate::trial::{Weakness, config, error_when_down, errs, fails, proven};
 
     const ID: &str = "tags::match_the_pattern";
 
@@ -81,6 +81,19 @@ mod tests {
         assert!(finding.actual.contains("navidrome:test"), "{finding:?}");
         let finding = fails(ID, Weakness::TagsListLoops).await;
         assert!(finding.cause.contains("repeats"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn public_repositories_are_read_without_credentials_where_only_those_who_have_none_may() {
+        let outcome = config::run(ID, None, |config| {
+            let rules = &mut config["http"]["accessControl"]["repositories"];
+            let only_anonymous = serde_json::json!({ "anonymousPolicy": ["read"] });
+            rules["blumeops/regproof"] = std::mem::replace(&mut rules["**"], only_anonymous);
+            rules["blumeops/regproof"]["anonymousPolicy"] = serde_json::json!([]);
+        });
+        let outcome = outcome.await;
+        assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
+        assert!(outcome.transcript.iter().all(|exchange| exchange.who == "anonymous"));
     }
 
     #[tokio::test]

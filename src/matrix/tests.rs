@@ -7,7 +7,7 @@ use crate::lab::Lab;
 use crate::oracle::Subject;
 use crate::outcome::Outcome;
 use crate::trial::config::promised;
-use crate::trial::{Weakness, run_on, run_scenario};
+use crate::trial::{Weakness, run_on, run_scenario, vantage};
 use crate::zot::config::Config;
 use crate::zot::policy::{Who, decide};
 
@@ -77,6 +77,18 @@ fn a_yes_that_something_in_front_says_to_every_request_is_none() {
     assert_eq!(one_door, [false, true, false, true], "the registry refuses the one and lets the other through");
     let other = cells((undecided(), 503), (Allowed, 405), (undecided(), 429), (Allowed, 404));
     assert_eq!(other, [false, true, false, true], "a failure of its own says nothing of the other request");
+}
+
+#[tokio::test]
+async fn what_closes_every_write_in_front_of_the_registry_breaks_no_promise() {
+    let outcome = vantage::ends(ID, None, |line| match line.split(' ').next() {
+        Some("PUT" | "POST" | "PATCH") => Some("405 Method Not Allowed"),
+        Some("DELETE") => Some("404 Not Found"),
+        _ => None,
+    });
+    let outcome = outcome.await;
+    assert_eq!(outcome.verdict, Verdict::Error, "{:?}", outcome.finding);
+    assert_eq!(cells(&outcome, Some(Verdict::Fail)), BTreeSet::new());
 }
 
 #[test]

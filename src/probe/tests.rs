@@ -6,7 +6,7 @@ use super::{Expect, Impact, Principal, Probe};
 use crate::checks::{CHECKS, PROBES};
 use crate::lab::{Door, Lab};
 use crate::outcome::{Outcome, Verdict};
-use crate::trial::run_scenario;
+use crate::trial::{config, run_scenario};
 
 const PUBLIC: &str = "blumeops/navidrome";
 const PRIVATE: &str = "private/ledger";
@@ -135,4 +135,30 @@ fn probes_are_named_once_and_say_why() {
         }
     }
     assert!(count >= 60, "{count} probes");
+}
+
+#[tokio::test]
+async fn a_control_is_made_by_who_may_do_so_where_the_probes_ask() {
+    const METHODS: &str = "bypass::method_override_is_ignored";
+    let by_admins = config::run(METHODS, None, |config| {
+        config["http"]["accessControl"]["repositories"][PUBLIC] = serde_json::json!({
+            "anonymousPolicy": ["read"],
+            "policies": [{ "groups": ["admins"], "actions": ["read", "create", "update", "delete"] }],
+        });
+    });
+    let by_admins = by_admins.await;
+    assert_eq!(by_admins.verdict, Verdict::Pass, "{:?}", by_admins.finding);
+    let controls = |outcome: &Outcome| {
+        let writes = outcome.transcript.iter().filter(|e| matches!(e.method.as_str(), "PUT" | "DELETE"));
+        writes.filter(|e| e.who != "anonymous").map(|e| e.who.clone()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(controls(&by_admins), ["admin".to_owned()].into());
+    let by_nobody = config::run(METHODS, None, |config| {
+        config["http"]["accessControl"]["repositories"][PUBLIC] = serde_json::json!({ "anonymousPolicy": ["read"] });
+    });
+    let by_nobody = by_nobody.await;
+    assert_eq!(by_nobody.verdict, Verdict::Pass, "{:?}", by_nobody.finding);
+    assert_eq!(controls(&by_nobody), BTreeSet::new());
+    let left_out = |note: &String| note.contains(&format!("no identity may create in {PUBLIC}"));
+    assert!(by_nobody.notes.iter().any(left_out), "{:?}", by_nobody.notes);
 }

@@ -25,10 +25,15 @@ pub(crate) async fn proven(id: &str) -> Outcome {
     outcome
 }
 
+/// How it ends behind a faulty proxy.
+pub(crate) async fn ends(id: &str, weakness: Option<Weakness>, fault: proxy::Fault) -> Outcome {
+    let options = Options { weaknesses: weakness.into_iter().collect(), ..Options::default() };
+    behind(id, &Lab::start(options).await.expect("the lab starts"), fault).await
+}
+
 /// Fail behind a faulty proxy, with the cause that it names.
 pub(crate) async fn fails(id: &str, weakness: Option<Weakness>, fault: proxy::Fault) -> String {
-    let options = Options { weaknesses: weakness.into_iter().collect(), ..Options::default() };
-    let outcome = behind(id, &Lab::start(options).await.expect("the lab starts"), fault).await;
+    let outcome = ends(id, weakness, fault).await;
     assert_eq!(outcome.verdict, Verdict::Fail, "{:#?}", outcome.finding);
     outcome.finding.expect("a Fail has a finding").cause
 }

@@ -245,9 +245,12 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         }
         Need::Writer => promised(
             scenario.writer().is_none(),
-            "no identity may create, and without one no refusal can be told from a broken registry",
+            &certain("no identity may create, and without one no refusal can be told from a broken registry", scenario),
         ),
-        Need::Creator => promised(scenario.creator().is_none(), "no identity may create without update and delete"),
+        Need::Creator => promised(
+            scenario.creator().is_none(),
+            &certain("no identity may create without update and delete", scenario),
+        ),
         Need::Backend => promised(scenario.registry.backend.is_none(), "[registry] backend is not set"),
         Need::OpenMetrics => {
             promised(scenario.metrics.as_ref().is_none_or(|m| !m.anonymous), "[metrics] anonymous = true is not set")
@@ -282,6 +285,12 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         },
         Need::Dagger => promised(!scenario.probes.dagger, "[probes] dagger = true is not set; it starts an engine"),
     }
+}
+
+/// That nobody may push, with what it depends on where it is not certain.
+fn certain(nobody: &str, scenario: &Scenario) -> String {
+    let doubt = scenario.uncertain_writer().map(|doubt| format!("; {doubt}"));
+    format!("{nobody}{}", doubt.unwrap_or_default())
 }
 
 /// Why a client program cannot be used, if it cannot.

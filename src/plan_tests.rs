@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::check::Meta;
+use crate::zot::config::Config;
 
 #[test]
 fn parts_are_disjoint_and_whole() {
@@ -216,4 +217,45 @@ fn a_plan_tells_what_it_skips_and_a_part_how_much_the_whole_has() {
     let parts = [1, 2].map(|index| all.clone().part(Part { index, of: 2 }, Effect::Oracle));
     assert_eq!(parts[0].steps.len() + parts[1].steps.len(), 3);
     assert_eq!(parts[0].share, Some(Share { part: Part { index: 1, of: 2 }, planned: 3, effects: Effect::Oracle }));
+}
+
+#[test]
+fn anonymous_clients_read_what_is_public_whatever_becomes_of_the_scratch_repository() {
+    let reason = |rules: &str, repositories: &str| {
+        let mut scenario = scenario(&format!("[repositories]\n{repositories}\n"));
+        let access = format!(r#"{{"repositories":{rules}}}"#);
+        let text = format!(r#"{{"http":{{"auth":{{"htpasswd":{{"path":"/x"}}}},"accessControl":{access}}}}}"#);
+        scenario.config = Some(Config::parse("config.json", &text).unwrap().into());
+        missing(Need::AnonymousReads, &scenario, &nothing()).unwrap_or_default()
+    };
+    let scratch_closed = r#"{"**":{"anonymousPolicy":["read"]},
+        "ci/**":{"policies":[{"groups":["ci"],"actions":["read","create"]}]}}"#;
+    let cache_closed = r#"{"**":{"anonymousPolicy":["read"]},"docker.io/**":{"defaultPolicy":["read"]}}"#;
+    assert_eq!(reason(scratch_closed, "public = [\"team/app\"]\nscratch = \"ci/scratch\""), "");
+    assert_eq!(reason(cache_closed, "public = [\"team/app\"]\nscratch = \"ci/scratch\""), "");
+    let closed = reason(scratch_closed, "public = [\"team/app\", \"ci/app\"]");
+    assert!(closed.contains("read ci/app"), "{closed}");
+    let none = reason(scratch_closed, "scratch = \"ci/scratch\"");
+    assert!(none.contains("does not let anonymous clients read"), "{none}");
+}
+
+#[test]
+fn that_nobody_may_push_is_told_with_what_it_depends_on() {
+    let openid = r#""openid":{"providers":{"oidc":{"issuer":"https://idp.test","clientid":"zot"}}}"#;
+    let reason = |more: &str| {
+        let ci = format!("[identities.ci]\nusername = \"zot-ci\"\n{more}password = {{ env = \"X\" }}\n");
+        let mut scenario = scenario(&format!("{ci}[repositories]\nscratch = \"ci/scratch\"\n"));
+        let access = r#"{"groups":{"ci":{"users":["zot-ci"]}},
+            "repositories":{"**":{"policies":[{"groups":["ci"],"actions":["read","create"]}]}}}"#;
+        let auth = format!(r#"{{"htpasswd":{{"path":"/x"}},{openid}}}"#);
+        let text = format!(r#"{{"http":{{"auth":{auth},"accessControl":{access}}}}}"#);
+        scenario.config = Some(Config::parse("config.json", &text).unwrap().into());
+        scenario.identities.values_mut().for_each(|identity| identity.api_key = true);
+        [Need::Writer, Need::Creator].map(|need| missing(need, &scenario, &nothing()))
+    };
+    for reason in reason("") {
+        let reason = reason.unwrap();
+        assert!(reason.contains("of `ci` it depends on whether the key's owner"), "{reason}");
+    }
+    assert_eq!(reason("groups = [\"ci\"]\n"), [None, None], "groups that the provider gives count either way");
 }

@@ -108,11 +108,18 @@ fn names(text: &str, name: &str, host: &str) -> bool {
     let between = |c: char| "._/-".contains(c);
     text.match_indices(name).any(|(at, _)| {
         let (before, after) = (&text[..at], &text[at + name.len()..]);
-        let within = before.ends_with("/v2/") || before.strip_suffix('/').is_some_and(|before| before.ends_with(host));
+        let at_host =
+            |before: &str| before.ends_with(host) || before.rsplit_once("://").is_some_and(|(_, it)| is_host(it));
+        let within = before.ends_with("/v2/") || before.strip_suffix('/').is_some_and(at_host);
         let begins = within || !before.trim_end_matches(between).ends_with(part);
         let of_the_api = ["/manifests/", "/blobs/", "/tags/", "/referrers/"].iter().any(|part| after.starts_with(part));
         begins && (of_the_api || !after.trim_start_matches(between).starts_with(part))
     })
+}
+
+/// A registry may know itself by another name than the one that it is asked by.
+fn is_host(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || ".:-[]".contains(c))
 }
 
 /// A key of a JSON object that promises a secret and has a value.

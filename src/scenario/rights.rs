@@ -147,6 +147,15 @@ impl Scenario {
         })
     }
 
+    /// What it depends on, of the first identity of which it is not certain, whether it may create where checks write.
+    pub(crate) fn uncertain_writer(&self) -> Option<String> {
+        self.config.as_ref()?;
+        self.identities.keys().find_map(|name| {
+            let promise = self.promise_with_grounds(Some(name), self.anywhere(), Action::Create);
+            promise.allowed.is_none().then(|| format!("of `{name}` {}", promise.grounds))
+        })
+    }
+
     /// The identity that may delete.
     #[must_use]
     pub fn remover(&self) -> Option<&str> {

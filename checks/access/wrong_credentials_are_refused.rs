@@ -7,7 +7,7 @@
 //!
 //! ## How it is proven
 //!
-//! On `GET /v2/` and on the manifest of a public repository, which anyone may read:
+//! On `GET /v2/` and on the manifest of a public repository, with the key of an identity that may read it:
 //!
 //! 1. The control: each request with the right credentials answers 200.
 //! 2. An unknown key with the right user name: 401.

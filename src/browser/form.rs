@@ -286,11 +286,14 @@ impl Browser {
 
     async fn type_into(&self, field: &Value, login: &Login, text: &str) -> Result<(), BrowserError> {
         let Some(element) = self.element(field) else { return Ok(()) };
+        let what = "type into a field";
         let (origin, issuer) = (self.origin().await?, login.issuer.origin().ascii_serialization());
+        // It was the issuer's page a moment ago: that it left is no proof that it asks for a login elsewhere.
         if origin != issuer {
-            return Err(BrowserError::ForeignPage { origin, issuer });
+            let reason = format!("the page is on {origin} now, not on {issuer}: nothing was typed");
+            return Err(BrowserError::Driver { what: what.to_owned(), reason });
         }
-        self.call("type into a field", element.send_keys(text)).await
+        self.call(what, element.send_keys(text)).await
     }
 
     async fn click(&self, button: &Value) -> Result<(), BrowserError> {

@@ -138,7 +138,9 @@ impl Browser {
     pub(crate) async fn text(&self) -> Result<String, BrowserError> {
         let text = self.call("read the page", self.client.execute(TEXT, vec![])).await?;
         let text = text.as_str().unwrap_or_default();
-        Ok(self.short(&text.split_whitespace().collect::<Vec<_>>().join(" "), 500))
+        let dense = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        // What was cut is no longer to be seen once the gaps are gone.
+        Ok(self.redactor.start_of(&dense, 500, text.len() < CUT))
     }
 
     /// The start of what a page says, without secrets. The page's script cut it too, if it was long.

@@ -247,7 +247,6 @@ mod tests {
         let board = Board::new(target, Plan { steps: vec![], share: None });
         assert_eq!(board.run(Some("it rains")).interrupted.as_deref(), Some("it rains"));
         let ended = runtime().unwrap().block_on(runner::execute(&board, runner::no_stop(), |_| {}));
-        std::thread::sleep(Duration::from_millis(20));
         let later = board.run(Some("it rains"));
         assert_eq!((later.duration, later.interrupted), (ended.duration, None));
     }

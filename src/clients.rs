@@ -70,7 +70,9 @@ pub(crate) struct Shop<'a> {
     cx: &'a Cx,
     program: &'static str,
     workshop: Workshop,
-    pub(crate) writer: Client,
+    writer: Client,
+    /// Who looks at what came through.
+    reader: Client,
     pub(crate) scratch: &'a str,
     /// The file with the login.
     pub(crate) login: String,
@@ -88,10 +90,11 @@ impl<'a> Shop<'a> {
         why: Why<'static>,
     ) -> anyhow::Result<Shop<'a>> {
         let (writer, scratch, workshop) = (cx.writer()?, cx.scratch()?, Workshop::new()?);
+        let reader = cx.reads_back(cx.scenario().writer(), scratch)?;
         let login = workshop.log_in(&writer)?.display().to_string();
         let certificates = workshop.certificates(cx)?;
         workshop.trust_images()?;
-        let shop = Shop { cx, program, workshop, writer, scratch, login, certificates, why };
+        let shop = Shop { cx, program, workshop, writer, reader, scratch, login, certificates, why };
         let said = shop.run(&[version]).await?;
         let lines = said.stdout.lines().map(str::trim).filter(|line| !line.is_empty());
         let words = lines.take(1).flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
@@ -171,7 +174,7 @@ impl<'a> Shop<'a> {
     pub(crate) async fn push(&self, tag: &str, arguments: &[&str], pushed: &Pushed) -> Result<(), Failure> {
         self.cx.leaves(self.scratch, tag);
         let ended = self.run(arguments).await?;
-        let seen = transfer::tag_digest(&self.writer, self.scratch, tag, &self.why).await?;
+        let seen = transfer::tag_digest(&self.reader, self.scratch, tag, &self.why).await?;
         if !ended.success {
             return Err(self.failure(&ended));
         }
@@ -195,19 +198,19 @@ impl<'a> Shop<'a> {
                 }
             }
             Pushed::Around(config) => {
-                let manifest = transfer::manifest(&self.writer, self.scratch, &digest, &lost).await?;
+                let manifest = transfer::manifest(&self.reader, self.scratch, &digest, &lost).await?;
                 let found = manifest.content.config.map(|found| found.digest).unwrap_or_default();
                 if found != *config {
                     return Err(lost.fail(format_args!("the config {config}"), found, manifest.index));
                 }
             }
         }
-        transfer::whole(self.cx, &self.writer, self.scratch, &digest, &lost).await?;
+        transfer::whole(self.cx, &self.reader, self.scratch, &digest, &lost).await?;
         if matches!(pushed, Pushed::Printed) {
             return Ok(());
         }
         let again = self.run(arguments).await?;
-        let after = transfer::tag_digest(&self.writer, self.scratch, tag, &lost).await?;
+        let after = transfer::tag_digest(&self.reader, self.scratch, tag, &lost).await?;
         if after.as_ref() != Some(&digest) {
             let after = after.unwrap_or_else(|| "no such tag".to_owned());
             let expected = format!("{digest}, also after the same push again");

@@ -1,6 +1,8 @@
 //! Snapshot, diff and `run --against` on the lab, by the library and by the program itself.
 
 mod support;
+#[path = "drift/tags.rs"]
+mod tags;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

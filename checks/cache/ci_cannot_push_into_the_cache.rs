@@ -58,7 +58,9 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
+    use crate::lab::Lab;
+    use crate::outcome::Verdict;
+    use crate::trial::{Weakness, error_when_down, errs, fails, proven, run_scenario};
 
     const ID: &str = "cache::ci_cannot_push_into_the_cache";
 
@@ -79,5 +81,18 @@ mod tests {
     async fn undecided_when_the_control_fails_or_the_registry_is_down() {
         errs(ID, Weakness::CiCannotCreate).await;
         error_when_down(ID).await;
+    }
+
+    #[tokio::test]
+    async fn left_out_where_nobody_may_create_and_nothing_more() {
+        let lab = Lab::healthy().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = lab.write_scenario(folder.path()).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace(r#"["read", "create"]"#, r#"["read", "create", "update", "delete"]"#))
+            .unwrap();
+        let outcome = run_scenario(ID, &file).await;
+        assert_eq!(outcome.verdict, Verdict::Skip, "{:?}", outcome.finding);
+        assert!(outcome.finding.unwrap().summary.contains("no identity may create without update and delete"));
     }
 }

@@ -75,7 +75,7 @@ mod tests {
 
     use crate::lab::{Lab, Options, Release};
     use crate::outcome::Verdict;
-    use crate::trial::{Weakness, error_when_down, fails, proven, run_on};
+    use crate::trial::{Weakness, config, error_when_down, fails, proven, run_on};
 
     const ID: &str = "clients::authenticated_pull_works_for_every_client";
 
@@ -102,5 +102,17 @@ mod tests {
     #[tokio::test]
     async fn undecided_when_the_registry_is_down() {
         error_when_down(ID).await;
+    }
+
+    #[tokio::test]
+    async fn whoever_may_read_pulls_and_not_who_may_only_create() {
+        let outcome = config::run(ID, None, |config| {
+            let rule = &mut config["http"]["accessControl"]["repositories"]["**"];
+            rule["defaultPolicy"] = serde_json::json!([]);
+            rule["policies"][0]["actions"] = serde_json::json!(["create"]);
+        });
+        let outcome = outcome.await;
+        assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
+        assert!(outcome.notes.iter().any(|note| note.starts_with("as admin, on ")), "{:?}", outcome.notes);
     }
 }

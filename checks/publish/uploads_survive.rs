@@ -43,6 +43,7 @@ const CHUNK: usize = 1024;
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let (writer, scratch) = (cx.writer()?, cx.scratch()?);
+    let reader = cx.reads_back(cx.scenario().writer(), scratch)?;
     // What is removed at the end must not be what another run is about to read; what stays must not become more.
     let own = cx.scenario().remover().map_or("", |_| cx.run_id());
     for (way, resumed) in [("whole", None), ("in chunks", Some(false)), ("resumed", Some(true))] {
@@ -57,7 +58,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         };
         cx.case(format!("uploaded {way}"), &proof);
         proof?;
-        let read = writer.get(format!("/v2/{scratch}/blobs/{digest}")).send().await?;
+        let read = reader.get(format!("/v2/{scratch}/blobs/{digest}")).send().await?;
         read.expect_status(&[200], &WHY)?;
         if read.body != blob {
             return Err(WHY.fail(digest, digest_of(&read.body), read.index));
@@ -116,7 +117,7 @@ fn arrived(answer: &Answer, size: usize) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, fails, proven};
+    use crate::trial::{Weakness, config, error_when_down, fails, proven};
 
     const ID: &str = "publish::uploads_survive";
 
@@ -136,5 +137,19 @@ mod tests {
     #[tokio::test]
     async fn undecided_when_the_registry_is_down() {
         error_when_down(ID).await;
+    }
+
+    #[tokio::test]
+    async fn who_may_only_create_uploads_and_who_may_read_looks() {
+        let outcome = config::run(ID, None, |config| {
+            let rule = &mut config["http"]["accessControl"]["repositories"]["**"];
+            rule["defaultPolicy"] = serde_json::json!([]);
+            rule["policies"][0]["actions"] = serde_json::json!(["create"]);
+        });
+        let outcome = outcome.await;
+        assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
+        let looks = outcome.transcript.iter().filter(|e| e.method == "GET" && e.url.contains("/blobs/sha256:"));
+        let who: Vec<_> = looks.map(|e| e.who.as_str()).collect();
+        assert_eq!(who, ["anonymous"; 3]);
     }
 }

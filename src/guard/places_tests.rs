@@ -32,15 +32,7 @@ fn what_ends_at_a_fragment_is_no_upload() {
         ("/v2/a/blobs/uploads/#/../x", false),
         ("/v2/a/blobs/x/blobs/uploads/y", false),
     ] {
-        let intent = Intent {
-            method: "HEAD",
-            target,
-            content_type: None,
-            content_range: None,
-            range: false,
-            override_method: None,
-            body: b"",
-        };
+        let intent = intent("HEAD", target);
         assert_eq!(guard.permit(&intent).is_ok(), expected, "{target}");
     }
 }

@@ -8,9 +8,12 @@ mod places;
 
 fn permitted(effect: Effect, method: &str, target: &str, content_type: Option<&str>, body: &[u8]) -> bool {
     let guard = Guard { effect, scratch: Some("team/scratch".to_owned()), ends_sessions: false, key: KeyUse::None };
-    let intent =
-        Intent { method, target, content_type, content_range: None, range: false, override_method: None, body };
-    guard.permit(&intent).is_ok()
+    guard.permit(&Intent { content_type, body, ..intent(method, target) }).is_ok()
+}
+
+/// A bare request.
+fn intent<'a>(method: &'a str, target: &'a str) -> Intent<'a> {
+    Intent { method, target, content_type: None, content_range: None, range: false, override_method: None, body: b"" }
 }
 
 /// What is outside of the scratch repository, by every trick with a path that parsers disagree on.
@@ -111,7 +114,7 @@ proptest! {
         prop_assume!(target.starts_with('/'));
         for method in ["GET", "HEAD", "OPTIONS"] {
             let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false, key: KeyUse::None };
-            let intent = Intent { method, target: &target, content_type: None, content_range: None, range, override_method: None, body: b"" };
+            let intent = Intent { range, ..intent(method, &target) };
             let blob = seen(&target).iter().any(|path| path.contains("/blobs/") && !path.contains("/uploads/"));
             if guard.permit(&intent).is_ok() && (range || method == "HEAD") {
                 prop_assert!(!blob, "{method} {target}");
@@ -139,15 +142,8 @@ fn a_request_that_asks_to_be_another_must_be_harmless_as_both() {
         ("POST", "/v2/a/manifests/v1", "GET", None, "", true),
         ("POST", "/v2/a/manifests/v1", "PUT", None, "", false),
     ] {
-        let intent = Intent {
-            method,
-            target,
-            content_type,
-            content_range: None,
-            range: false,
-            override_method: Some(other),
-            body: body.as_bytes(),
-        };
+        let override_method = Some(other);
+        let intent = Intent { content_type, override_method, body: body.as_bytes(), ..intent(method, target) };
         assert_eq!(guard.permit(&intent).is_ok(), expected, "{method} {target} as {other}");
     }
 }
@@ -184,15 +180,7 @@ fn keys_are_made_with_an_end_and_revoked_by_their_own_id_alone() {
         (Writes, KeyUse::None, "DELETE", &own, "", false),
     ] {
         let guard = Guard { effect, scratch: None, ends_sessions: false, key: key.clone() };
-        let intent = Intent {
-            method,
-            target,
-            content_type: None,
-            content_range: None,
-            range: false,
-            override_method: None,
-            body: body.as_bytes(),
-        };
+        let intent = Intent { body: body.as_bytes(), ..intent(method, target) };
         assert_eq!(guard.permit(&intent).is_ok(), expected, "{effect} {key:?} {method} {target} {body}");
     }
 }
@@ -241,15 +229,7 @@ fn a_session_is_ended_by_whom_it_is_meant_for_and_in_no_other_way() {
         (true, "DELETE", "/zot/auth/logout", false),
     ] {
         let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions, key: KeyUse::None };
-        let intent = Intent {
-            method,
-            target,
-            content_type: None,
-            content_range: None,
-            range: false,
-            override_method: None,
-            body: b"",
-        };
+        let intent = intent(method, target);
         assert_eq!(guard.permit(&intent).is_ok(), expected, "{ends_sessions} {method} {target}");
     }
 }
@@ -362,8 +342,7 @@ fn an_oracle_is_exactly_one_of_the_known_requests() {
         ("DELETE", "/v2/a/blobs/digest", None, None, "", false),
         ("POST", "/v2/a/blobs/notadigest", None, None, "", false),
     ] {
-        let body = body.as_bytes();
-        let intent = Intent { method, target, content_type, content_range, range: false, override_method: None, body };
+        let intent = Intent { content_type, content_range, body: body.as_bytes(), ..intent(method, target) };
         assert_eq!(is_oracle(method, &intent), expected, "{method} {target} {content_type:?} {content_range:?}");
     }
 }

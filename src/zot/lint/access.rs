@@ -149,10 +149,18 @@ fn groups(config: &Config, access: &AccessControl, findings: &mut Findings) {
                 "write the name in lower case everywhere",
             );
         }
-        if !config.config_groups_apply() && (grants(&group.name) || grants(written)) {
+        if !grants(&group.name) && !grants(written) {
+            continue;
+        }
+        if !config.config_groups_apply() {
             let consequence = format!("there is no htpasswd, LDAP or certificate login, so `{written}` has no members");
             let remedy = "let the identity provider send the group";
             findings.add("lint::config_groups_reach_nobody", group.written.place, consequence, remedy);
+        } else if config.auth.openid.is_some() {
+            let consequence =
+                format!("who logs in by OpenID, and their API keys, are not in `{written}`, whoever it lists");
+            let remedy = "let the identity provider send the group too, if it is meant for them";
+            findings.add("lint::config_groups_miss_openid", group.written.place, consequence, remedy);
         }
     }
 }

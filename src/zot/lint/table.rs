@@ -21,6 +21,13 @@ pub static LINTS: &[LintInfo] = &[
                   with an OpenID identity. Keys that were minted keep working.",
     },
     LintInfo {
+        id: "lint::config_groups_miss_openid",
+        severity: Low,
+        title: "`accessControl.groups` holds for some logins only",
+        explain: "zot adds the groups of `accessControl.groups` to htpasswd, LDAP and certificate identities. Who logs in \
+                  by OpenID has the groups that the provider sends and no others, and so have their API keys.",
+    },
+    LintInfo {
         id: "lint::config_groups_reach_nobody",
         severity: High,
         title: "`accessControl.groups` does not reach OpenID users and API keys",

@@ -126,6 +126,8 @@ fn each_deployment_lint_speaks() {
         r#"{{"http":{{"auth":{{{openid}}},"accessControl":{{"repositories":{{"**":{{"policies":[{{"groups":["ci"],"actions":["read"]}}]}}}},"groups":{{"ci":{{"users":["bob"]}}}}}}}}}}"#
     );
     assert!(id(&groups, "lint::config_groups_reach_nobody"));
+    let both = groups.replacen(r#""auth":{"#, r#""auth":{"htpasswd":{"path":"/etc/zot/htpasswd"},"#, 1);
+    assert!(id(&both, "lint::config_groups_miss_openid") && !id(&both, "lint::config_groups_reach_nobody"));
     let metrics = r#"{"http":{"auth":{"apikey":true},"accessControl":{"metrics":{"anonymousPolicy":["read"]}}},"extensions":{"metrics":{"enable":true}}}"#;
     assert!(id(metrics, "lint::metrics_users_missing"));
     let old = found(metrics, Some("v2.1.17"));

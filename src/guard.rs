@@ -219,8 +219,8 @@ fn is_unroutable_post(intent: &Intent<'_>) -> bool {
     let path = intent.target.split('?').next().unwrap_or_default();
     let empty = intent.body.is_empty() && is_plain(intent.target);
     // From the right, as routers read: `/manifests/blobs/uploads/` starts an upload.
-    let manifest = path.rsplit_once("/manifests/").is_some_and(|(_, reference)| !reference.contains('/'));
-    empty && (is_listing(intent.target) || (path.starts_with("/v2/") && manifest))
+    let manifest = path.strip_prefix("/v2/").and_then(|rest| rest.rsplit_once("/manifests/"));
+    empty && (is_listing(intent.target) || manifest.is_some_and(|(_, reference)| !reference.contains('/')))
 }
 
 /// Whether the body asks for a key of this label that does not live for ever.

@@ -16,6 +16,7 @@ fn a_repository_below_the_scratch_repository_is_another_one() {
         ("POST", "/v2/production/manifests/blobs/uploads/", false),
         ("POST", "/v2/production/manifests/blobs/uploads/?mount=sha256:a&from=b", false),
         ("POST", "/v2/production/manifests/v1", true),
+        ("POST", "/v2/manifests/v1", false),
     ] {
         assert_eq!(permitted(Effect::Writes, method, target, None, b""), expected, "{method} {target}");
     }

@@ -44,6 +44,9 @@ pub(super) struct Driver {
 const INSTALL: &str = "Install both from one source (Debian: apt-get install chromium chromium-driver), or name a running \
      WebDriver in [browser] webdriver";
 
+/// How long the program may take until it listens: seconds on a machine that is overloaded.
+const STARTED: Duration = Duration::from_secs(30);
+
 impl Driver {
     /// Starts the command on a free port, or takes the URL of a running WebDriver.
     pub(super) async fn start(webdriver: &str, limit: Duration) -> Result<Driver, BrowserError> {
@@ -53,9 +56,26 @@ impl Driver {
             return Ok(Driver::new(url, None, None));
         }
         let failed = |reason: String| BrowserError::Start { program: webdriver.to_owned(), reason, remedy: INSTALL };
+        let limit = limit.min(STARTED);
+        let (end, mut ended) = (tokio::time::Instant::now() + limit, 0);
+        loop {
+            match tokio::time::timeout_at(end, Driver::launch(webdriver)).await {
+                Ok(Ok(Some(driver))) => return Ok(driver),
+                // It takes a free port of IPv4 and gives up where the same one of IPv6 is taken; the next may be free.
+                Ok(Ok(None)) if ended < 2 => ended += 1,
+                Ok(Ok(None)) => {
+                    return Err(failed("it ended and did not say that it started, nor on which port".to_owned()));
+                }
+                Ok(Err(reason)) => return Err(failed(reason.to_string())),
+                Err(_) => return Err(failed(format!("it did not say within {limit:.0?} that it started"))),
+            }
+        }
+    }
+
+    /// A driver that has said on which port it listens; none if it ended before.
+    async fn launch(webdriver: &str) -> std::io::Result<Option<Driver>> {
         let private = std::fs::Permissions::from_mode(0o700);
-        let profile = tempfile::Builder::new().prefix("regproof-browser-").permissions(private).tempdir();
-        let profile = profile.map_err(|error| failed(error.to_string()))?;
+        let profile = tempfile::Builder::new().prefix("regproof-browser-").permissions(private).tempdir()?;
         let mut child = Command::new(webdriver)
             .arg("--port=0")
             .env_clear()
@@ -68,25 +88,20 @@ impl Driver {
             .stderr(Stdio::null())
             .process_group(0)
             .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| failed(error.to_string()))?;
+            .spawn()?;
         let stdout = child.stdout.take().expect("stdout is piped a few lines above");
         let mut driver = Driver::new(Url::parse("http://127.0.0.1").expect("a constant"), Some(profile), Some(child));
         let mut lines = BufReader::new(stdout).lines();
-        let port = async {
-            while let Ok(Some(line)) = lines.next_line().await {
-                if let Some((_, rest)) = line.split_once("started successfully on port ") {
-                    return rest.trim_end_matches('.').trim().parse::<u16>().ok();
-                }
-            }
-            None
-        };
-        let port = tokio::time::timeout(limit.min(Duration::from_secs(20)), port).await.ok().flatten();
-        let port = port.ok_or_else(|| failed("it did not say that it started, nor on which port".to_owned()))?;
-        driver.url.set_port(Some(port)).map_err(|()| failed("it named no usable port".to_owned()))?;
-        // A full pipe would block the driver; the task ends with the driver, which closes the pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(driver)
+        while let Ok(Some(line)) = lines.next_line().await {
+            let Some((_, rest)) = line.split_once("started successfully on port ") else { continue };
+            let unusable = || std::io::Error::other("it named no usable port");
+            let port = rest.trim_end_matches('.').trim().parse().map_err(|_| unusable())?;
+            driver.url.set_port(Some(port)).map_err(|()| unusable())?;
+            // A full pipe would block the driver; the task ends with the driver, which closes the pipe.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Ok(Some(driver));
+        }
+        Ok(None)
     }
 
     fn new(url: Url, profile: Option<TempDir>, child: Option<Child>) -> Driver {

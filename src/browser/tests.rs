@@ -10,7 +10,7 @@ use axum::response::{Html, Redirect};
 use axum::routing::{get, post};
 use url::Url;
 
-use super::super::driver::with_profile;
+use super::super::driver::{Driver, with_profile};
 use super::super::{Login, Profile};
 use super::*;
 use crate::scenario::secrets::Secret;
@@ -208,6 +208,19 @@ async fn a_missing_driver_and_a_driver_without_a_word_are_told_with_a_remedy() {
         let error = Browser::start(program, soon(), &redactor()).await.unwrap_err().to_string();
         assert!(error.contains(words) && error.contains("chromium-driver"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_driver_that_ends_at_once_is_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("driver");
+    let script = "#!/bin/sh\n[ -e $0.mark ] && echo 'ChromeDriver was started successfully on port 9.' && exec sleep 60\ntouch $0.mark\n";
+    // By another process: no child of another test's may hold the file open when it is run.
+    let write = "printf %s \"$1\" >\"$0\" && chmod 700 \"$0\"";
+    let written = std::process::Command::new("sh").args(["-c", write]).arg(&program).arg(script).status().unwrap();
+    assert!(written.success());
+    let driver = Driver::start(program.to_str().unwrap(), Duration::from_secs(20)).await.unwrap();
+    assert_eq!(driver.url.port(), Some(9));
 }
 
 #[tokio::test]

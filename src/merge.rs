@@ -272,6 +272,15 @@ mod tests {
     }
 
     #[test]
+    fn parts_may_be_as_far_apart_as_the_limit_says() {
+        let mut parts = parts(2);
+        parts[1].1.started = parts[0].1.started + MOST_APART;
+        assert!(merge(parts.clone()).is_ok());
+        parts[1].1.started += time::Duration::SECOND;
+        assert!(matches!(merge(parts), Err(MergeError::Different { .. })));
+    }
+
+    #[test]
     fn a_part_that_knows_no_registry_takes_it_from_the_others() {
         let known = sample::run().registry;
         for unknown in [0, 1] {

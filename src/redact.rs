@@ -111,7 +111,7 @@ impl Redactor {
 
     /// As many bytes of a longer text are enough to show so many of them.
     pub(crate) fn window(&self, limit: usize) -> usize {
-        limit + 2 * self.longest() + 1
+        limit + 2 * self.longest()
     }
 
     /// Whether the text holds a secret in any form.

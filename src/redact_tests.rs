@@ -156,6 +156,14 @@ fn a_secret_too_short_to_be_told_from_text_is_no_secret() {
     assert!(Redactor::new([("", "123456")]).leaks("123456"));
 }
 
+#[test]
+fn a_window_is_as_much_as_is_needed_and_no_more() {
+    let (redactor, text) = (redactor(), "x".repeat(4000));
+    let shown = |window: usize| redactor.start_of(&text[..window], 50, false).len();
+    let window = redactor.window(50);
+    assert_eq!((shown(window), shown(window - 1), shown(4000)), (50, 49, 50));
+}
+
 proptest! {
     #[test]
     fn many_secrets_before_the_limit_bring_no_part_of_one_below_it(

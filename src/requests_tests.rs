@@ -188,3 +188,31 @@ fn a_plan_shows_the_rows_of_its_checks_once_each_and_of_no_other() {
     };
     assert_eq!((browsed(true), browsed(false)), ((false, true), (true, true)));
 }
+
+#[test]
+fn who_sends_it_is_who_may_in_the_repository_that_it_is_about() {
+    let repositories = serde_json::json!({
+        "team/scratch": { "policies": [{ "users": ["zot-ci"], "actions": ["read", "create"] }, { "users": ["root"], "actions": ["delete"] }] },
+        "team/app": { "anonymousPolicy": ["read"], "policies": [{ "users": ["eve"], "actions": ["create", "delete"] }] },
+        "team/secret": { "policies": [{ "users": ["eve"], "actions": ["read"] }] },
+    });
+    let config = serde_json::json!({ "http": {
+        "auth": { "htpasswd": { "path": "/etc/zot/htpasswd" } }, "accessControl": { "repositories": repositories },
+    } });
+    let mut scenario = scenario("");
+    scenario.config = Some(crate::zot::config::Config::parse("config.json", &config.to_string()).unwrap().into());
+    for (of, target, name) in [
+        (Who::Reader, "/v2/team/app/manifests/x", "anonymous"),
+        (Who::Reader, "/v2/team/app/tags/list?n=1", "anonymous"),
+        (Who::Reader, "/v2/team/secret/blobs/x", "guest"),
+        (Who::Reader, "/v2/team/scratch/manifests/x", "ci"),
+        (Who::Writer, "/v2/team/scratch/blobs/uploads/", "ci"),
+        (Who::Writer, "/v2/team/app/blobs/uploads/", "guest"),
+        (Who::Remover, "/v2/team/app/manifests/x", "guest"),
+        (Who::Remover, "/v2/team/scratch/manifests/x", "admin"),
+        (Who::Reader, "/v2/", "anonymous"),
+        (Who::Writer, "/v2/", "ci"),
+    ] {
+        assert_eq!(who(of, repository_of(target), &scenario), name, "{of:?} {target}");
+    }
+}

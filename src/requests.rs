@@ -1,7 +1,9 @@
 //! Every request that a run may send, before it is sent: the rows of each check, filled in from the scenario.
 //!
-//! Pure. It knows how a row is filled in and what a write outside of the scratch repository is; the rows themselves stand
-//! beside the checks, and the guard decides what is sent at all.
+//! Pure. It knows how a row is filled in and what a write outside of the scratch repository is; which rows are a
+//! check's stands beside the checks, and the guard decides what is sent at all.
+
+pub(crate) mod rows;
 
 use crate::check::Effect;
 use crate::checks::PROBES;

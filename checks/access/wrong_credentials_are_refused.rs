@@ -40,9 +40,7 @@ const WHY: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let scenario = cx.scenario();
-    let reads = scenario.repositories.public.first().and_then(|name| scenario.one_who_may(Action::Read, name));
-    let any = scenario.writer().or(scenario.identities.keys().next().map(String::as_str));
-    let name = reads.or(any).unwrap_or_default();
+    let name = scenario.puller().unwrap_or_default();
     let right = cx.identity(name)?;
     let Some(credential) = right.credential() else { return Err(anyhow::anyhow!("no credential").into()) };
     let other = scenario.identities.values().map(|identity| identity.username.as_str());

@@ -141,12 +141,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_may_only_create_uploads_and_who_may_read_looks() {
-        let outcome = config::run(ID, None, |config| {
-            let rule = &mut config["http"]["accessControl"]["repositories"]["**"];
-            rule["defaultPolicy"] = serde_json::json!([]);
-            rule["policies"][0]["actions"] = serde_json::json!(["create"]);
-        });
-        let outcome = outcome.await;
+        let outcome = config::run(ID, None, config::ci_may_only_create).await;
         assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
         let looks = outcome.transcript.iter().filter(|e| e.method == "GET" && e.url.contains("/blobs/sha256:"));
         let who: Vec<_> = looks.map(|e| e.who.as_str()).collect();

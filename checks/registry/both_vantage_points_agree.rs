@@ -58,7 +58,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         let answer = cx.at_backend(None)?.get("/v2/").send().await?;
         return Err(PLAIN.fail("no connection, or TLS", answer.brief(), answer.index));
     }
-    let identity = cx.scenario().writer().or(cx.scenario().identities.keys().next().map(String::as_str));
+    let identity = cx.scenario().anybody();
     let mut worst = Ok(());
     for question in questions(cx).await? {
         for who in [None].into_iter().chain(identity.map(Some)) {

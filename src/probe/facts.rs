@@ -94,7 +94,7 @@ impl Facts {
     /// An identity whose credentials probes bend; where there is another, its name is what they pretend to be.
     fn identity(&mut self, cx: &Cx) {
         let scenario = cx.scenario();
-        let name = scenario.writer().or(scenario.identities.keys().next().map(String::as_str));
+        let name = scenario.anybody();
         let credential = name.and_then(|name| cx.identity(name).ok()?.credential().cloned());
         let Some(credential) = credential else {
             self.lack(&["user", "key", "basic", "basic_no_colon", "other_user"], "the scenario has no identity");

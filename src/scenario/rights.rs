@@ -183,6 +183,17 @@ impl Scenario {
         names.into_iter().find(|name| self.promise(Some(name), repository, action) == Some(true))
     }
 
+    /// Whose login is tried: the identity that pushes, else the first.
+    pub(crate) fn anybody(&self) -> Option<&str> {
+        self.writer().or_else(|| self.identities.keys().next().map(String::as_str))
+    }
+
+    /// Who logs in to pull what is public: an identity that may read it, else anybody.
+    pub(crate) fn puller(&self) -> Option<&str> {
+        let public = self.repositories.public.first();
+        public.and_then(|name| self.one_who_may(Action::Read, name)).or_else(|| self.anybody())
+    }
+
     /// The repository that most may read.
     pub(crate) fn seen_by_all(&self) -> &str {
         self.repositories.public.first().map_or_else(|| self.anywhere(), String::as_str)

@@ -41,3 +41,10 @@ pub(crate) async fn run(id: &str, weakness: Option<Weakness>, change: fn(&mut Va
     let (_lab, _folder, file) = world(weakness, change).await;
     run_scenario(id, &file).await
 }
+
+/// The promise that the group of CI may create and not read; anonymous clients still may.
+pub(crate) fn ci_may_only_create(config: &mut Value) {
+    let rule = &mut config["http"]["accessControl"]["repositories"]["**"];
+    rule["defaultPolicy"] = serde_json::json!([]);
+    rule["policies"][0]["actions"] = serde_json::json!(["create"]);
+}

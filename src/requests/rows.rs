@@ -1,0 +1,196 @@
+//! Requests that go together, as rows of `checks/requests.rs`: what one step of a check may send.
+//!
+//! `{…}` is filled in from the scenario, `<…>` is known only while a check runs. Data only.
+
+use super::Who::{Anonymous, Browser, Creator, Everyone, Identities, Impostor, OwnKey, Reader, Remover, Writer};
+use super::{Sends, sends};
+
+/// Requests that go together.
+pub(crate) type Rows = &'static [Sends];
+
+pub(crate) const PING: Rows = &[sends(Anonymous, "GET", "/v2/")];
+pub(crate) const FINGERPRINT: Rows = &[
+    sends(Anonymous, "GET", "/v2/"),
+    sends(Anonymous, "GET", "/v2/_zot/ext/mgmt"),
+    sends(Anonymous, "GET", "{metrics}"),
+];
+pub(crate) const METRICS: Rows = &[sends(Anonymous, "GET", "{metrics}")];
+pub(crate) const PULL: Rows = &[
+    sends(Reader, "GET", "/v2/{public}/tags/list<query>"),
+    sends(Reader, "GET", "/v2/{public}/manifests/<reference>"),
+    sends(Reader, "GET", "/v2/{public}/blobs/<digest>"),
+    sends(Anonymous, "GET", "<where a redirect of a blob leads>"),
+];
+pub(crate) const PULL_CACHED: Rows = &[
+    sends(Reader, "GET", "/v2/{cache}/tags/list<query>"),
+    sends(Reader, "GET", "/v2/{cache}/manifests/<reference>"),
+    sends(Reader, "GET", "/v2/{cache}/blobs/<digest>"),
+    sends(Anonymous, "GET", "<where a redirect of a blob leads>"),
+];
+pub(crate) const PUSH: Rows = &[
+    sends(Writer, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
+    sends(Writer, "PATCH, PUT", "/v2/{scratch}/blobs/uploads/<session><query>"),
+    sends(Writer, "PUT", "/v2/{scratch}/manifests/<own tag or digest>"),
+];
+pub(crate) const READ_BACK: Rows = &[
+    sends(Reader, "GET", "/v2/{scratch}/manifests/<reference>"),
+    sends(Reader, "GET", "/v2/{scratch}/blobs/<digest>"),
+    sends(Writer, "GET", "/v2/{scratch}/manifests/<reference>"),
+    sends(Writer, "GET", "/v2/{scratch}/blobs/<digest>"),
+    sends(Anonymous, "GET", "<where a redirect of a blob leads>"),
+];
+/// Run after the check, for what it booked.
+pub(crate) const CLEAN_UP: Rows = &[
+    sends(Remover, "DELETE", "/v2/{scratch}/manifests/<own tag or digest>"),
+    sends(Remover, "DELETE", "/v2/{scratch}/blobs/<digest>"),
+    sends(Remover, "DELETE", "/v2/{scratch}/blobs/uploads/<session>"),
+];
+/// What every family of probes reads and asks before it asks the probes.
+pub(crate) const FACTS: Rows = &[
+    sends(Anonymous, "GET", "/v2/"),
+    sends(Reader, "GET", "/v2/{public}/tags/list<query>"),
+    sends(Reader, "GET", "/v2/{public}/manifests/<reference>"),
+    sends(Identities, "GET", "/v2/{private}/tags/list<query>"),
+    sends(Identities, "GET", "/v2/{private}/manifests/<reference>"),
+    sends(Identities, "GET", "/v2/"),
+    sends(Writer, "PUT", "/v2/{public}/manifests/<own tag or digest>"),
+    sends(Remover, "DELETE", "/v2/{public}/manifests/<digest>"),
+];
+pub(crate) const DISCOVERY: Rows = &[
+    sends(Anonymous, "GET", "{issuer}/.well-known/openid-configuration"),
+    sends(Anonymous, "GET", "<where the issuer's discovery document points for its keys>"),
+];
+pub(crate) const LOGIN: Rows = &[sends(Anonymous, "GET", "/zot/auth/login<query>"), sends(Anonymous, "GET", "/v2/")];
+pub(crate) const BROWSER: Rows = &[
+    sends(Browser, "GET", "/zot/auth/login<query>"),
+    sends(Browser, "GET", "/zot/auth/callback/{provider}<query>"),
+    sends(Browser, "GET", "<pages of the registry that a login leads to>"),
+    sends(Browser, "GET, POST", "<pages of the provider's login>"),
+    sends(Browser, "POST", "/zot/auth/logout"),
+    sends(Anonymous, "GET", "/v2/"),
+];
+
+/// A client program pushes with the writer's credentials; what exactly it asks is its own.
+macro_rules! program {
+    ($name:literal) => {
+        &[
+            $crate::requests::sends($crate::requests::Who::Writer, "GET", "/v2/"),
+            $crate::requests::sends($crate::requests::Who::Program($name), "GET", "/v2/"),
+            $crate::requests::sends(
+                $crate::requests::Who::Program($name),
+                "GET, HEAD, PUT",
+                "/v2/{scratch}/manifests/<reference>",
+            ),
+            $crate::requests::sends($crate::requests::Who::Program($name), "GET, HEAD", "/v2/{scratch}/blobs/<digest>"),
+            $crate::requests::sends(
+                $crate::requests::Who::Program($name),
+                "POST",
+                "/v2/{scratch}/blobs/uploads/<query>",
+            ),
+            $crate::requests::sends(
+                $crate::requests::Who::Program($name),
+                "GET, PATCH, PUT",
+                "/v2/{scratch}/blobs/uploads/<session><query>",
+            ),
+            $crate::requests::sends(
+                $crate::requests::Who::Program($name),
+                "GET",
+                "/v2/{scratch}/referrers/<digest><query>",
+            ),
+        ]
+    };
+}
+pub(crate) use program;
+
+pub(crate) const MATRIX: Rows = &[
+    sends(Everyone, "GET", "/v2/_catalog<query>"),
+    sends(Everyone, "GET", "/v2/<repository>/tags/list<query>"),
+    sends(Everyone, "GET", "/v2/<repository>/manifests/<reference>"),
+    sends(Everyone, "GET", "/v2/<repository>/blobs/<digest>"),
+    sends(Everyone, "PUT", "/v2/<repository>/manifests/<reference><query>"),
+    sends(Everyone, "POST", "/v2/<repository>/blobs/uploads/?from=x"),
+    sends(Everyone, "POST", "/v2/<repository>/blobs/uploads/?mount=x&mount=y"),
+    sends(Everyone, "PATCH, PUT, DELETE", "/v2/<repository>/blobs/uploads/<session>"),
+    sends(Everyone, "DELETE", "/v2/<repository>/manifests/<digest>"),
+    sends(Everyone, "DELETE", "/v2/<repository>/blobs/notadigest"),
+];
+pub(crate) const REFUSED_PUSH: Rows = &[
+    sends(Anonymous, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
+    sends(Anonymous, "PUT", "/v2/{scratch}/manifests/<own tag or digest>"),
+];
+pub(crate) const WRONG_CREDENTIALS: Rows = &[
+    sends(Identities, "GET", "/v2/"),
+    sends(Identities, "GET", "/v2/{public}/tags/list<query>"),
+    sends(Identities, "GET", "/v2/{public}/manifests/<reference>"),
+    sends(Impostor, "GET", "/v2/"),
+    sends(Impostor, "GET", "/v2/{public}/manifests/<reference>"),
+];
+pub(crate) const NO_CACHE_PUSH: Rows = &[
+    sends(Creator, "PUT", "/v2/{scratch}/manifests/<own tag or digest>"),
+    sends(Creator, "PUT", "/v2/{cache}/manifests/<own tag or digest>"),
+    sends(Creator, "POST", "/v2/{cache}/blobs/uploads/?from=x"),
+];
+pub(crate) const COLD: Rows =
+    &[sends(Reader, "GET", "/v2/{cold}/tags/list<query>"), sends(Reader, "GET", "/v2/{cold}/manifests/<reference>")];
+pub(crate) const PERSONAS: Rows = &[
+    sends(Everyone, "GET", "/v2/"),
+    sends(Everyone, "GET", "/v2/{readable}/tags/list<query>"),
+    sends(Everyone, "HEAD, GET", "/v2/{readable}/manifests/<reference>"),
+    sends(Everyone, "GET", "/v2/{readable}/blobs/<digest>"),
+    sends(Anonymous, "GET", "<where a redirect of a blob leads>"),
+];
+pub(crate) const KEYS: Rows = &[sends(Identities, "GET", "/zot/auth/apikey")];
+pub(crate) const FOREIGN_NAMES: Rows = &[sends(Impostor, "GET", "/v2/")];
+pub(crate) const MINTING: Rows = &[sends(Identities, "GET", "/v2/"), sends(Identities, "POST", "/zot/auth/apikey")];
+pub(crate) const LIFECYCLE: Rows = &[
+    sends(Browser, "POST", "/zot/auth/apikey"),
+    sends(Browser, "DELETE", "/zot/auth/apikey?id=<session>"),
+    sends(OwnKey, "GET", "/v2/"),
+    sends(OwnKey, "DELETE", "/zot/auth/apikey?id=<session>"),
+    sends(OwnKey, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
+    sends(OwnKey, "PATCH, PUT", "/v2/{scratch}/blobs/uploads/<session><query>"),
+    sends(OwnKey, "PUT", "/v2/{scratch}/manifests/<own tag or digest>"),
+    sends(OwnKey, "GET", "/v2/{scratch}/manifests/<reference>"),
+];
+pub(crate) const CALLBACK: Rows = &[sends(Anonymous, "GET", "/zot/auth/callback/{provider}<query>")];
+pub(crate) const SESSION: Rows = &[
+    sends(Anonymous, "GET", "/zot/auth/apikey"),
+    sends(Browser, "GET", "/zot/auth/apikey"),
+    sends(Browser, "POST", "/v2/{scratch}/blobs/uploads/?from=x"),
+];
+pub(crate) const BUILDKIT: Rows = &[
+    sends(Writer, "HEAD", "/v2/{scratch}/blobs/<digest>"),
+    sends(Writer, "HEAD", "/v2/{scratch}/manifests/<reference>"),
+    sends(Anonymous, "HEAD", "/v2/{scratch}/blobs/<digest>"),
+    sends(Anonymous, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
+];
+pub(crate) const CREATOR_PUSH: Rows = &[
+    sends(Creator, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
+    sends(Creator, "PATCH, PUT", "/v2/{scratch}/blobs/uploads/<session><query>"),
+    sends(Creator, "GET", "/v2/{scratch}/manifests/<reference>"),
+    sends(Creator, "GET", "/v2/{scratch}/blobs/<digest>"),
+];
+pub(crate) const REFUSED_DELETE: Rows = &[
+    sends(Creator, "PUT", "/v2/{scratch}/manifests/<own tag or digest>"),
+    sends(Creator, "DELETE", "/v2/{scratch}/manifests/<own tag or digest>"),
+    sends(Creator, "DELETE", "/v2/{scratch}/blobs/<digest>"),
+];
+pub(crate) const REFUSED_MOVE: Rows = &[
+    sends(Creator, "PUT", "/v2/{scratch}/manifests/<own tag or digest><query>"),
+    // One tag of this name stays from run to run, to be proven on.
+    sends(Creator, "PUT", "/v2/{scratch}/manifests/latest"),
+];
+pub(crate) const STATE_OF_UPLOAD: Rows = &[sends(Writer, "GET", "/v2/{scratch}/blobs/uploads/<session>")];
+pub(crate) const WRITER_PING: Rows = &[sends(Writer, "GET", "/v2/")];
+pub(crate) const VANTAGE: Rows = &[
+    sends(Everyone, "GET", "/v2/"),
+    sends(Everyone, "GET", "{metrics}"),
+    sends(Everyone, "GET", "/v2/_zot/pprof/"),
+    sends(Everyone, "GET", "/v2/{private}/tags/list<query>"),
+    sends(Everyone, "GET", "/v2/{public}/tags/list<query>"),
+    sends(Everyone, "GET", "/v2/{public}/manifests/<reference>"),
+    sends(Everyone, "PUT", "/v2/{public}/manifests/<reference>"),
+    sends(Everyone, "POST", "/v2/{public}/blobs/uploads/?from=x"),
+    sends(Everyone, "DELETE", "/v2/{public}/blobs/notadigest"),
+];
+pub(crate) const LISTED: Rows = &[sends(Anonymous, "GET", "/v2/{public}/tags/list<query>")];

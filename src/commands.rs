@@ -132,8 +132,14 @@ fn colour(wanted: Colour, terminal: &Terminal) -> bool {
     }
 }
 
+/// The threads of a runtime: few, for each keeps memory of its own, and most of its work is to wait.
+#[must_use]
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))
+}
+
 /// A runtime for everything that waits.
 fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
-    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(threads()).enable_all().build();
     built.map_err(|error| Trouble::failed(format_args!("cannot start the runtime: {error}")))
 }

@@ -117,7 +117,8 @@ async fn no_check_passes_on_both_of_two_registries_that_decide_nothing() {
 #[test]
 fn one_run_in_a_process_of_its_own() {
     let Some(scenario) = std::env::var_os("REGPROOF_HOSTILE_SCENARIO") else { return };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime starts");
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(regproof::commands::threads()).enable_all().build().expect("a runtime starts");
     let (run, target) = runtime.block_on(run(scenario.as_ref(), false));
     let wrong = trial::bad_reports(&run, &target, &[]);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

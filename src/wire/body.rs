@@ -6,6 +6,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use sha2::{Digest, Sha256};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Up to here, every body is read as it comes.
+const SHORT: usize = 32 << 10;
+/// What all long bodies may come to together.
+const LONG: usize = 4 << 20;
+/// Shares of [`LONG`], each as large as [`SHORT`]. Many requests run at once, and each may meet an endless answer: so a
+/// long body takes all that it may come to, or waits, on its request's time.
+static SHARES: Semaphore = Semaphore::const_new(LONG / SHORT);
 
 /// The body of an answer while it comes in.
 pub(super) struct Body {
@@ -16,12 +25,13 @@ pub(super) struct Body {
     kept: usize,
     most: usize,
     pause: Option<Duration>,
+    shares: Option<SemaphorePermit<'static>>,
 }
 
 impl Body {
     /// Keeps `kept` bytes of at most `most`; hashes them all where `pause` says how long each further piece may take.
     pub(super) fn new(kept: usize, most: usize, pause: Option<Duration>) -> Body {
-        Body { start: BytesMut::new(), size: 0, hash: Sha256::new(), kept, most, pause }
+        Body { start: BytesMut::new(), size: 0, hash: Sha256::new(), kept, most, pause, shares: None }
     }
 
     pub(super) async fn fill(
@@ -45,9 +55,22 @@ impl Body {
             if self.pause.is_some() {
                 self.hash.update(&piece);
             }
+            self.settle(response.content_length()).await;
             let room = self.kept.saturating_sub(self.start.len()).min(piece.len());
             self.start.extend_from_slice(&piece[..room]);
         }
+    }
+
+    /// Waits for shares, if the body is long; `left` is what is to come, where the answer says it.
+    async fn settle(&mut self, left: Option<u64>) {
+        if self.shares.is_some() || self.size <= SHORT as u64 {
+            return;
+        }
+        let said = left.map_or(u64::MAX, |left| self.size.saturating_add(left));
+        let most = usize::try_from(said).unwrap_or(usize::MAX).min(self.most).min(self.kept);
+        let shares = u32::try_from(most.min(LONG).div_ceil(SHORT)).expect("there are not so many");
+        self.shares = Some(SHARES.acquire_many(shares).await.expect("nobody closes it"));
+        self.start.reserve(most.saturating_sub(self.start.len()));
     }
 
     /// The digest of the whole body, where it was hashed.
@@ -82,4 +105,36 @@ pub(super) fn explain(what: &str, error: reqwest::Error, limit: Duration) -> any
     }
     let step = if error.is_connect() { "cannot connect" } else { "the exchange broke off" };
     anyhow::anyhow!("{what}: {step}: {cause}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(size: usize, most: usize) -> Body {
+        Body { size: size as u64, ..Body::new(most, most, None) }
+    }
+
+    #[tokio::test]
+    async fn a_long_body_takes_all_that_it_may_come_to_and_a_short_one_never_waits() {
+        let mut endless = body(SHORT + 1, LONG);
+        endless.settle(None).await;
+        assert_eq!(SHARES.available_permits(), 0);
+        body(SHORT, LONG).settle(None).await;
+        let mut second = body(SHORT + 1, 2 * SHORT);
+        let waits = tokio::time::timeout(Duration::from_millis(50), second.settle(None)).await;
+        assert!(waits.is_err());
+        drop(endless);
+        second.settle(None).await;
+        assert_eq!(second.shares.as_ref().map(SemaphorePermit::num_permits), Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_says_its_length_takes_no_more_than_that() {
+        for (left, shares) in [(Some(1), 2), (Some(SHORT as u64), 3), (Some(u64::MAX), LONG / SHORT)] {
+            let mut body = body(SHORT + 1, 2 * LONG);
+            body.settle(left).await;
+            assert_eq!(body.shares.as_ref().map(SemaphorePermit::num_permits), Some(shares));
+        }
+    }
 }

@@ -202,6 +202,21 @@ async fn no_request_can_lift_the_limit_on_what_is_kept_and_a_hashed_body_is_not_
 }
 
 #[tokio::test]
+async fn many_long_bodies_all_arrive() {
+    let server = Raw::serve(|stream| {
+        let part = [b"10000\r\n", vec![b'x'; 1 << 16].as_slice(), b"\r\n"].concat();
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let _ = stream.write_all(&[part.repeat(40).as_slice(), b"0\r\n\r\n"].concat());
+    });
+    let recorder = recorder();
+    let client = client_with(&server, &recorder, 20_000);
+    let long = (0..9).map(|_| client.get("/v2/").limit(MANIFEST_LIMIT).send());
+    for answer in futures::future::join_all(long).await {
+        assert_eq!(answer.unwrap().body.len(), 40 << 16);
+    }
+}
+
+#[tokio::test]
 async fn headers_have_a_limit() {
     let many: String = (0..500).map(|n| format!("X-{n}: {}\r\n", "y".repeat(100))).collect();
     fault(&Raw::saying(format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 0\r\n\r\n"))).await;

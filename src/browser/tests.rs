@@ -84,6 +84,9 @@ const ONE_PAGE: &str = "<form method=post action=/done><label>E-mail <input name
 const LIAR: &str = "<script>Object.defineProperty(Object.prototype, 'origin', { set() {
     Object.defineProperty(this, 'origin', { value: 'http://127.0.0.1:1', enumerable: true });
     } })</script><form method=post action=/done><input name=user><input type=password name=p><button>Log in</button></form>";
+/// Goes to another origin, where the same page stands, as soon as somebody types.
+const LEAVES: &str = "<form method=post action=/done><input name=user oninput=\"location.hostname = 'localhost'\">\
+    <input type=password name=p><button>Log in</button></form>";
 const GAPS: &str = "<script>document.write(`<pre>${' '.repeat(3993)}hunter22</pre>`)</script>";
 const USER_FIRST: &str = "<form method=post action=/next><input name=username><input type=submit value=Next></form>";
 const THEN_PASSWORD: &str =
@@ -141,6 +144,14 @@ async fn types_nothing_into_a_foreign_page_and_gives_up_where_a_machine_must() {
     let error = browser.log_in(&login(&other, "generic")).await.unwrap_err();
     assert!(matches!(error, BrowserError::ForeignPage { .. }), "{error}");
     assert!(!browser.asks_for_login(&other, Profile::named("generic").unwrap()).await.unwrap());
+    assert!(sent.lock().unwrap().is_empty());
+    let (issuer, _, sent) = provider(LEAVES, "").await;
+    browser.open(&issuer).await.unwrap();
+    let error = browser.log_in(&login(&issuer, "generic")).await.unwrap_err();
+    assert!(matches!(error, BrowserError::Driver { .. }), "no proof that a foreign page asks for the login: {error}");
+    assert_eq!(browser.url().await.unwrap().host_str(), Some("localhost"));
+    let typed = browser.call("read", browser.client.execute("return document.forms[0].p.value", vec![])).await;
+    assert_eq!(typed.unwrap(), json!(""));
     assert!(sent.lock().unwrap().is_empty());
     for (page, next, words) in
         [(PASSWORD_PAGE, WRONG, "Invalid password"), (CAPTCHA, "", "captcha"), (PASSWORD_PAGE, UNKNOWN, "smart card")]

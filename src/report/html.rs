@@ -127,7 +127,7 @@ fn counts(page: &mut Page, total: Summary) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Verdict;
+    use crate::outcome::{Screenshot, Verdict};
     use crate::report::sample;
     use proptest::prelude::*;
     use regex::Regex;
@@ -179,6 +179,17 @@ mod tests {
         run.outcomes.clear();
         assert_eq!(headline(&run), "Nothing was checked");
         assert!(html(&[&run]).contains("Nothing was checked") && html(&[]).contains("0 runs"));
+    }
+
+    #[test]
+    fn text_without_end_is_cut_and_a_picture_is_not() {
+        let mut run = sample::run();
+        let broken = run.outcomes.iter_mut().find(|outcome| outcome.finding.is_some()).unwrap();
+        broken.finding.as_mut().unwrap().actual = "x".repeat(1 << 20);
+        broken.screenshots = vec![Screenshot { name: "step".to_owned(), png: vec![0; 30_000] }];
+        let text = html(&[&run]);
+        assert!(text.contains("x [cut]") && text.contains(&format!("base64,{}\"", "A".repeat(40_000))));
+        assert!(text.len() < 300_000, "{}", text.len());
     }
 
     proptest! {

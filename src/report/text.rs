@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::transcript::Exchange;
 
-/// As much text as one element or attribute of a JUnit file holds; viewers load the whole file.
-const XML_MOST: usize = 16_000;
+/// As much text as one element or attribute of a JUnit file or a page holds; viewers load the whole file.
+const MOST: usize = 16_000;
 
 /// The text on one line of printable ASCII, at most `max` characters long.
 ///
@@ -47,12 +47,17 @@ pub fn visible(text: &str, max: usize) -> String {
 /// Drops what is not a `Char` (XML 1.0, section 2.2) after removing terminal colours, breaks `]]>`, and caps the length.
 #[must_use]
 pub fn xml_text(text: &str) -> String {
-    let mut safe: String = printable(text).chars().take(XML_MOST).collect();
-    if text.chars().nth(XML_MOST).is_some() {
-        safe.push_str(" [cut]");
-    }
     // Twice the same bracket cannot hide a third: what is inserted is no bracket.
-    safe.replace("]]>", "]] >")
+    capped(text).replace("]]>", "]] >")
+}
+
+/// The text with its line breaks and letters, without anything that moves the cursor, hides, or reorders, and not endless.
+pub(crate) fn capped(text: &str) -> String {
+    let clean = printable(text);
+    match clean.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{} [cut]", &clean[..end]),
+        None => clean,
+    }
 }
 
 /// The text with its line breaks and letters, without anything that moves the cursor, hides, or reorders.
@@ -169,7 +174,7 @@ mod tests {
         assert_eq!(xml_text("]]]>"), "]]] >");
         assert_eq!(xml_text("\u{1b}]8;;http://evil\u{7}link"), "]8;;http://evillink");
         assert_eq!(xml_text("a\u{202e}b"), "a\\u{202e}b");
-        assert!(xml_text(&"x".repeat(XML_MOST + 1)).ends_with("x [cut]"));
+        assert!(xml_text(&"x".repeat(MOST + 1)).ends_with("x [cut]"));
     }
 
     proptest! {

@@ -75,6 +75,18 @@ fn whoever_reads_or_writes_may_do_so_in_that_repository() {
 }
 
 #[test]
+fn who_does_it_in_the_scratch_repository_does_it_elsewhere_if_possible() {
+    let access = r#"{"groups":{"ci":{"users":["zot-ci"]}},"repositories":{
+        "ci/**":{"policies":[{"users":["root"],"actions":["create"]},{"groups":["ci"],"actions":["delete"]}]},
+        "team/**":{"policies":[{"users":["root"],"groups":["ci"],"actions":["create","delete"]}]}}}"#;
+    let mut scenario = with_config(access, "");
+    scenario.repositories.scratch = Some("ci/scratch".to_owned());
+    assert_eq!((scenario.writer(), scenario.remover()), (Some("admin"), Some("ci")));
+    assert_eq!(scenario.one_who_may(Create, "team/app"), Some("admin"));
+    assert_eq!(scenario.one_who_may(Action::Delete, "team/app"), Some("ci"));
+}
+
+#[test]
 fn rights_in_short_are_those_of_login_and_groups() {
     let scenario = scenario(ACCESS);
     assert!(scenario.has_policy());

@@ -2,8 +2,11 @@
 //!
 //! `raw` takes only text that is part of the program, so that remote text has one way in.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::outcome::Verdict;
-use crate::report::text::printable;
+use crate::report::text::capped;
 
 #[derive(Default)]
 pub(super) struct Page(String);
@@ -15,9 +18,9 @@ impl Page {
         self
     }
 
-    /// Any text, in an element or between double quotes.
+    /// Any text, in an element or between double quotes; not more than anybody reads.
     pub(super) fn text(&mut self, text: &str) -> &mut Page {
-        for c in printable(text).chars() {
+        for c in capped(text).chars() {
             match c {
                 '&' => self.0.push_str("&amp;"),
                 '<' => self.0.push_str("&lt;"),
@@ -26,6 +29,13 @@ impl Page {
                 _ => self.0.push(c),
             }
         }
+        self
+    }
+
+    /// A picture as the value of `src`, whole.
+    pub(super) fn png(&mut self, png: &[u8]) -> &mut Page {
+        self.0.push_str("data:image/png;base64,");
+        STANDARD.encode_string(png, &mut self.0);
         self
     }
 

@@ -1,8 +1,5 @@
 //! The sections of one run in the HTML report. A section without content is left out, never empty.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use super::markup::Page;
 use crate::outcome::{Outcome, Run, Table, Verdict};
 use crate::report::text::{count, exchange, seconds};
@@ -207,8 +204,8 @@ pub(super) fn pictures(page: &mut Page, run: &Run) {
     }
     page.raw("<section>\n<h2>Pictures</h2>\n<div class=\"pictures\">");
     for (outcome, shot) in pictures {
-        page.raw("<figure><img alt=\"Screenshot: ").text(&shot.name).raw("\" src=\"data:image/png;base64,");
-        page.text(&STANDARD.encode(&shot.png)).raw("\"><figcaption>").text(&shot.name).raw(" <code>");
+        page.raw("<figure><img alt=\"Screenshot: ").text(&shot.name).raw("\" src=\"");
+        page.png(&shot.png).raw("\"><figcaption>").text(&shot.name).raw(" <code>");
         page.id(&outcome.id).raw("</code></figcaption></figure>");
     }
     page.raw("</div>\n</section>\n");

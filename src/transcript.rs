@@ -45,13 +45,27 @@ pub struct Exchange {
 
 /// The method of what is no request, but the run of a program.
 pub(crate) const PROGRAM: &str = "RUN";
+/// The methods of what is no request, but a step in the browser: a page is opened, it is where the browser came to, a person's
+/// login is typed.
+pub(crate) const OPEN: &str = "OPEN";
+pub(crate) const ARRIVE: &str = "ARRIVE";
+pub(crate) const LOG_IN: &str = "LOG IN";
 
 impl Exchange {
-    /// A line for a shell that repeats the request, or the line with which a program was run; secrets are named, never shown.
+    /// Whether it is one request and its answer.
+    pub(crate) fn is_request(&self) -> bool {
+        ![PROGRAM, OPEN, ARRIVE, LOG_IN].contains(&self.method.as_str())
+    }
+
+    /// A line for a shell that repeats the request, the line with which a program was run, or what to do in a browser; secrets
+    /// are named, never shown.
     #[must_use]
     pub fn repeat(&self) -> String {
-        if self.method == PROGRAM {
-            return one_line(&self.url);
+        match self.method.as_str() {
+            PROGRAM => return one_line(&self.url),
+            OPEN | ARRIVE => return format!("in a browser: {}", one_line(&self.url)),
+            LOG_IN => return format!("in a browser: log in at {}", one_line(&self.url)),
+            _ => {}
         }
         let mut line = String::from("curl -sS -i");
         if self.method == "HEAD" {
@@ -176,6 +190,16 @@ mod tests {
         let url = command_line("crane", &["push", "images/a b", "registry.example.test/x:it's", ""]);
         let exchange = Exchange { method: PROGRAM.into(), url, ..Exchange::default() };
         assert_eq!(exchange.repeat(), r"crane push 'images/a b' 'registry.example.test/x:it'\''s' ''");
+    }
+
+    #[test]
+    fn a_step_in_the_browser_is_repeated_in_a_browser() {
+        let step =
+            |method: &str| Exchange { method: method.into(), url: "http://a.test/x y".into(), ..Exchange::default() };
+        assert_eq!(step(OPEN).repeat(), "in a browser: http://a.test/x y");
+        assert_eq!(step(LOG_IN).repeat(), "in a browser: log in at http://a.test/x y");
+        assert!([OPEN, ARRIVE, LOG_IN, PROGRAM].iter().all(|method| !step(method).is_request()));
+        assert!(step("GET").is_request() && step("POST").repeat().starts_with("curl "));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a manifest, a tag and a digest must be. No registry: answers by hand; what travels is seen in the checks' own tests.
+//! What a manifest, a tag and a digest must be: answers by hand. What travels is seen in the checks' own tests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,13 @@ use crate::wire::Route;
 
 const WHY: Why<'static> = Why { claim: "c", cause: "c", remedy: "r" };
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+
+fn client(origin: &str) -> Client {
+    let route = Route { timeout: Duration::from_secs(20), ..Route::default() };
+    let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false, key: KeyUse::None };
+    let recorder = Recorder::new(Arc::new(Redactor::default()));
+    Client::new(&route, Origin::of(&origin.parse().unwrap()), "anonymous", None, Arc::new(guard), recorder).unwrap()
+}
 
 fn digest(of: char) -> String {
     format!("sha256:{}", of.to_string().repeat(64))
@@ -69,6 +76,19 @@ fn only_the_registry_itself_says_that_there_is_no_such_tag() {
     assert!(there(500, &json, unknown).is_err());
 }
 
+#[tokio::test]
+async fn a_tag_points_at_what_the_registry_stores_and_a_missing_one_at_nothing() {
+    let lab = crate::lab::Lab::healthy().await.unwrap();
+    let (client, name) = (client(lab.url()), "blumeops/navidrome");
+    let tags = client.get(format!("/v2/{name}/tags/list")).send().await.unwrap().json().unwrap();
+    let tag = tags["tags"][0].as_str().unwrap();
+    let stored = get_manifest(&client, name, tag).await.unwrap();
+    let points = tag_digest(&client, name, tag, &WHY).await.unwrap();
+    assert_eq!(points.as_deref(), stored.header("docker-content-digest"));
+    assert!(points.is_some());
+    assert_eq!(tag_digest(&client, name, "no-such-tag", &WHY).await.unwrap(), None);
+}
+
 #[test]
 fn a_look_at_what_was_left_behind_that_is_refused_decides_nothing() {
     let json = [("content-type", "application/json")];
@@ -122,6 +142,9 @@ fn a_manifest_has_a_known_type_a_config_and_digests() {
     assert!(with(MANIFEST_TYPE, "{}").is_some());
     assert!(with(MANIFEST_TYPE, "[").unwrap().contains("no manifest"));
     assert_eq!(with(MANIFEST_TYPE, &image("sha256:short")).unwrap(), "`sha256:short`");
+    let long = "x".repeat(200);
+    assert_eq!(with(MANIFEST_TYPE, &image(&long)).unwrap(), format!("`{long}`"));
+    assert_eq!(with(MANIFEST_TYPE, &image(&format!("{long}x"))).unwrap(), "one of 201 bytes");
 }
 
 #[test]
@@ -217,12 +240,6 @@ fn latest_is_read_where_it_is_and_the_last_tag_where_it_is_not() {
 
 #[test]
 fn a_redirect_leads_to_https_elsewhere_and_home_only_from_home() {
-    let client = |origin: &str| {
-        let route = Route { timeout: Duration::from_secs(1), ..Route::default() };
-        let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false, key: KeyUse::None };
-        let recorder = Recorder::new(Arc::new(Redactor::default()));
-        Client::new(&route, Origin::of(&origin.parse().unwrap()), "anonymous", None, Arc::new(guard), recorder).unwrap()
-    };
     let (far, home) = (client("http://registry.test"), client("http://127.0.0.1:5000"));
     for (from, to, may) in [
         (&far, "https://store.test/blob", true),

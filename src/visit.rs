@@ -10,7 +10,7 @@ use crate::context::Cx;
 use crate::diagnosis::{self, Clues};
 use crate::discovery;
 use crate::guard::KeyUse;
-use crate::transcript::Exchange;
+use crate::transcript::{ARRIVE, Exchange, LOG_IN, OPEN};
 use crate::wire::Origin;
 
 /// zot takes a session cookie only together with this header (`pkg/api/authn.go`, `hasSessionHeaders`).
@@ -77,7 +77,7 @@ impl<'a> Visit<'a> {
         self.cx.permit("GET", target, "", KeyUse::None)?;
         let url = Origin::of(&self.base).join(target)?;
         let opened = self.browser.open(&url).await;
-        self.note("OPEN", url.as_str(), opened.as_ref().map(|()| 0).map_err(ToString::to_string));
+        self.note(OPEN, url.as_str(), opened.as_ref().map(|()| 0).map_err(ToString::to_string));
         Ok(opened?)
     }
 
@@ -85,7 +85,7 @@ impl<'a> Visit<'a> {
     pub(crate) async fn arrives_at(&self, origin: &Origin) -> Result<Url, Option<Url>> {
         let result = self.browser.wait_for(|url| origin.owns(url)).await;
         let seen = result.as_ref().ok().or(result.as_ref().err().and_then(Option::as_ref));
-        self.note("ARRIVE", seen.map_or("", Url::as_str), Ok(0));
+        self.note(ARRIVE, seen.map_or("", Url::as_str), Ok(0));
         result
     }
 
@@ -111,7 +111,7 @@ impl<'a> Visit<'a> {
             profile: self.profile(),
         };
         let result = self.browser.log_in(&login).await;
-        let index = self.note("LOG IN", page.issuer.as_str(), result.as_ref().map(|()| 0).map_err(ToString::to_string));
+        let index = self.note(LOG_IN, page.issuer.as_str(), result.as_ref().map(|()| 0).map_err(ToString::to_string));
         match result {
             Ok(()) => Ok(()),
             Err(BrowserError::ForeignPage { origin, issuer }) => {
@@ -159,7 +159,7 @@ impl<'a> Visit<'a> {
         }
         let result = self.browser.wait_for(ended).await;
         let seen = result.as_ref().ok().or(result.as_ref().err().and_then(Option::as_ref));
-        self.note("ARRIVE", seen.map_or("", Url::as_str), Ok(0));
+        self.note(ARRIVE, seen.map_or("", Url::as_str), Ok(0));
         let at = match result {
             Ok(url) if url.path().starts_with("/zot/auth/callback/") => return Err(self.refused(why).await),
             Ok(url) if !url.path().starts_with("/zot/auth/") => return Ok(url),

@@ -141,17 +141,18 @@ pub(crate) async fn subject(scenario: &Scenario, askers: &[Asker], repository: &
     Ok(subject)
 }
 
-/// The same tags as they are now. Where there were none, whatever there is.
+/// The same tags as they are now, of a place that stays still. Where there were none, whatever there is.
 pub(crate) async fn again(scenario: &Scenario, askers: &[Asker], place: &Place) -> anyhow::Result<Subject> {
+    debug_assert!(place.still, "nobody can say what another client, or a cache, makes of the others");
     let before = &place.subject;
     let named = before.tag.iter().map(|(tag, _)| tag.as_str());
     let tags: Vec<&str> = named.chain(before.latest.as_ref().map(|_| "latest")).collect();
     if tags.is_empty() {
         return subject(scenario, askers, &place.repository).await;
     }
-    let nothing = Subject { cached: before.cached, ..Subject::default() };
+    let nothing = Subject::default();
     for asker in askers {
-        let mut now = nothing.clone();
+        let mut now = Subject::default();
         for tag in &tags {
             look(&asker.client, &place.repository, tag, &mut now).await;
         }

@@ -286,7 +286,8 @@ mod tests {
         let early = usize::from(one.interrupted.is_some());
         assert_eq!(lines(&visible(&one.scenario, 60)), one.outcomes.len() + early, "{text}");
         assert_eq!(lines("the other"), two.outcomes.len() + 1, "{text}");
-        assert!(text.contains("regproof the other stopped early: it rains\n"), "{text}");
+        assert!(text.contains("regproof the other stopped early: it rains\n") && !text.contains("\n\n"), "{text}");
+        assert!(console(&[&one, &two], Format::Pretty, false).contains(&format!("\n\n{}", pretty(&two, Paint(false)))));
         let told = console(&[&one, &two], Format::Github, false);
         assert!(told.contains("::error title=FAIL the other "), "{told}");
         assert_no_command(&text);

@@ -7,16 +7,17 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::outcome::{Outcome, Run};
-use crate::transcript::{Exchange, PROGRAM};
+use crate::transcript::Exchange;
 
-/// The run's exchanges as HAR. Programs that were run are no requests: they are in the comments of their pages.
+/// The run's exchanges as HAR. Programs that were run and steps in a browser are no
+/// requests: they are in the comments of their pages.
 #[must_use]
 pub fn har(run: &Run) -> String {
     let with_traffic = || run.outcomes.iter().filter(|outcome| !outcome.transcript.is_empty());
     let pages: Vec<Value> = with_traffic().map(page).collect();
     let mut entries: Vec<(OffsetDateTime, Value)> = with_traffic()
         .flat_map(|outcome| outcome.transcript.iter().map(move |exchange| (outcome, exchange)))
-        .filter(|(_, exchange)| exchange.method != PROGRAM)
+        .filter(|(_, exchange)| exchange.is_request())
         .map(|(outcome, exchange)| entry(outcome, exchange))
         .collect();
     entries.sort_by_key(|(at, _)| *at);
@@ -38,10 +39,10 @@ fn page(outcome: &Outcome) -> Value {
         "startedDateTime": moment(outcome.started),
         "pageTimings": {},
     });
-    let programs = outcome.transcript.iter().filter(|exchange| exchange.method == PROGRAM);
-    let programs = programs.map(Exchange::repeat).collect::<Vec<_>>().join("\n");
-    if !programs.is_empty() {
-        page["comment"] = json!(programs);
+    let others = outcome.transcript.iter().filter(|exchange| !exchange.is_request());
+    let others = others.map(Exchange::repeat).collect::<Vec<_>>().join("\n");
+    if !others.is_empty() {
+        page["comment"] = json!(others);
     }
     page
 }
@@ -122,6 +123,7 @@ fn moment(at: OffsetDateTime) -> String {
 mod tests {
     use super::*;
     use crate::report::sample;
+    use crate::transcript::PROGRAM;
 
     #[test]
     fn every_exchange_is_an_entry_with_what_har_1_2_requires() {

@@ -70,6 +70,9 @@ fn whoever_reads_or_writes_may_do_so_in_that_repository() {
     assert_eq!(scenario.one_who_may(Create, "team/app"), Some("admin"));
     assert_eq!(scenario.one_who_may(Action::Delete, "team/app"), Some("admin"));
     assert_eq!(scenario.one_who_may(Action::Delete, "ci/scratch"), None);
+    assert_eq!(scenario.seen_by_all(), "team/app");
+    scenario.repositories.public.clear();
+    assert_eq!(scenario.seen_by_all(), "ci/scratch");
     let silent = self::scenario("");
     assert_eq!(silent.reader("team/app"), Some("admin"), "nothing is known, so whoever has credentials");
 }

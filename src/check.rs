@@ -172,6 +172,10 @@ pub enum Need {
     KeyLifecycle,
     /// An identity that may create in the scratch repository.
     Writer,
+    /// An identity that may create in the first public repository, where probes ask.
+    PublicWriter,
+    /// Somebody who may read the scratch repository, and may be kept out of the private one.
+    ForeignReader,
     /// An identity that may create, but neither update nor delete.
     Creator,
     /// `[registry] backend`.

@@ -230,6 +230,8 @@ fn was_read(dialect: Dialect, oracle: Oracle, subject: &Subject, answer: &Answer
     match answer.status {
         200 if oracle == Oracle::ListTags => answer.json().is_ok_and(|body| body.get("tags").is_some()),
         200 => wanted.is_some_and(|digest| digest_of(&answer.body) == *digest),
+        // A store that serves its blobs itself (zot `redirectBlobURL`): the registry let the read through.
+        307 => wanted.is_some() && answer.header("docker-content-digest") == wanted.map(String::as_str),
         404 => wanted.is_none() && dialect != Dialect::Other && is_registry_error(answer),
         _ => false,
     }

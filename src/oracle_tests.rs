@@ -156,6 +156,14 @@ fn a_blob_is_read_where_its_bytes_are_and_nowhere_else() {
     assert!(read(&Subject::default(), 404, OWN));
     assert!(!read(&Subject::default(), 404, "404 page not found"));
     assert!(!read(&Subject::default(), 400, OWN));
+    // A store that serves its blobs itself: the registry names the blob, and sends there.
+    let sent = |digest: &str| {
+        let mut sent = answer(307, JSON, "");
+        sent.headers.insert("docker-content-digest", digest.parse().unwrap());
+        permission(ZOT_20, Oracle::ReadBlob, &there, &sent, true) == Permission::Allowed
+    };
+    assert!(sent(&digest_of(b"x")) && !sent(&digest_of(b"y")));
+    assert!(!read(&there, 307, "") && !read(&Subject::default(), 307, ""));
 }
 
 #[test]

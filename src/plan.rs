@@ -235,6 +235,23 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
                 &format!("{by} does not keep anonymous clients from creating"),
             )
         }
+        Need::PublicWriter => {
+            let name = scenario.repositories.public.first();
+            let none = name.is_some_and(|name| scenario.one_who_may(Action::Create, name).is_none());
+            promised(none, &format!("{by} lets no identity create in {}", name.map_or("", String::as_str)))
+        }
+        Need::ForeignReader => {
+            let declared = &scenario.repositories;
+            let names = declared.scratch.as_deref().zip(declared.private.first());
+            let missing = names.filter(|(scratch, private)| {
+                let may = |who, name| scenario.promise(who, name, Action::Read);
+                let foreign = |who| may(who, scratch) == Some(true) && may(who, private) != Some(true);
+                !foreign(None) && !scenario.identities.keys().any(|name| foreign(Some(name)))
+            });
+            missing.and_then(|(scratch, private)| {
+                promised(true, &format!("{by} lets nobody read {scratch} who may not read {private}"))
+            })
+        }
         Need::AnyIdentity => promised(scenario.identities.is_empty(), "there is no [identities.…]"),
         Need::ApiKey => {
             let none = !scenario.identities.values().any(|identity| identity.api_key);

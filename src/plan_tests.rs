@@ -54,6 +54,7 @@ fn each_need_says_what_to_add_and_is_met_by_it() {
     let (all, some) = ("\"read\", \"create\", \"update\", \"delete\"", "\"read\", \"create\"");
     let rights = |anonymous: &str, group: &str| format!("[access]\nanonymous = [{anonymous}]\ngroups.ci = [{group}]\n");
     let public = "[repositories]\npublic = [\"team/app\"]\n";
+    let both = "[repositories]\nscratch = \"team/scratch\"\nprivate = [\"team/secret\"]\n";
     let oidc = "[oidc]\nclient_id = \"zot\"\n";
     let cache = "[[cache]]\nimage = \"docker.io/library/alpine:3\"\n";
     let slow = |deadline: &str| format!("[probes]\nslow_upload = \"30s\"\n[limits]\ndeadline = \"{deadline}\"\n");
@@ -84,6 +85,18 @@ fn each_need_says_what_to_add_and_is_met_by_it() {
             format!("{ci}{}", rights("", "\"read\"")),
             "no identity may create",
             format!("{ci}{}", rights("", all)),
+        ),
+        (
+            Need::PublicWriter,
+            format!("{public}{ci}{}", rights("", "\"read\"")),
+            "lets no identity create in team/app",
+            format!("{public}{ci}{}", rights("", all)),
+        ),
+        (
+            Need::ForeignReader,
+            format!("{both}{ci}{}", rights("", all)),
+            "lets nobody read",
+            format!("{both}{ci}{}", rights("\"read\"", all)),
         ),
         (Need::Creator, format!("{ci}{}", rights("", all)), "without update", format!("{ci}{}", rights("", some))),
         (Need::OpenMetrics, none(), "anonymous = true", "[metrics]\nanonymous = true\n".to_owned()),

@@ -97,19 +97,21 @@ pub enum Expect {
     Denied,
     /// The registry's own 401 with a challenge.
     Unauthorized,
-    /// Nothing is served: a redirect within the origin, or 4xx.
+    /// Nothing is served: a redirect within the origin or to the provider's, or 4xx.
     Closed,
     /// As without the trick, byte for byte, or `Closed`.
     Ignored,
     /// No content: `Closed`, or 2xx with an empty body.
     Silent,
+    /// Not the registry's content: `Silent`, or what another site answers.
+    Foreign,
     /// Whatever, so long as it names no private repository.
     Unnamed,
     /// Whatever, so long as it holds nothing that looks like a secret.
     NoSecret,
     /// No permission for a page of another origin to read with credentials.
     NoForeignOrigin,
-    /// The same way to the provider as without the trick, or `Closed`, or `Silent`.
+    /// The same way to the provider as without the trick, or none.
     SameLogin,
     /// 202 with a new upload instead of the mount, or `Closed`.
     NotMounted,
@@ -120,9 +122,10 @@ impl fmt::Display for Expect {
         f.write_str(match self {
             Expect::Denied => "401 or 403 by the registry itself",
             Expect::Unauthorized => "401 by the registry itself",
-            Expect::Closed => "nothing served: 4xx, or a redirect within the registry",
+            Expect::Closed => "nothing served: 4xx, or a redirect within the registry or to its provider",
             Expect::Ignored => "the answer without the trick, or 4xx",
             Expect::Silent => "an answer without content",
+            Expect::Foreign => "nothing of this registry",
             Expect::Unnamed => "no name of a private repository",
             Expect::NoSecret => "nothing that looks like a secret",
             Expect::NoForeignOrigin => "no Access-Control-Allow-Credentials for a foreign origin",

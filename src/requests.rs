@@ -188,11 +188,8 @@ fn who(who: Who, repository: Option<&str>, scenario: &Scenario) -> String {
 fn names_of(principal: Principal, scenario: &Scenario) -> String {
     match principal {
         Principal::Anonymous => who(Who::Anonymous, None, scenario),
-        Principal::Creator => who(Who::Creator, None, scenario),
-        Principal::Reader => {
-            let reads = scenario.identity_with(|rights| !rights.contains(&Action::Create));
-            reads.unwrap_or_default().to_owned()
-        }
+        Principal::Creator => scenario.probing_creator().unwrap_or_default().to_owned(),
+        Principal::Reader => scenario.probing_reader().unwrap_or_default().to_owned(),
         // Who that is shows only in what the registry answers.
         Principal::Outsider => who(Who::Identities, None, scenario),
     }

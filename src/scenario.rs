@@ -247,7 +247,8 @@ fn generic() -> String {
 pub struct Cache {
     /// Repository and tag under the cache's namespace, as `docker.io/library/alpine:3.20`.
     pub image: String,
-    /// The digest that the upstream promises for the tag, where it is known.
+    /// The digest that the cache serves for the tag, where it is known: the upstream's, unless zot makes an OCI image of one in
+    /// Docker's format (`preserveDigest` in `extensions.sync` keeps it).
     pub digest: Option<String>,
     /// Another image of the same upstream that was never pulled through the cache, for one cold fetch.
     pub cold: Option<String>,

@@ -2,6 +2,8 @@
 //!
 //! Knows how images travel, not what a promise is: each caller says what a failure means.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::Deserialize;
 use url::Url;
@@ -21,6 +23,8 @@ const MOST_PARTS: usize = 20_000;
 
 /// The most that one blob may have before a check gives up on reading it whole.
 pub(crate) const BLOB_LIMIT: u64 = 64 << 20;
+/// What comes within the time of any request, over any line.
+const QUICK: u64 = 1 << 20;
 
 /// The words of a refusal are often longer than a small blob, and must not hide that it was refused.
 const REFUSAL_LIMIT: usize = 64 << 10;
@@ -326,14 +330,16 @@ pub(crate) async fn blob(
 ) -> Result<(), Failure> {
     let limit = blob_limit(descriptor.size);
     let target = format!("/v2/{repository}/blobs/{}", descriptor.digest);
-    let mut answer = client.get(target).limit(limit).hashed().send().await?;
+    // One that stands still ends at once; one that is large on a slow line takes what the check can spare.
+    let patience = if descriptor.size > QUICK { cx.time_left() / 2 } else { Duration::ZERO };
+    let mut answer = client.get(target).limit(limit).patience(patience).hashed().send().await?;
     for _ in 0..3 {
         let location = answer.header("location").filter(|_| matches!(answer.status, 301..=303 | 307 | 308));
         let Some(location) = location else { break };
         let Ok(url) = answer.url.join(location) else { break };
         let elsewhere = store(cx, client, &url)?;
         let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-        answer = elsewhere.get(target).limit(limit).hashed().send().await?;
+        answer = elsewhere.get(target).limit(limit).patience(patience).hashed().send().await?;
     }
     answer.expect_status(&[200], why)?;
     let (size, digest) = (answer.size, answer.sha256.clone().unwrap_or_default());

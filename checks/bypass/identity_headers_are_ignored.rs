@@ -24,7 +24,7 @@ use std::time::Duration;
 use crate::check::prelude::*;
 
 pub(crate) const META: Meta = Meta {
-    needs: &[Need::PublicRepository, Need::AnonymousCannotCreate, Need::Writer],
+    needs: &[Need::PublicRepository, Need::AnonymousCannotCreate, Need::PublicWriter],
     effect: Effect::Oracle,
     usual: Duration::from_millis(80),
 };

@@ -7,7 +7,8 @@
 //!
 //! ## How it is proven
 //!
-//! Only with a declared private repository and a scratch repository. The control: an identity that may reads the private manifest
+//! Only with a declared private repository, and a scratch repository that those may read who ask: a refusal there would say
+//! nothing. The control: an identity that may reads the private manifest
 //! and learns a blob's digest. Then this blob is asked for under the scratch repository's name, whole, by HEAD, in part and by
 //! mount, without credentials and by an identity that may not read it: nothing may be served or mounted. A blob that a broken
 //! registry linked there is removed again, where an identity may delete, else listed as left behind.
@@ -25,7 +26,7 @@ use std::time::Duration;
 use crate::check::prelude::*;
 
 pub(crate) const META: Meta = Meta {
-    needs: &[Need::Scratch, Need::PrivateRepository, Need::AnyIdentity],
+    needs: &[Need::Scratch, Need::PrivateRepository, Need::AnyIdentity, Need::ForeignReader],
     effect: Effect::Writes,
     usual: Duration::from_millis(60),
 };
@@ -120,7 +121,9 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, fails, proven};
+    use serde_json::{Value, json};
+
+    use crate::trial::{Weakness, config, error_when_down, fails, proven};
 
     const ID: &str = "bypass::private_blobs_stay_private";
 
@@ -132,6 +135,23 @@ mod tests {
     #[tokio::test]
     async fn fails_when_a_range_is_served_to_anyone() {
         fails(ID, Weakness::RangedGetUnchecked).await;
+    }
+
+    fn scratch_is_open_to(config: &mut Value, all_who_log_in: &[&str]) {
+        let policies = [json!({ "groups": ["artifact-workloads", "admins"], "actions": ["read", "create"] })];
+        config["http"]["accessControl"]["repositories"]["blumeops/regproof"] =
+            json!({ "defaultPolicy": all_who_log_in, "policies": policies });
+    }
+
+    #[tokio::test]
+    async fn a_refusal_by_a_closed_scratch_repository_says_nothing() {
+        let closed = config::run(ID, None, |config| scratch_is_open_to(config, &[]));
+        assert_eq!(closed.await.verdict.word(), "skip");
+        let half = config::run(ID, None, |config| scratch_is_open_to(config, &["read"]));
+        let half = half.await;
+        assert_eq!(half.verdict.word(), "pass", "{:?}", half.finding);
+        let left_out = "not asked, anonymous clients may not read blumeops/regproof";
+        assert!(half.notes.iter().any(|note| note.contains(left_out)), "{:?}", half.notes);
     }
 
     #[tokio::test]

@@ -42,7 +42,7 @@ pub(crate) const PROBES: &[Probe] = &[
     Probe {
         id: "http10-without-host",
         shape: Shape::get("/v2/{private}/tags/list").raw("1.0"),
-        expect: Expect::Silent,
+        expect: Expect::Foreign,
         reason: "Without a Host the request falls to whatever the default is",
         ..BASE
     },
@@ -81,7 +81,7 @@ pub(crate) const PROBES: &[Probe] = &[
     Probe {
         id: "absolute-form-foreign-host",
         shape: Shape::get("http://regproof.invalid/v2/{private}/tags/list").with(&[("Host", "{host}")]).raw("1.1"),
-        expect: Expect::Silent,
+        expect: Expect::Foreign,
         reason: "The target names another host than the Host header",
         reference: "RFC 9112, section 3.2.2",
         ..BASE
@@ -89,7 +89,7 @@ pub(crate) const PROBES: &[Probe] = &[
     Probe {
         id: "foreign-host",
         shape: Shape::get("/v2/{private}/tags/list").with(&[("Host", "regproof.invalid")]).raw("1.1"),
-        expect: Expect::Silent,
+        expect: Expect::Foreign,
         reason: "A virtual host without rules may be the default",
         reference: "RFC 9110, section 7.2",
         ..BASE
@@ -97,6 +97,7 @@ pub(crate) const PROBES: &[Probe] = &[
     Probe {
         id: "localhost-host",
         shape: Shape::get("/v2/{private}/tags/list").with(&[("Host", "localhost")]).raw("1.1"),
+        expect: Expect::Foreign,
         reason: "Some programs trust whoever says localhost",
         reference: "RFC 9110, section 7.2",
         ..BASE

@@ -24,7 +24,7 @@ use std::time::Duration;
 use crate::check::prelude::*;
 
 pub(crate) const META: Meta = Meta {
-    needs: &[Need::PublicRepository, Need::AnonymousCannotCreate, Need::Writer],
+    needs: &[Need::PublicRepository, Need::AnonymousCannotCreate, Need::PublicWriter],
     effect: Effect::Oracle,
     usual: Duration::from_millis(60),
 };
@@ -134,7 +134,9 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, fails, proven};
+    use serde_json::json;
+
+    use crate::trial::{Weakness, config, error_when_down, fails, proven};
 
     const ID: &str = "bypass::upload_sessions_are_closed";
 
@@ -146,6 +148,19 @@ mod tests {
     #[tokio::test]
     async fn fails_when_sessions_are_enough() {
         fails(ID, Weakness::UploadSessionsOpen).await;
+    }
+
+    #[tokio::test]
+    async fn who_may_end_uploads_here_is_not_asked_to() {
+        let outcome = config::run(ID, None, |config| {
+            let rights = ["read", "create", "delete"];
+            let policies = [json!({ "groups": ["artifact-workloads", "admins"], "actions": rights })];
+            let rule = json!({ "anonymousPolicy": ["read"], "policies": policies });
+            config["http"]["accessControl"]["repositories"]["blumeops/navidrome"] = rule;
+        });
+        let outcome = outcome.await;
+        assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
+        assert!(outcome.notes.iter().any(|note| note.contains("not asked, ci may do that")), "{:?}", outcome.notes);
     }
 
     #[tokio::test]

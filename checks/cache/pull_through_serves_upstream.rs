@@ -40,9 +40,11 @@ const WHY: Why<'static> = Why {
 
 const OTHER: Why<'static> = Why {
     claim: WHY.claim,
-    cause: "the upstream has another image under this tag than the scenario promises, or it is another upstream",
-    remedy: "ask the upstream for the tag's digest: if the tag was moved on purpose, change `digest` in [[cache]]; if not, \
-             look at urls and content of extensions.sync",
+    cause: "the upstream has another image under this tag than the scenario promises, or it is another upstream, or zot made \
+            an OCI image of one in Docker's format, which gives it another digest",
+    remedy: "ask the upstream for the tag's digest: if it is the promised one, set `preserveDigest` in extensions.sync (with \
+             `http.compat: [\"docker2s2\"]`), or promise the digest that the cache shows; if the tag was moved on purpose, \
+             change `digest` in [[cache]]; if not, look at urls and content of extensions.sync",
 };
 
 const ABSENT: Why<'static> = Why {

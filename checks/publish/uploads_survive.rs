@@ -58,11 +58,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         };
         cx.case(format!("uploaded {way}"), &proof);
         proof?;
-        let read = reader.get(format!("/v2/{scratch}/blobs/{digest}")).send().await?;
-        read.expect_status(&[200], &WHY)?;
-        if read.body != blob {
-            return Err(WHY.fail(digest, digest_of(&read.body), read.index));
-        }
+        let stored = transfer::Descriptor { digest, size: blob.len() as u64, platform: None };
+        transfer::blob(cx, &reader, scratch, &stored, &WHY).await?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! Decides no verdict. A fact that is not there carries its reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
@@ -27,6 +27,12 @@ const OPEN: Why<'static> = Why {
             shorter pattern; or a cache in front of the registry serves what somebody else was shown",
     remedy: "compare accessControl for this repository with the promise, restart zot if the file is right, and look at the \
              proxy's caches",
+};
+
+const LOGIN: Why<'static> = Why {
+    claim: "the credentials that are tried where they have no right are good",
+    cause: "the API key has expired or was revoked, or the user has another name",
+    remedy: "renew the key, and look at `keys::expires_in_time` and `publish::api_key_can_push`",
 };
 
 /// Placeholders and what they stand for, or why they stand for nothing here.
@@ -215,15 +221,41 @@ impl Facts {
     }
 
     fn connect(&self, cx: &Cx, who: Principal) -> Result<Client, String> {
-        let scenario = cx.scenario();
+        let client = match self.name(cx, who)? {
+            None => cx.anonymous(),
+            Some(name) => cx.identity(name),
+        };
+        client.map_err(|error| format!("{error:#}"))
+    }
+
+    /// The identity that asks, or nobody; the error says why there is none.
+    pub(crate) fn name<'a>(&'a self, cx: &'a Cx, who: Principal) -> Result<Option<&'a str>, String> {
         let name = match who {
-            Principal::Anonymous => return cx.anonymous().map_err(|error| format!("{error:#}")),
-            Principal::Creator => scenario.creator(),
-            Principal::Reader => scenario.identity_with(|rights| !rights.contains(&Action::Create)),
+            Principal::Anonymous => return Ok(None),
+            Principal::Creator => cx.scenario().probing_creator(),
+            Principal::Reader => cx.scenario().probing_reader(),
             Principal::Outsider => self.outsider.as_deref(),
         };
-        let name = name.ok_or_else(|| format!("the scenario does not have {who}"))?;
-        cx.identity(name).map_err(|error| format!("{error:#}"))
+        name.map(Some).ok_or_else(|| format!("the scenario does not have {who}"))
+    }
+
+    /// That the credentials which probes use, or bend, are good: those of a dead key are refused everywhere.
+    pub(crate) async fn logins(&self, cx: &Cx, probes: &[Probe]) -> Result<(), Failure> {
+        let bends = |probe: &Probe| {
+            let headers = probe.shape.headers.iter().map(|(_, value)| *value);
+            headers
+                .chain([probe.shape.target])
+                .any(|text| ["{basic", "{key}", "{user}"].iter().any(|it| text.contains(it)))
+        };
+        let bent = cx.scenario().anybody().filter(|_| probes.iter().any(bends));
+        let who = probes.iter().filter_map(|probe| self.name(cx, probe.who).ok().flatten());
+        for name in who.chain(bent).collect::<BTreeSet<_>>() {
+            let answer = cx.identity(name)?.get("/v2/").send().await?;
+            if answer.status != 200 {
+                return Err(LOGIN.undecided(format_args!("a login of {name}"), answer.brief(), answer.index));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -257,6 +289,15 @@ mod tests {
         let finding = outcome.finding.expect("it is no proof");
         assert_eq!(outcome.verdict.word(), "fail", "{finding:?}");
         assert!(finding.expected.contains("who may not read"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn undecided_where_the_credentials_that_are_bent_are_dead() {
+        let id = "bypass::malformed_authorization_is_refused";
+        let change = |text: String| text.replace("username = \"zot-ci\"", "username = \"nobody-any-more\"");
+        let outcome = Setting { id, weaknesses: &[], change }.run(None, false).await;
+        let finding = outcome.finding.expect("it is no proof");
+        assert_eq!((outcome.verdict.word(), finding.expected.as_str()), ("error", "a login of ci"), "{finding:?}");
     }
 
     #[tokio::test]

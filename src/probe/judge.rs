@@ -12,6 +12,8 @@ use crate::wire::{Answer, Origin, is_registry_error};
 pub(crate) struct Against<'a> {
     pub(crate) why: &'a Why<'a>,
     pub(crate) origin: &'a Origin,
+    /// Where the provider's login is, to which a gate in front of the registry may send.
+    pub(crate) issuer: Option<&'a Origin>,
     /// The answer to the same request without the trick.
     pub(crate) plain: Option<&'a Answer>,
     pub(crate) secret_names: &'a [String],
@@ -35,6 +37,7 @@ pub(crate) fn judge(probe: &Probe, answer: &Answer, against: &Against<'_>) -> Re
         Expect::Closed => closed(answer, against).or_else(broken),
         Expect::Silent if answer.status < 300 && answer.body.is_empty() => Ok(()),
         Expect::Silent => closed(answer, against).or_else(broken),
+        Expect::Foreign => foreign(answer, against).or_else(broken),
         Expect::NotMounted if answer.status == 202 => Ok(()),
         Expect::NotMounted => closed(answer, against).or_else(broken),
         Expect::Ignored => match against.plain {
@@ -53,6 +56,16 @@ pub(crate) fn judge(probe: &Probe, answer: &Answer, against: &Against<'_>) -> Re
     }
 }
 
+/// What a difference from the plain answer means where the plain answer itself has changed meanwhile.
+pub(crate) fn if_moved(answer: &Answer, before: &Answer, now: &Answer, why: &Why<'_>) -> Option<Result<(), Failure>> {
+    if now.body == before.body {
+        return None;
+    }
+    let same = now.body == answer.body;
+    let moved = || why.undecided("the same plain answer before and after", now.brief(), now.index);
+    Some(if same { Ok(()) } else { Err(moved()) })
+}
+
 /// 405 and 412 are what others refuse with; to an oracle they are the handler's words, after authorization.
 fn denied(answer: &Answer, why: &Why<'_>, expect: Expect) -> Result<(), Failure> {
     match answer.status {
@@ -65,7 +78,7 @@ fn closed(answer: &Answer, against: &Against<'_>) -> Result<(), String> {
     unnamed(answer, against)?;
     match answer.status {
         300..=399 => match answer.header("location").map(|location| lands(answer, location)) {
-            Some(Ok(url)) if against.origin.owns(&url) => Ok(()),
+            Some(Ok(url)) if against.origin.owns(&url) || against.issuer.is_some_and(|it| it.owns(&url)) => Ok(()),
             Some(Err(_)) | None => Ok(()),
             Some(Ok(url)) => Err(format!("{}, which leads to {url}", answer.brief())),
         },
@@ -74,6 +87,17 @@ fn closed(answer: &Answer, against: &Against<'_>) -> Result<(), String> {
         }
         400..=499 => Ok(()),
         _ => Err(answer.brief()),
+    }
+}
+
+/// A request for another host may be answered by whatever site is the default here, so long as that is not the registry.
+fn foreign(answer: &Answer, against: &Against<'_>) -> Result<(), String> {
+    unnamed(answer, against)?;
+    let registry = answer.header("docker-distribution-api-version").is_some() || answer.json().is_ok();
+    match answer.status {
+        0..=299 if answer.body.is_empty() || !registry => Ok(()),
+        300..=399 => Ok(()),
+        _ => closed(answer, against),
     }
 }
 
@@ -156,11 +180,6 @@ fn origin_is_closed(answer: &Answer) -> Result<(), String> {
 }
 
 fn same_login(answer: &Answer, against: &Against<'_>) -> Result<(), String> {
-    // A default virtual host such as Caddy's answers other names with an empty 200: no login begins there.
-    let silent = answer.status < 300 && answer.body.is_empty() && answer.header("set-cookie").is_none();
-    if answer.status >= 400 || silent {
-        return Ok(());
-    }
     let read = |answer: &Answer| {
         let url = url::Url::parse(answer.header("location")?).ok()?;
         let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
@@ -168,11 +187,14 @@ fn same_login(answer: &Answer, against: &Against<'_>) -> Result<(), String> {
         let place = format!("{}{}", Origin::of(&url), url.path());
         Some((place, part("redirect_uri"), part("client_id"), part("response_type")))
     };
-    match (against.plain.and_then(read), read(answer)) {
-        (Some(plain), Some(now)) if plain == now => Ok(()),
-        (None, _) => Err("no login to compare with".to_owned()),
-        _ => Err(answer.brief()),
+    let plain = against.plain.and_then(read).ok_or("no login to compare with")?;
+    // The site that is the default for other names may answer them in its own way: no login begins there.
+    let text = [answer.header("location").unwrap_or_default(), &String::from_utf8_lossy(&answer.body)].concat();
+    let begins = ["regproof.invalid", "redirect_uri=", "client_id="].iter().any(|sign| text.contains(sign));
+    if answer.status >= 400 || !begins && answer.header("set-cookie").is_none() || read(answer) == Some(plain) {
+        return Ok(());
     }
+    Err(answer.brief())
 }
 
 #[cfg(test)]

@@ -39,7 +39,8 @@ fn judged(expect: Expect, answer: &Answer, plain: Option<&Answer>) -> Is {
     let probe = Probe { id: "a-probe", severity: Severity::Low, expect, bad: Bad::status(415), ..Probe::ANONYMOUS };
     let origin = Origin::of(&"https://registry.test".parse().unwrap());
     let secret_names = ["private/ledger".to_owned()];
-    let against = Against { why: &WHY, origin: &origin, plain, secret_names: &secret_names };
+    let issuer = Origin::of(&"https://login.test".parse().unwrap());
+    let against = Against { why: &WHY, origin: &origin, issuer: Some(&issuer), plain, secret_names: &secret_names };
     match judge(&probe, answer, &against) {
         Ok(()) => Is::Good,
         Err(Failure::Fail(finding)) => {
@@ -89,6 +90,8 @@ fn a_closed_door_serves_nothing_and_leads_nowhere_else() {
         (499, &[], "", Is::Good),
         (302, &[("location", "/login")], "", Is::Good),
         (302, &[("location", "https://registry.test/login")], "", Is::Good),
+        // A gate in front of the registry sends to the provider's login.
+        (302, &[("location", "https://login.test/authorize?client_id=gate")], "", Is::Good),
         (302, &[("location", "https://evil.test/")], "", Is::Broken),
         (302, &[("location", "//evil.test/")], "", Is::Broken),
         // A browser goes nowhere by an address that is none.
@@ -117,6 +120,23 @@ fn silence_is_success_without_content_or_a_closed_door() {
     // An empty redirect elsewhere is not silence.
     let away = answer(300, &[("location", "https://evil.test/")], "");
     assert_eq!(judged(Expect::Silent, &away, None), Is::Broken);
+}
+
+#[test]
+fn another_site_may_answer_for_another_host_but_not_the_registry() {
+    let api = ("docker-distribution-api-version", "registry/2.0");
+    for (status, headers, body, is) in [
+        (200, &[HTML][..], "<h1>Welcome</h1>", Is::Good),
+        (200, &[], "", Is::Good),
+        (301, &[("location", "https://www.test/v2/")], "", Is::Good),
+        (404, &[HTML], "no", Is::Good),
+        (200, &[JSON], "{\"tags\":[]}", Is::Broken),
+        (200, &[api], "a text", Is::Broken),
+        (200, &[HTML], "<a>private/ledger</a>", Is::Broken),
+        (600, &[], "", Is::Broken),
+    ] {
+        assert_eq!(judged(Expect::Foreign, &answer(status, headers, body), None), is, "{status} {body}");
+    }
 }
 
 #[test]
@@ -205,6 +225,14 @@ fn a_secret_is_a_value_with_a_telling_name_however_deep() {
 }
 
 #[test]
+fn a_tag_that_moves_meanwhile_is_no_trick() {
+    let [old, new, other] = ["old", "new", "other"].map(|body| answer(200, &[], body));
+    assert!(if_moved(&new, &old, &old, &WHY).is_none(), "only the trick has another answer");
+    assert!(matches!(if_moved(&new, &old, &new, &WHY), Some(Ok(()))));
+    assert!(matches!(if_moved(&new, &old, &other, &WHY), Some(Err(Failure::Error(..)))));
+}
+
+#[test]
 fn a_foreign_page_may_not_read_with_credentials() {
     for (origin, credentials, is) in [
         ("*", "true", Is::Broken),
@@ -231,18 +259,20 @@ fn a_login_leads_where_it_always_leads_or_does_not_begin() {
     assert_eq!(same(&to(&usual.replace("registry.test", "evil.test"))), Is::Broken);
     assert_eq!(same(&to(&usual.replace("client_id=zot", "client_id=other"))), Is::Broken);
     assert_eq!(same(&to(&usual.replace("/authorize", "/elsewhere"))), Is::Broken);
-    assert_eq!(same(&answer(200, &[], "a page")), Is::Broken);
-    // No login begins.
-    assert_eq!(same(&answer(400, &[], "a page")), Is::Good);
-    assert_eq!(same(&answer(399, &[], "a page")), Is::Broken);
-    assert_eq!(same(&answer(200, &[], "")), Is::Good);
-    assert_eq!(same(&answer(300, &[], "")), Is::Broken);
+    // No login begins, as where another site is the default.
+    for (status, body) in [(200, ""), (200, "a page"), (300, ""), (399, "a page"), (400, "go to regproof.invalid")] {
+        assert_eq!(same(&answer(status, &[], body)), Is::Good, "{status} {body}");
+    }
+    assert_eq!(same(&to("https://www.test/zot/auth/login?provider=oidc")), Is::Good);
+    assert_eq!(same(&to("https://regproof.invalid/zot/auth/login?provider=oidc")), Is::Broken);
+    assert_eq!(same(&answer(200, &[], "<meta http-equiv=refresh content='0; https://regproof.invalid'>")), Is::Broken);
     assert_eq!(same(&answer(200, &[("set-cookie", "session=1")], "")), Is::Broken);
     assert_eq!(judged(Expect::SameLogin, &plain, None), Is::Broken);
     // Without a login to compare with, nothing is like it.
     let nowhere = answer(302, &[], "");
     assert_eq!(judged(Expect::SameLogin, &nowhere, Some(&nowhere)), Is::Broken);
     let origin = Origin::of(&"https://registry.test".parse().unwrap());
-    let against = Against { why: &WHY, origin: &origin, plain: Some(&nowhere), secret_names: &[] };
+    let against = Against { why: &WHY, origin: &origin, issuer: None, plain: Some(&nowhere), secret_names: &[] };
     assert_eq!(same_login(&plain, &against).unwrap_err(), "no login to compare with");
+    assert!(same_login(&answer(400, &[], ""), &against).is_err());
 }

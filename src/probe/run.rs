@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 
-use super::judge::{Against, judge};
-use super::{Expect, Facts, Impact, Principal, Probe};
+use super::judge::{Against, if_moved, judge};
+use super::{Expect, Facts, Impact, Probe};
 use crate::check::{Effect, Failure, Proof, Why};
 use crate::context::Cx;
 use crate::guard::ORACLE_TYPE;
 use crate::scenario::{Action, Promise};
 use crate::transfer;
-use crate::wire::{Answer, Client, MANIFEST_LIMIT, Raw};
+use crate::wire::{Answer, Client, MANIFEST_LIMIT, Origin, Raw};
 
 /// Denials may be delayed by the registry (zot's `failDelay`); so many at once keep a family within its deadline.
 const AT_ONCE: usize = 4;
@@ -31,6 +31,7 @@ struct Filled {
 pub(crate) async fn prove(cx: &Cx, probes: &[Probe], why: &Why<'_>) -> Proof {
     alive(cx, why).await?;
     let facts = Facts::of(cx, probes).await?;
+    facts.logins(cx, probes).await?;
     let controls = Controls::of(cx, &facts, probes).await?;
     let mut left_out: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut asked = Vec::new();
@@ -119,7 +120,7 @@ impl Controls {
         Ok(controls)
     }
 
-    fn allow(&self, cx: &Cx, probe: &Probe) -> Result<(), String> {
+    fn allow(&self, cx: &Cx, facts: &Facts, probe: &Probe) -> Result<(), String> {
         if probe.expect != Expect::Denied {
             return Ok(());
         }
@@ -131,14 +132,13 @@ impl Controls {
         let Some(public) = cx.scenario().repositories.public.first() else {
             return Err("no public repository is declared".to_owned());
         };
-        if probe.who == Principal::Anonymous {
-            match cx.scenario().promise_with_grounds(None, public, action) {
-                Promise { allowed: Some(false), .. } => {}
-                Promise { allowed: Some(true), grounds, .. } => {
-                    return Err(format!("anonymous clients may do that: {grounds}"));
-                }
-                Promise { grounds, .. } => return Err(grounds),
+        let name = facts.name(cx, probe.who)?;
+        match cx.scenario().promise_with_grounds(name, public, action) {
+            Promise { allowed: Some(false), .. } => {}
+            Promise { allowed: Some(true), grounds, .. } => {
+                return Err(format!("{} may do that: {grounds}", name.unwrap_or("anonymous clients")));
             }
+            Promise { grounds, .. } => return Err(grounds),
         }
         control.clone().unwrap_or_else(|| Err("no public repository is declared".to_owned()))
     }
@@ -164,9 +164,23 @@ fn ready(cx: &Cx, facts: &Facts, controls: &Controls, probe: &Probe) -> Result<(
         }
         _ => {}
     }
-    controls.allow(cx, probe)?;
+    controls.allow(cx, facts, probe)?;
+    seen_at_all(cx, facts, probe)?;
     let filled = fill(facts, probe, probe.shape.target, probe.shape.headers)?;
     Ok((facts.client(cx, probe.who)?, filled))
+}
+
+/// Who may not read the scratch repository learns nothing there of what is private elsewhere.
+fn seen_at_all(cx: &Cx, facts: &Facts, probe: &Probe) -> Result<(), String> {
+    if !matches!(probe.shape.method, "GET" | "HEAD") || !probe.shape.target.starts_with("/v2/{scratch}/") {
+        return Ok(());
+    }
+    let (scratch, name) = (facts.fill("{scratch}")?, facts.name(cx, probe.who)?);
+    if cx.scenario().promise(name, &scratch, Action::Read) == Some(true) {
+        return Ok(());
+    }
+    let who = name.unwrap_or("anonymous clients");
+    Err(format!("{who} may not read {scratch}, so that a refusal there says nothing"))
 }
 
 fn fill(facts: &Facts, probe: &Probe, target: &str, headers: &[(&str, &str)]) -> Result<Filled, String> {
@@ -219,8 +233,17 @@ async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Fi
         cx.clean_up().await;
     }
     let origin = cx.target().origin();
-    let secret_names = facts.secret_names(cx);
-    let proof = judge(probe, &answer, &Against { why: &why, origin: &origin, plain: plain.as_ref(), secret_names });
+    let issuer = cx.scenario().oidc.as_ref().and_then(|oidc| Some(Origin::of(&oidc.issuer.parse().ok()?)));
+    let (issuer, secret_names) = (issuer.as_ref(), facts.secret_names(cx));
+    let against = Against { why: &why, origin: &origin, issuer, plain: plain.as_ref(), secret_names };
+    let mut proof = judge(probe, &answer, &against);
+    if let (Err(Failure::Fail(_)), Expect::Ignored, Some(before)) = (&proof, probe.expect, &plain)
+        && before.status == answer.status
+    {
+        // Other clients push meanwhile: what is asked for may have changed between the two.
+        let now = without_trick(facts, probe, client, &why).await?;
+        proof = if_moved(&answer, before, &now, &why).unwrap_or(proof);
+    }
     match &proof {
         Ok(()) => cx.tell(format!("probe {}", probe.id), format!("closed, {}", answer.status)),
         Err(Failure::Fail(_)) => cx.tell(format!("probe {}", probe.id), format!("open, {}", answer.status)),

@@ -66,7 +66,10 @@ impl Scenario {
         }
         match &self.access {
             Some(access) => {
-                promise(self.promise_in_short(access, known, repository, action), "[access] of the scenario".to_owned())
+                let said = self.promise_in_short(access, known, repository, action);
+                // What is said in short is said of the repositories that the scenario names: no other is promised to be open.
+                let said = said.filter(|may| !may || self.is_named(repository));
+                promise(said, "[access] of the scenario".to_owned())
             }
             None => promise(None, "nothing is promised".to_owned()),
         }
@@ -106,6 +109,13 @@ impl Scenario {
         if private && by_login { None } else { Some(by_login) }
     }
 
+    fn is_named(&self, repository: &str) -> bool {
+        let declared = &self.repositories;
+        declared.public.iter().chain(&declared.private).any(|name| name == repository)
+            || repository == self.anywhere()
+            || self.is_cached(repository)
+    }
+
     /// Whether a repository is filled from an upstream.
     pub(crate) fn is_cached(&self, repository: &str) -> bool {
         let named = |image: &str| image.rsplit_once(':').is_some_and(|(name, _)| name == repository);
@@ -140,8 +150,12 @@ impl Scenario {
     /// The identity that may create, but neither move nor delete a tag.
     #[must_use]
     pub fn creator(&self) -> Option<&str> {
+        self.creator_in(self.anywhere())
+    }
+
+    fn creator_in(&self, repository: &str) -> Option<&str> {
         // A right that depends on a condition is not one that is missing.
-        let says = |name: &str, action, expected| self.promise(Some(name), self.anywhere(), action) == Some(expected);
+        let says = |name: &str, action, expected| self.promise(Some(name), repository, action) == Some(expected);
         self.identities.keys().map(String::as_str).find(|name| {
             says(name, Action::Create, true) && says(name, Action::Update, false) && says(name, Action::Delete, false)
         })
@@ -154,6 +168,17 @@ impl Scenario {
             let promise = self.promise_with_grounds(Some(name), self.anywhere(), Action::Create);
             promise.allowed.is_none().then(|| format!("of `{name}` {}", promise.grounds))
         })
+    }
+
+    /// The creator of the public repository, where probes ask; else of the scratch repository.
+    pub(crate) fn probing_creator(&self) -> Option<&str> {
+        self.creator_in(self.seen_by_all()).or_else(|| self.creator())
+    }
+
+    /// An identity that may not create in the public repository, where probes ask.
+    pub(crate) fn probing_reader(&self) -> Option<&str> {
+        let kept = |name: &&str| self.promise(Some(name), self.seen_by_all(), Action::Create) == Some(false);
+        self.identities.keys().map(String::as_str).find(kept)
     }
 
     /// The identity that may delete.

@@ -90,6 +90,19 @@ fn who_does_it_in_the_scratch_repository_does_it_elsewhere_if_possible() {
 }
 
 #[test]
+fn who_probes_is_chosen_where_probes_ask() {
+    let access = r#"{"groups":{"ci":{"users":["zot-ci"]}},"repositories":{
+        "tools/**":{"policies":[{"users":["root"],"actions":["read","create"]}]},
+        "apps/**":{"policies":[{"groups":["ci"],"actions":["read","create"]}]}}}"#;
+    let mut scenario = with_config(access, "");
+    scenario.repositories.scratch = Some("tools/regproof".to_owned());
+    scenario.repositories.public = vec!["apps/web".to_owned()];
+    assert_eq!((scenario.probing_creator(), scenario.probing_reader()), (Some("ci"), Some("admin")));
+    scenario.repositories.public = vec!["else/where".to_owned()];
+    assert_eq!((scenario.probing_creator(), scenario.probing_reader()), (Some("admin"), Some("admin")));
+}
+
+#[test]
 fn rights_in_short_are_those_of_login_and_groups() {
     let scenario = scenario(ACCESS);
     assert!(scenario.has_policy());
@@ -123,8 +136,10 @@ fn who_may_write_in_a_cache_is_not_said_in_short() {
     {
         assert_eq!(scenario.is_cached(repository), cached, "{repository}");
         let create = scenario.promise(Some("ci"), repository, Create);
-        assert_eq!(create, if cached { None } else { Some(true) }, "{repository}");
-        assert_eq!(scenario.promise(Some("ci"), repository, Read), Some(true), "{repository}");
+        // What nobody names is not promised to be open either.
+        assert_eq!(create, None, "{repository}");
+        assert_eq!(scenario.promise(Some("ci"), repository, Read), cached.then_some(true), "{repository}");
+        assert_eq!(scenario.promise(None, repository, Create), Some(false), "{repository}");
     }
     scenario.access.as_mut().unwrap().groups.insert("ci".to_owned(), set(&[Read]));
     assert_eq!(scenario.promise(Some("ci"), "mirror/alpine", Read), Some(true));

@@ -140,7 +140,10 @@ impl From<Action> for policy::Action {
     }
 }
 
-/// Who may do what, in short.
+/// Who may do what, in short, in the repositories that the scenario names. What is not granted is refused everywhere else too.
+///
+/// A private one is closed to anonymous clients; a group may do there what it may do elsewhere. Where that is too short,
+/// `registry.zot_config` says it in full.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Access {

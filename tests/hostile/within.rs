@@ -185,11 +185,13 @@ pub const WITHIN: &[Lie] = &[
         Say::This(honest)
     }),
     lie("the_answer_before", EVERY, |around| {
+        // Of another path: by chance, the answer before could be the right one.
+        let path = around.ask.target.split('?').next().unwrap_or_default().to_owned();
         let honest = around.honest();
         let mut memory = around.memory.lock().expect("no holder panics");
-        memory.push((String::new(), honest));
-        let nth = memory.len().saturating_sub(2);
-        Say::This(memory[nth].1.clone())
+        let before = memory.iter().rev().find(|(other, _)| *other != path).map(|(_, answer)| answer.clone());
+        memory.push((path, honest));
+        Say::This(before.unwrap_or_else(|| Answer::new("200 OK", JSON, "{}")))
     }),
     lie("every_other_answer_is_503", &["publish::"], |around| {
         if around.nth.is_multiple_of(2) {

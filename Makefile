@@ -28,7 +28,7 @@ test: lint tools ## lint, then every test against the lab and, with ZOT_BIN or z
 .PHONY: logins
 logins: rust ## whole logins of a real zot at every foreign provider; fetches Keycloak, 180 MB, once
 	@tools/install.sh npm go debian keycloak canaille
-	REGPROOF_TEST_NO_SKIPS=1 $(CARGO) test $(FLAGS) --test logins --test login_mutants
+	REGPROOF_TEST_NO_SKIPS=1 $(CARGO) test $(FLAGS) --test real -- logins:: login_mutants::
 
 .PHONY: lint
 lint: rust ## formatting, clippy and rustdoc, with warnings as errors
@@ -38,12 +38,12 @@ lint: rust ## formatting, clippy and rustdoc, with warnings as errors
 
 .PHONY: soak
 soak: rust ## watch a registry that breaks and comes back for an hour: nothing may grow, miss a start or look new when it is old
-	REGPROOF_SOAK_SECONDS=$${REGPROOF_SOAK_SECONDS:-3600} $(CARGO) test $(FLAGS) --test watch nothing_grows -- --nocapture
+	REGPROOF_SOAK_SECONDS=$${REGPROOF_SOAK_SECONDS:-3600} $(CARGO) test $(FLAGS) --test it nothing_grows -- --nocapture
 
 .PHONY: prove
 prove: rust tools ## break the lab and a real zot in every known way, and print which checks notice
 	$(CARGO) run $(FLAGS) --quiet -- prove --all
-	REGPROOF_MUTANTS=all $(CARGO) test $(FLAGS) --test mutants -- --nocapture
+	REGPROOF_MUTANTS=all $(CARGO) test $(FLAGS) --test real mutants:: -- --nocapture
 
 .PHONY: mutants
 mutants: rust ## change the code that decides, line by line, and see whether its tests notice; hours. ARGS='-f src/guard.rs' for a part
@@ -65,7 +65,7 @@ fuzz: rust ## feed spoilt text to everything that reads what others wrote; FOR=6
 
 .PHONY: statistics
 statistics: rust ## how often a run is wrong and how long it takes, as a table; RUNS=200 clean ones, ONLY=busy for one row
-	REGPROOF_STATISTICS_RUNS=$(or $(RUNS),200) REGPROOF_STATISTICS_ONLY='$(ONLY)' $(CARGO) test $(FLAGS) --release --test statistics -- --ignored --nocapture --test-threads 1
+	REGPROOF_STATISTICS_RUNS=$(or $(RUNS),200) REGPROOF_STATISTICS_ONLY='$(ONLY)' $(CARGO) test $(FLAGS) --release --test it statistics:: -- --ignored --nocapture --test-threads 1
 
 .PHONY: tools
 tools: ## install the programs that the tests drive into .tools/, pinned
@@ -90,7 +90,7 @@ image: static ## an OCI image layout and its tar in dist/, without a container e
 
 .PHONY: book
 book: rust ## bring the generated pages of docs/book/ up to date, and build it where mdbook is installed
-	REGPROOF_UPDATE=1 $(CARGO) test $(FLAGS) --test book generated::
+	REGPROOF_UPDATE=1 $(CARGO) test $(FLAGS) --test it book::generated::
 	@if command -v mdbook >/dev/null; then mdbook build docs/book; else echo 'nothing built, mdbook is missing: make tools' >&2; fi
 
 .PHONY: rust

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
 #[path = "../tests/support/mod.rs"]
+#[expect(dead_code, reason = "what a program of tests needs of it is a part")]
 mod support;
 
 use std::io::{BufRead, BufReader};
@@ -208,7 +209,7 @@ fn conformance(lab: &Lab) -> Option<(Duration, usize)> {
     let program = support::tool("conformance")?;
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let began = Instant::now();
-    // Its exit status tells of failed cases, which tests/oci_conformance.rs judges.
+    // Its exit status tells of failed cases, which tests/real/oci_conformance.rs judges.
     Command::new(program)
         .env_clear()
         .envs([("OCI_VERSION", "dev"), ("OCI_TLS", "disabled"), ("OCI_USERNAME", "erich")])

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
 #[path = "../tests/support/mod.rs"]
+#[expect(dead_code, reason = "what a program of tests needs of it is a part")]
 mod support;
 
 use std::collections::BTreeMap;

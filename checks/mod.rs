@@ -1,6 +1,6 @@
 //! All checks, one file each, by area. The id of a check is its path.
 //!
-//! Adding one touches its own file, its `mod` line and its line in `CHECKS`; `tests/tidy.rs` compares both with the folder.
+//! Adding one touches its own file, its `mod` line and its line in `CHECKS`; `tests/it/tidy.rs` compares both with the folder.
 
 use crate::check::Check;
 use crate::probe::Probe;

@@ -1,6 +1,6 @@
 //! The checks as tests for `cargo nextest run --test live`, each in a process of its own.
 //!
-//! Only the program: `live/front_end.rs` is what it does, and `tests/cli` runs that too.
+//! Only the program: `live/front_end.rs` is what it does, and `tests/it/cli` runs that too.
 
 #[path = "live/front_end.rs"]
 mod front_end;

@@ -3,11 +3,6 @@
 //! A part panics when it cannot do its work: a test without its world proves nothing. A part that this machine does
 //! not have is a skip, and a skip is always said on stderr. No part may outlive the test program.
 
-#![allow(
-    dead_code,
-    reason = "each test program uses a part of this module, and an expectation would fail in the one that uses all of it"
-)]
-
 pub mod bulk;
 pub mod caddy;
 pub mod canaille;

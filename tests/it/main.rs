@@ -1,0 +1,32 @@
+//! What needs no real registry: the program, its reports and its checks against the lab.
+//!
+//! One module a subject; one program, so that the crate is linked once.
+
+mod audit;
+mod book;
+mod caller;
+mod cli;
+mod contrib;
+mod drift;
+mod hostile;
+mod lab;
+mod nextest;
+mod packages;
+mod plan;
+mod recordings;
+mod replay;
+mod report_page;
+mod requests;
+mod secrets;
+mod statistics;
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "what a program of tests needs of it is a part")]
+mod support;
+mod tidy;
+mod tls;
+mod torture;
+mod watch;
+mod watching;
+mod weaknesses;
+mod wire;
+mod workflows;

@@ -1,0 +1,191 @@
+//! `plan --requests` tells the truth: nothing is sent that is not in what it printed, healthy or not.
+//!
+//! Reads the printed text and the JSON report alone, as an operator could.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support;
+use crate::support::http::block_on;
+use regex::Regex;
+use regproof::lab::{Lab, Options, Weakness};
+use serde_json::Value;
+
+/// A line that was printed.
+struct Line {
+    methods: Vec<String>,
+    who: Vec<String>,
+    check: String,
+    target: Regex,
+}
+
+fn regproof(arguments: &[&str], path: &str, file: &Path) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_regproof"))
+        .args(arguments)
+        .arg(file)
+        .env("PATH", path)
+        .output()
+        .expect("it runs");
+    String::from_utf8(output.stdout).expect("its output is text")
+}
+
+/// The folders of client programs and of the browser.
+fn everything() -> String {
+    format!("{}:{}", support::tools().join("bin").display(), std::env::var("PATH").unwrap_or_default())
+}
+
+/// A lab's scenario with everything on that it could ask for.
+fn scenario(lab: &Lab, folder: &Path) -> PathBuf {
+    let file = lab.write_scenario(folder).expect("the scenario can be written");
+    let backend = lab.url().replace("127.0.0.1", "localhost");
+    let mut text = fs::read_to_string(&file).expect("the scenario was written");
+    text = text.replace("[registry]\n", &format!("[registry]\nbackend = \"{backend}\"\n"));
+    text = text.replace("digest = ", "cold = \"docker.io/library/alpine:3.19\"\ndigest = ");
+    text.push_str("\n[probes]\nlitter = true\nstrain = true\nlarge_body = true\nslow_upload = \"1s\"\n");
+    fs::write(&file, text).expect("the scenario can be written");
+    file
+}
+
+/// What stands for a value that only a run knows, as what it may stand for.
+fn pattern(target: &str) -> Regex {
+    // The report hides whatever looks like a code of a login.
+    let code = Regex::new(r"\bcode=[^&<]+").expect("the pattern is valid");
+    let target = code.replace(target, "code=<code>");
+    let mut pattern = String::from("^");
+    let mut rest = &*target;
+    while let Some((before, (name, after))) =
+        rest.split_once('<').and_then(|(before, rest)| Some((before, rest.split_once('>')?)))
+    {
+        pattern.push_str(&regex::escape(before));
+        pattern.push_str(match name {
+            "digest" => "sha(256|512):[0-9a-f]{64,128}",
+            "reference" => "[A-Za-z0-9_][A-Za-z0-9_.:-]{0,134}",
+            "own tag or digest" => "(regproof-[A-Za-z0-9_.-]+|sha256:[0-9a-f]{64})",
+            "session" => "[A-Za-z0-9_-]{8,64}",
+            "query" => r"(\?\S*)?",
+            "repository" => "[a-z0-9._/-]+",
+            _ => ".+",
+        });
+        rest = after;
+    }
+    Regex::new(&format!("{pattern}{}$", regex::escape(rest))).expect("the pattern is valid")
+}
+
+fn printed(plan: &str) -> Vec<Line> {
+    let columns = Regex::new(r"\s{2,}").expect("the pattern is valid");
+    let table = plan.split("what may be sent").nth(1).expect("the table is printed");
+    let rows = table.lines().skip(3).map(|line| columns.splitn(line, 5).collect::<Vec<_>>());
+    let words = |text: &str| text.split(", ").map(str::to_owned).collect();
+    rows.map(|row| Line {
+        methods: words(row[1]),
+        who: words(row[2]),
+        check: row[3].to_owned(),
+        target: pattern(row[4]),
+    })
+    .collect()
+}
+
+/// Whether one of a check's lines is this exchange.
+fn is_printed(lines: &[Line], check: &str, exchange: &Value, origins: &[String]) -> bool {
+    let text = |name: &str| exchange[name].as_str().unwrap_or_default();
+    let url = origins.iter().find_map(|origin| text("url").strip_prefix(origin.as_str())).unwrap_or(text("url"));
+    // The browser's steps and a client's command line are not requests; theirs are lines of their own.
+    let (method, url) = match text("method") {
+        "RUN" => return lines.iter().any(|line| line.check == check && line.who == [text("who")]),
+        "OPEN" => ("GET", url),
+        "LOG IN" | "ARRIVE" => return lines.iter().any(|line| line.check == check && line.who == ["the browser"]),
+        method => (method, url),
+    };
+    let who = text("who").trim_end_matches(", behind the proxy");
+    let who = match who {
+        "an unknown key" | "another user's name with this key" | "an empty password" => "wrong credentials",
+        who if who.contains(" with the key of ") => "wrong credentials",
+        who if who.ends_with(" without credentials") => "anonymous",
+        who => who,
+    };
+    lines.iter().any(|line| {
+        line.check == check
+            && line.methods.iter().any(|known| known == method)
+            && line.who.iter().any(|known| known == who)
+            && line.target.is_match(url)
+    })
+}
+
+/// What a run on this lab sent that was not printed, and how much it sent at all.
+fn surprises(weakness: Option<Weakness>, path: &str, more: &[&str]) -> (BTreeSet<String>, usize) {
+    let options = Options { weaknesses: weakness.into_iter().collect(), ..Options::default() };
+    let lab = block_on(Lab::start(options)).expect("the lab starts");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = scenario(&lab, folder.path());
+    let lines = printed(&regproof(&[&["plan", "--requests"], more].concat(), path, &file));
+    let report = folder.path().join("report.json");
+    regproof(&[&["run", "--json", report.to_str().expect("temporary paths are text")], more].concat(), path, &file);
+    let report: Value = serde_json::from_slice(&fs::read(&report).expect("the report was written")).expect("JSON");
+    let origins = [lab.url().to_owned(), lab.url().replace("127.0.0.1", "localhost")];
+    let (mut surprises, mut sent) = (BTreeSet::new(), 0);
+    for outcome in report["outcomes"].as_array().expect("outcomes are a list") {
+        let check = outcome["id"].as_str().expect("an outcome has an id");
+        for exchange in outcome["transcript"].as_array().expect("a transcript is a list") {
+            sent += 1;
+            if !is_printed(&lines, check, exchange, &origins) {
+                surprises.insert(format!("{check}: {} {} by {}", exchange["method"], exchange["url"], exchange["who"]));
+            }
+        }
+    }
+    // What no transcript saw, the lab did: client programs, the browser's pages, the run's own questions.
+    let seen = lab.requests();
+    let seen = seen.iter().filter(|seen| seen.server == regproof::lab::Server::Registry);
+    let seen: Vec<(&String, &String)> = seen.map(|seen| (&seen.method, &seen.path)).collect();
+    sent += seen.len();
+    for (method, path) in BTreeSet::from_iter(seen) {
+        if !lines.iter().any(|line| line.methods.contains(method) && line.target.is_match(path)) {
+            surprises.insert(format!("the lab saw {method} {path}"));
+        }
+    }
+    (surprises, sent)
+}
+
+#[test]
+fn a_run_sends_nothing_that_the_plan_did_not_print() {
+    let (surprises, sent) = surprises(None, &everything(), &[]);
+    assert!(surprises.is_empty(), "{surprises:#?}");
+    assert!(sent > 1500, "{sent} requests are not the whole checklist");
+}
+
+#[test]
+fn a_run_with_less_effect_prints_less_and_sends_nothing_else() {
+    for effects in ["read-only", "oracle"] {
+        let (surprises, sent) = surprises(None, "", &["--effects", effects]);
+        assert!(surprises.is_empty() && sent > 100, "{effects}: {sent}, {surprises:#?}");
+    }
+}
+
+#[test]
+fn a_registry_that_breaks_its_promises_is_asked_nothing_else() {
+    for weakness in [
+        Weakness::AnonymousCanCreate,
+        Weakness::AnonymousCannotRead,
+        Weakness::CiCanDelete,
+        Weakness::ExternalUrlHttps,
+        Weakness::PrivatePatternMistyped,
+        Weakness::RangedGetUnchecked,
+        Weakness::TagsListLoops,
+        Weakness::UploadLocationElsewhere,
+    ] {
+        let (surprises, _) = surprises(Some(weakness), "", &[]);
+        assert!(surprises.is_empty(), "{weakness}: {surprises:#?}");
+    }
+}
+
+#[test]
+fn a_plan_that_may_only_read_prints_nothing_but_reads() {
+    let lab = block_on(Lab::healthy()).expect("the lab starts");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = scenario(&lab, folder.path());
+    let lines = printed(&regproof(&["plan", "--requests", "--effects", "read-only"], "", &file));
+    let reads = ["GET", "HEAD", "OPTIONS"];
+    assert!(lines.iter().flat_map(|line| &line.methods).all(|method| reads.contains(&method.as_str())));
+    assert!(lab.requests().is_empty(), "a plan sends nothing");
+}

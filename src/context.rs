@@ -2,6 +2,8 @@
 //!
 //! No way to print, and no way to reach another check.
 
+mod claim;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -35,6 +37,7 @@ pub(crate) struct Cx {
 /// What a check has to tell besides its verdict.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
+    pub(crate) proven: Option<String>,
     pub(crate) notes: Vec<String>,
     pub(crate) cases: Vec<Case>,
     pub(crate) tables: Vec<Table>,

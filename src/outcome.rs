@@ -110,6 +110,9 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// Why, unless it passed; the summary alone for a skip.
     pub finding: Option<Finding>,
+    /// How much was proven, in one line, as `119 of 168 proven, 24 without such a tag`. Shown beside the verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven: Option<String>,
     /// The waiver's reason, where a waiver turned a Fail into a Skip.
     pub waived: Option<String>,
     /// Parts with a verdict of their own.
@@ -300,6 +303,7 @@ mod tests {
             title: "A promise".into(),
             verdict,
             finding: None,
+            proven: None,
             waived: None,
             cases: vec![],
             tables: vec![],

@@ -28,7 +28,11 @@ pub fn redacted(run: &Run, redactor: &Redactor) -> Run {
     run.registry.evidence.iter_mut().for_each(clean);
     [&mut run.registry.product, &mut run.registry.release, &mut run.interrupted].into_iter().flatten().for_each(clean);
     for outcome in &mut run.outcomes {
-        [&mut outcome.id, &mut outcome.title].into_iter().chain(&mut outcome.waived).for_each(clean);
+        [&mut outcome.id, &mut outcome.title]
+            .into_iter()
+            .chain(&mut outcome.waived)
+            .chain(&mut outcome.proven)
+            .for_each(clean);
         outcome.notes.iter_mut().for_each(clean);
         clean_finding(&mut outcome.finding);
         for case in &mut outcome.cases {

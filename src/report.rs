@@ -189,6 +189,19 @@ mod tests {
     }
 
     #[test]
+    fn how_much_was_proven_stands_in_every_report_that_explains_a_verdict() {
+        for verdict in [Verdict::Pass, Verdict::Fail, Verdict::Error] {
+            let mut run = sample::small();
+            run.outcomes = vec![sample::outcome("a::b", "c", verdict, 0)];
+            run.outcomes[0].proven = Some("119 of 168 proven".to_owned());
+            for (name, text) in sample::every_format(&run) {
+                let told = !matches!(name, "prometheus" | "har") && (verdict == Verdict::Pass || name != "services");
+                assert_eq!(text.contains("119 of 168 proven"), told, "{verdict:?} {name}");
+            }
+        }
+    }
+
+    #[test]
     fn only_what_could_not_decide_is_shown_by_an_exchange_that_nobody_named() {
         let lost = Exchange { url: "lost".to_owned(), error: Some("reset".to_owned()), ..Exchange::default() };
         let shown = |verdict, named| {

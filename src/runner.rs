@@ -106,6 +106,7 @@ fn blank(check: &Check, verdict: Verdict, finding: Option<Finding>) -> Outcome {
         title: check.title(),
         verdict,
         finding,
+        proven: None,
         waived: None,
         cases: vec![],
         tables: vec![],
@@ -193,6 +194,7 @@ pub async fn execute_one(step: &Step, target: &Arc<Target>, mut stop: Stop) -> O
     let found = cx.take();
     outcome.verdict = verdict;
     outcome.finding = finding.map(|finding| clean(finding, target));
+    outcome.proven = found.proven.map(|text| target.redactor.text(&text));
     outcome.cases = found.cases;
     for case in &mut outcome.cases {
         case.finding = case.finding.take().map(|finding| clean(finding, target));

@@ -67,9 +67,6 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     for place in places.iter().filter(|place| place.still) {
         state = graver(state, stays(cx, &askers, place).await);
     }
-    for (reason, count) in matrix::unasked(&cells) {
-        cx.note(format!("{count} cells were not asked: {reason}"));
-    }
     // What was refused or allowed wrongly was so, whoever moved a tag meanwhile.
     graver(judge(cx, &askers, &cells), state)
 }
@@ -111,13 +108,14 @@ fn judge(cx: &Cx, askers: &[matrix::Asker], cells: &[matrix::Cell]) -> Proof {
             worst = graver(worst, proof);
         }
     }
-    cx.note(format!("{proven} of {} cells proven", cells.len()));
+    let mut line = format!("{proven} of {} proven", cells.len());
     if alone > 0 {
-        cx.note(format!(
-            "{alone} cells have no control, or no promise: nobody of the scenario is allowed the same request, or the \
-             answer depends on a condition"
-        ));
+        line.push_str(&format!(", {alone} without a control or a promise"));
     }
+    for (reason, count) in matrix::unasked(cells) {
+        line.push_str(&format!(", {count} not asked: {reason}"));
+    }
+    cx.proven(line);
     if worst.is_ok() && proven == 0 {
         return Err(WHY.undecided("at least one cell that is promised and can be asked", "none", None));
     }
@@ -155,7 +153,7 @@ mod tests {
     async fn proven_on_the_healthy_lab_and_leaves_nothing() {
         let outcome = proven(ID).await;
         assert!(outcome.leftovers.is_empty());
-        assert!(outcome.notes.iter().any(|note| note.contains("cells proven")), "{:?}", outcome.notes);
+        assert!(outcome.proven.as_ref().is_some_and(|line| line.contains(" proven")), "{:?}", outcome.proven);
     }
 
     #[tokio::test]

@@ -47,6 +47,7 @@ pub(crate) fn junit(audit: &Audit) -> Result<String, ReportError> {
         title: TITLE.to_owned(),
         verdict,
         finding: why,
+        proven: None,
         waived: None,
         cases: audit.findings.iter().map(case).collect(),
         tables: vec![],

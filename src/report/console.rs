@@ -97,7 +97,12 @@ fn line(outcome: &Outcome, width: usize, paint: Paint) -> String {
     };
     let verdict = paint.verdict(outcome.verdict, 5);
     let time = paint.dim(&format!("{time:>7}"));
-    format!("  {verdict}  {id:<width$}  {time}  {}", visible(&reason(outcome), BESIDE))
+    let beside = if outcome.verdict == Verdict::Pass { proven(outcome) } else { visible(&reason(outcome), BESIDE) };
+    format!("  {verdict}  {id:<width$}  {time}  {beside}")
+}
+
+fn proven(outcome: &Outcome) -> String {
+    visible(outcome.proven.as_deref().unwrap_or_default(), DETAIL)
 }
 
 fn explained(outcome: &Outcome, paint: Paint) -> Vec<String> {
@@ -111,6 +116,9 @@ fn explained(outcome: &Outcome, paint: Paint) -> Vec<String> {
         lines.push(format!("{BAR}{} {}", paint.dim(&format!("{label:<9}")), visible(text, most)));
     };
     detail("found", &reason(outcome), DETAIL);
+    if let Some(proven) = &outcome.proven {
+        detail("proven", proven, DETAIL);
+    }
     for (label, text) in details(outcome) {
         detail(label, text, DETAIL);
     }
@@ -198,6 +206,7 @@ fn services(run: &Run, several: bool) -> String {
     let mut text = String::new();
     for outcome in &run.outcomes {
         let answer = match outcome.verdict {
+            Verdict::Pass if outcome.proven.is_some() => format!("OK ({})", proven(outcome)),
             Verdict::Pass => "OK".to_owned(),
             Verdict::Fail => "FAILED".to_owned(),
             Verdict::Error => "NOT PROVEN".to_owned(),

@@ -20,6 +20,7 @@ const MESSAGE: usize = 300;
 pub fn junit(runs: &[&Run]) -> Result<String, ReportError> {
     let mut report = ReportBuilder::new();
     let mut expected = [0; 4];
+    let mut properties = Vec::new();
     for run in runs {
         let mut suite = TestSuiteBuilder::new(&attribute(&run.scenario));
         suite.set_timestamp(run.started).set_system_out(&facts(run));
@@ -28,6 +29,7 @@ pub fn junit(runs: &[&Run]) -> Result<String, ReportError> {
         for outcome in &run.outcomes {
             for row in rows(outcome) {
                 expected[row.verdict as usize] += 1;
+                properties.push(if row.first { properties_of(outcome) } else { vec![] });
                 suite.add_testcase(testcase(run, outcome, &row));
             }
         }
@@ -39,7 +41,35 @@ pub fn junit(runs: &[&Run]) -> Result<String, ReportError> {
     // Attributes are in double quotes, so the apostrophe needs no entity; as itself the output firewall knows it in a secret.
     let text = text.replace("&apos;", "'");
     verify(&text, expected)?;
+    let text = with_properties(text, &properties)?;
+    verify(&text, expected)?;
     Ok(text)
+}
+
+/// What a machine reads of a testcase besides its verdict.
+fn properties_of(outcome: &Outcome) -> Vec<(&'static str, String)> {
+    outcome.proven.iter().map(|proven| ("proven", attribute(proven))).collect()
+}
+
+/// Puts properties into testcases, which the library cannot write: in front of what each has, where a parser finds it.
+fn with_properties(mut text: String, properties: &[Vec<(&'static str, String)>]) -> Result<String, ReportError> {
+    let malformed = |error: roxmltree::Error| ReportError::Malformed(error.to_string());
+    let document = roxmltree::Document::parse(&text).map_err(malformed)?;
+    let cases = document.descendants().filter(|node| node.has_tag_name("testcase"));
+    let places = cases.map(|case| case.first_child().map(|child| child.range().start)).collect::<Vec<_>>();
+    // From the end, so that what is put in moves no place that is still to come.
+    for (place, properties) in places.into_iter().zip(properties).rev() {
+        let Some(place) = place.filter(|_| !properties.is_empty()) else { continue };
+        let of = |(name, value): &(&str, String)| format!("<property name=\"{name}\" value=\"{}\"/>", escaped(value));
+        let all: String = properties.iter().map(of).collect();
+        text.insert_str(place, &format!("<properties>{all}</properties>"));
+    }
+    Ok(text)
+}
+
+/// A value between double quotes (XML 1.0, section 2.4).
+fn escaped(value: &str) -> String {
+    value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// One testcase to be.
@@ -115,6 +145,9 @@ fn explained(outcome: &Outcome, row: &Row<'_>) -> String {
 /// What belongs to the check as a whole: where it ran, notes, leftovers, tables, and the exchange that shows the fault.
 fn story(run: &Run, outcome: &Outcome) -> String {
     let mut text = format!("{}\n{}\n", outcome.title, facts(run));
+    if let Some(proven) = &outcome.proven {
+        text.push_str(&format!("proven: {proven}\n"));
+    }
     for note in &outcome.notes {
         text.push_str(&format!("note: {note}\n"));
     }

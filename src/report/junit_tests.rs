@@ -115,8 +115,9 @@ fn the_file_is_valid_against_our_schema_and_junit_4() {
     let run = sample::run();
     let text = junit(&[&run, &sample::small()]).unwrap();
     assert_valid(&text, Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/xsd/junit.xsd")));
-    // The one addition to junit-4: a skip says why. junit-10 allows it, and viewers show it.
+    // Two additions to junit-4, which newer schemas allow and viewers show: a skip says why, a testcase has properties.
     let plain = regex::Regex::new("<skipped [^>]*>").unwrap().replace_all(&text, "<skipped>").into_owned();
+    let plain = regex::Regex::new("<properties>.*?</properties>").unwrap().replace_all(&plain, "").into_owned();
     match schema_of_the_crate() {
         Some(schema) => assert_valid(&plain, &schema),
         None => eprintln!("SKIPPED: Cargo keeps no copy of junit-report's sources, so junit-4 was not asked"),
@@ -138,6 +139,25 @@ fn hostile_text_forges_no_testcase() {
         outcome.notes = vec![sample::HOSTILE.into()];
     }
     assert_eq!(names(&junit(&[&run]).unwrap()).len(), expected);
+}
+
+#[test]
+fn how_much_was_proven_is_a_property_of_the_first_testcase_and_in_its_text() {
+    let mut run = sample::run();
+    for text in ["119 of 168 proven", "a \"b\" <c> & 'd' ]]> </testcase>", sample::HOSTILE] {
+        run.outcomes[0].proven = Some(text.into());
+        let junit = junit(&[&run]).unwrap();
+        let document = roxmltree::Document::parse(&junit).unwrap();
+        let case = document.descendants().find(|node| node.has_tag_name("testcase")).unwrap();
+        let properties: Vec<_> = case.descendants().filter(|node| node.has_tag_name("property")).collect();
+        assert_eq!(properties.len(), 1, "{text}");
+        assert_eq!(properties[0].attribute("name"), Some("proven"));
+        assert_eq!(properties[0].attribute("value"), Some(attribute(text).as_str()));
+        let out = case.children().find(|node| node.has_tag_name("system-out")).unwrap().text().unwrap();
+        assert!(out.contains(&format!("proven: {}", xml_text(text))), "{out}");
+    }
+    run.outcomes.iter_mut().for_each(|outcome| outcome.proven = None);
+    assert!(!junit(&[&run]).unwrap().contains("<properties>"));
 }
 
 proptest! {

@@ -25,6 +25,7 @@ pub fn markdown(run: &Run) -> String {
     for outcome in run.outcomes.iter().filter(|outcome| is_broken(outcome)) {
         text.push_str(&format!("\n### {} {}\n\n", mark(outcome.verdict), code(&outcome.id)));
         let mut lines = vec![visible(&outcome.title, LINE), String::new(), row("found", &reason(outcome))];
+        lines.extend(outcome.proven.iter().map(|proven| row("proven", proven)));
         lines.extend(details(outcome).into_iter().map(|(label, detail)| row(label, detail)));
         lines.extend(differing(outcome).map(|case| row("case", &format!("{}: {}", case.verdict.word(), case.name))));
         for table in &outcome.tables {
@@ -39,7 +40,8 @@ pub fn markdown(run: &Run) -> String {
     }
     text.push_str(&format!("\n<details><summary>{}</summary>\n\n", count(run.outcomes.len(), "check")));
     for outcome in &run.outcomes {
-        let why = reason(outcome);
+        let why =
+            if outcome.verdict == Verdict::Pass { outcome.proven.clone().unwrap_or_default() } else { reason(outcome) };
         let why = if why.is_empty() { String::new() } else { format!(": {}", code(&why)) };
         text.push_str(&format!("- {} {}{why}\n", mark(outcome.verdict), code(&outcome.id)));
     }

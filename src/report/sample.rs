@@ -23,6 +23,7 @@ pub(crate) fn outcome(id: &str, title: &str, verdict: Verdict, millis: u64) -> O
         title: title.into(),
         verdict,
         finding: None,
+        proven: None,
         waived: None,
         cases: vec![],
         tables: vec![],
@@ -134,6 +135,7 @@ fn matrix() -> Outcome {
     let case = |name: &str, verdict, finding| Case { name: name.into(), verdict, finding };
     Outcome {
         finding: summary("1 of 12 permissions differs"),
+        proven: Some(format!("10 of 12 proven, 1 without an identity {HOSTILE}")),
         cases: vec![
             case("anonymous: read", Verdict::Pass, None),
             case(
@@ -200,6 +202,7 @@ fn waived() -> Outcome {
 fn keys() -> Outcome {
     Outcome {
         measures: vec![Measure { name: "key_expiry_days".into(), of: "ci\"\\\n".into(), value: 41.5 }],
+        proven: Some("1 of 1 \"key\" <proven> & 'counted'".into()),
         notes: vec!["the key of ci expires in 41 days".into()],
         ..outcome("keys::expire_later", "API keys do not expire soon", Verdict::Pass, 310)
     }

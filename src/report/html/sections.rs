@@ -23,6 +23,9 @@ pub(super) fn broken(page: &mut Page, at: usize, run: &Run) {
         if !why.eq_ignore_ascii_case(&outcome.title) {
             page.raw("<p class=\"found\">").text(&why).raw("</p>\n");
         }
+        if let Some(proven) = &outcome.proven {
+            page.raw("<p>Proven: ").text(proven).raw("</p>\n");
+        }
         labels(page, &details(outcome));
         cases(page, outcome);
         if let Some(shown) = evidence(outcome) {
@@ -110,7 +113,8 @@ pub(super) fn checklist(page: &mut Page, at: usize, run: &Run) {
             page.text(&outcome.title);
         }
         page.raw("<code>").id(&outcome.id).raw("</code>");
-        let why = reason(outcome);
+        let why =
+            if outcome.verdict == Verdict::Pass { outcome.proven.clone().unwrap_or_default() } else { reason(outcome) };
         if !why.is_empty() {
             page.raw("<span class=\"why\">").text(&why).raw("</span>");
         }

@@ -77,6 +77,7 @@ fn outcome(at: usize, verdict: Verdict) -> Outcome {
         title: text(at),
         verdict,
         finding: (verdict != Verdict::Pass).then(|| finding(at)),
+        proven: at.is_multiple_of(2).then(|| text(at + 2)),
         waived: (verdict == Verdict::Skip).then(|| text(at + 5)),
         cases: vec![Case { name: text(at), verdict, finding: Some(finding(at + 1)) }],
         tables: if at < 4 { vec![table(at)] } else { vec![] },

@@ -56,6 +56,9 @@ mod oidc {
     pub(crate) mod provider_is_discoverable;
     pub(crate) mod session_cookie_is_protected;
 }
+mod policy {
+    pub(crate) mod promises_are_as_agreed;
+}
 mod publish {
     pub(crate) mod api_key_can_push;
     pub(crate) mod buildah_can_push;
@@ -134,6 +137,7 @@ pub static CHECKS: &[Check] = &[
     check!(oidc / login_returns_with_a_session),
     check!(oidc / provider_is_discoverable),
     check!(oidc / session_cookie_is_protected),
+    check!(policy / promises_are_as_agreed),
     check!(publish / api_key_can_push),
     check!(publish / buildah_can_push),
     check!(publish / buildkit_sequence_can_push),

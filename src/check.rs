@@ -28,7 +28,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
     pub(crate) use crate::zot::advisory;
     pub(crate) use crate::{
-        apikeys, cached, diagnosis, discovery, fingerprint, listing, matrix, metrics, oci, oracle, transfer,
+        apikeys, cached, diagnosis, discovery, fingerprint, listing, lock, matrix, metrics, oci, oracle, transfer,
     };
 }
 
@@ -178,6 +178,8 @@ pub enum Need {
     ForeignReader,
     /// An identity that may create, but neither update nor delete.
     Creator,
+    /// `regproof.lock`.
+    Lock,
     /// `[registry] backend`.
     Backend,
     /// `[metrics] anonymous = true`.

@@ -184,6 +184,10 @@ pub struct Plan {
     /// Also print every request that a run may send: method, target, identity, effect and check
     #[arg(long)]
     pub requests: bool,
+    /// Write the promises into `regproof.lock` beside the scenario, as agreed from now on: a run whose promises differ fails. It
+    /// does not depend on this machine, nor on --only, --effects, --no-browser or --partition
+    #[arg(long)]
+    pub lock: bool,
 }
 
 /// `list`.

@@ -230,6 +230,10 @@ pub fn scenario(url: &Url, seen: &Seen) -> String {
     say(
         "# authenticated = [\"read\"]\n# groups.ci = [\"read\", \"create\"]\n# groups.admins = [\"read\", \"create\", \"update\", \"delete\"]",
     );
+    say(
+        "# Other rights in some repositories; the longest pattern that matches counts, and replaces all of the above there:",
+    );
+    say("# [access.\"team/**\"]\n# authenticated = [\"read\"]\n# groups.team = [\"read\", \"create\"]");
     say("\n# [identities.ci]\n# username = \"ci\"\n# password = { env = \"REGPROOF_CI_KEY\" }\n# groups = [\"ci\"]");
     match seen.metrics {
         Some((200, true)) => {

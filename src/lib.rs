@@ -26,6 +26,7 @@ mod image;
 pub mod init;
 pub mod lab;
 mod listing;
+mod lock;
 pub mod log;
 mod matrix;
 pub mod merge;

@@ -2,6 +2,7 @@
 //!
 //! Only `scenario::load` reads TOML; only `scenario::secrets` reads secrets.
 
+mod access;
 mod content;
 mod derive;
 pub mod load;
@@ -17,12 +18,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+pub use access::{Access, Action, Grants};
 pub use content::{Content, Probes, Reception};
-pub(crate) use rights::Promise;
+pub(crate) use rights::{Promise, who};
 pub use values::{Day, Days, Period, SecretSource};
 
+use crate::lock::Lock;
 use crate::zot::config::Config;
-use crate::zot::policy;
 
 /// One scenario file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -71,10 +73,16 @@ pub struct Scenario {
     /// Findings that are accepted for now.
     #[serde(default)]
     pub waive: Vec<Waive>,
+    /// The file in which `plan --lock` keeps the agreed promises, beside this one; `regproof.lock` by default.
+    pub lock: Option<PathBuf>,
     /// The deployed configuration, once `registry.zot_config` was read.
     #[serde(skip)]
     #[schemars(skip)]
     pub(crate) config: Option<Arc<Config>>,
+    /// The agreed promises, once the lock was read.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(crate) agreed: Option<Arc<Lock>>,
 }
 
 /// Where the registry is.
@@ -113,49 +121,6 @@ pub struct Repositories {
     /// Existing repositories that anonymous clients must not read.
     #[serde(default)]
     pub private: Vec<String>,
-}
-
-/// What one may do to a repository; zot's own four words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// Pull, list tags.
-    Read,
-    /// Push what is not there yet.
-    Create,
-    /// Move an existing tag.
-    Update,
-    /// Delete.
-    Delete,
-}
-
-impl From<Action> for policy::Action {
-    fn from(action: Action) -> policy::Action {
-        match action {
-            Action::Read => policy::Action::Read,
-            Action::Create => policy::Action::Create,
-            Action::Update => policy::Action::Update,
-            Action::Delete => policy::Action::Delete,
-        }
-    }
-}
-
-/// Who may do what, in short, in the repositories that the scenario names. What is not granted is refused everywhere else too.
-///
-/// A private one is closed to anonymous clients; a group may do there what it may do elsewhere. Where that is too short,
-/// `registry.zot_config` says it in full.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Access {
-    /// What clients without credentials may do.
-    #[serde(default)]
-    pub anonymous: BTreeSet<Action>,
-    /// What every user with credentials may do.
-    #[serde(default)]
-    pub authenticated: BTreeSet<Action>,
-    /// What members of a group may do besides.
-    #[serde(default)]
-    pub groups: BTreeMap<String, BTreeSet<Action>>,
 }
 
 /// A user that regproof may act as.

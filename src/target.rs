@@ -14,6 +14,7 @@ use crate::apikeys;
 use crate::check::{Check, Effect};
 use crate::checks;
 use crate::drift::{self, Against, Snapshot};
+use crate::lock;
 use crate::plan::{Machine, Plan, PlanError};
 use crate::redact::Redactor;
 use crate::scenario::Scenario;
@@ -57,6 +58,7 @@ impl Target {
             let secret = secrets.identities.get(name);
             identity.api_key = secret.is_some_and(|secret| secret.expose().starts_with(apikeys::PREFIX));
         }
+        loaded.scenario.agreed = lock::read(&loaded)?.map(Arc::new);
         let redactor = Arc::new(secrets.redactor(&loaded));
         let route = route(&loaded)?;
         let scratch = loaded.scenario.repositories.scratch.is_some();

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::checks;
 pub(crate) use crate::lab::Weakness;
 use crate::lab::{Lab, Options};
+use crate::lock;
 use crate::outcome::{Finding, Outcome, Verdict};
 use crate::plan::Machine;
 use crate::runner;
@@ -60,6 +61,15 @@ impl Setting {
         let outcome = self.run(None, true).await;
         assert_eq!(outcome.verdict, Verdict::Error, "{} with the lab stopped: {:#?}", self.id, outcome.finding);
     }
+}
+
+/// Writes the lock of a scenario beside it, as `plan --lock` does, and answers where.
+pub(crate) fn lock_scenario(file: &Path) -> std::path::PathBuf {
+    let target = Target::open(file, None, machine()).expect("the lab's own scenario is sound");
+    let path = lock::path(&target.loaded);
+    let text = lock::now(target.scenario(), checks::CHECKS).lock.text();
+    std::fs::write(&path, text).expect("the lock can be written");
+    path
 }
 
 /// Runs one check as a scenario file asks for it.

@@ -3,8 +3,11 @@
 //! Reads what `run` would read, secrets included, so that a scenario it accepts is one that runs. Sends nothing.
 
 use super::{Terminal, Trouble, prepare, show};
+use crate::checks::CHECKS;
 use crate::cli;
+use crate::lock;
 use crate::outcome::ExitStatus;
+use crate::output;
 use crate::plan::Plan;
 use crate::requests;
 use crate::scenario::{Action, Scenario};
@@ -23,8 +26,41 @@ pub(crate) fn plan(args: &cli::Plan, terminal: &Terminal) -> Result<ExitStatus, 
     if args.requests {
         text.push(requests::table(&plan, &target));
     }
+    text.push(agreed(&target, args.lock)?);
     show(terminal, &target.redactor().text(&text.concat()))?;
     Ok(if plan.runs() == 0 { ExitStatus::Nothing } else { ExitStatus::Proven })
+}
+
+/// What differs from the promises that were agreed; with `write`, these are agreed from now on.
+fn agreed(target: &Target, write: bool) -> Result<String, Trouble> {
+    let scenario = target.scenario();
+    let now = lock::now(scenario, CHECKS);
+    let file = lock::path(&target.loaded);
+    let shown = file.display();
+    let differences = scenario.agreed.as_ref().map(|agreed| lock::compare(agreed, &now));
+    let mut text = match &differences {
+        None if write => format!("\n{shown} is new\n"),
+        None => format!("\nthe promises are not kept: {}\n", lock::missing(scenario)),
+        Some(differences) if differences.is_empty() => format!("\nthe promises are those of {shown}\n"),
+        Some(differences) => format!("\n{} promises differ from {shown}\n", differences.len()),
+    };
+    for difference in differences.iter().flatten() {
+        text.push_str(&format!(
+            "\n{}\n    agreed: {}\n    now:    {}\n",
+            difference.name, difference.agreed, difference.now
+        ));
+        if !difference.grounds.is_empty() {
+            text.push_str(&format!("    by:     {}\n", difference.grounds));
+        }
+    }
+    if write {
+        output::write_atomically(&file, &now.lock.text(), target.redactor())
+            .map_err(|error| Trouble::failed(format_args!("failed to {error}")))?;
+        text.push_str(&format!("\nwritten: {shown}; commit it together with the scenario\n"));
+    } else if differences.is_some_and(|differences| !differences.is_empty()) {
+        text.push_str("\n`regproof plan --lock` agrees to them, after a review\n");
+    }
+    Ok(text)
 }
 
 fn table(file: &str, target: &Target, plan: &Plan) -> String {

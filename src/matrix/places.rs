@@ -87,6 +87,13 @@ fn names(scenario: &Scenario, catalog: &BTreeSet<String>) -> Vec<String> {
             }
         }
     }
+    for pattern in scenario.access.iter().flat_map(|access| access.patterns.keys()) {
+        let wins = |name: &str| {
+            let access = scenario.access.as_ref();
+            access.and_then(|access| access.pattern_of(name)).is_some_and(|(winner, _)| winner == pattern)
+        };
+        add_one(&mut names, catalog, pattern, wins);
+    }
     names.push(UNDECLARED.to_owned());
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(name.clone()));

@@ -224,12 +224,13 @@ impl Agreement<'_> {
         for repository in repositories.chain(&scenario.repositories.private) {
             let clients = std::iter::once(None).chain(scenario.identities.keys().map(|name| Some(name.as_str())));
             // Who besides anonymous clients may not enter a private repository is not said in short.
-            let private = scenario.repositories.private.contains(repository);
+            let covered = access.pattern_of(repository).is_some();
+            let private = scenario.repositories.private.contains(repository) && !covered;
             for client in clients.filter(|client| !private || client.is_none()) {
                 let identity = client.and_then(|name| scenario.identities.get(name));
                 let who = who(identity);
                 for action in Action::ALL {
-                    let promised = scenario.promise_in_short(access, identity, repository, action);
+                    let promised = access.promise(scenario, identity, repository, action);
                     let decided = decide(config, &who, repository, action.into());
                     let (may, by) = match &decided {
                         Decision::Allowed(rule) => (true, format!("{} at {}:{}", rule.what, config.file, rule.place)),
@@ -241,8 +242,9 @@ impl Agreement<'_> {
                         let verb = |may: bool| if may { "may" } else { "may not" };
                         let action = crate::zot::policy::Action::from(action);
                         let message = format!(
-                            "[access] says that {client} {} {action} {repository}, and the configuration that it {}: {by}; \
+                            "{} says that {client} {} {action} {repository}, and the configuration that it {}: {by}; \
                          make them agree, or leave [access] out",
+                            access.grounds(repository).trim_end_matches(" of the scenario"),
                             verb(!may),
                             verb(may),
                         );

@@ -79,7 +79,8 @@ pub fn parse(
     Ok(loaded)
 }
 
-fn place(text: &str, at: usize) -> (usize, usize) {
+/// Line and column of a byte, from 1.
+pub(crate) fn place(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..text.floor_char_boundary(at.min(text.len()))];
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
@@ -290,13 +291,8 @@ impl Loaded {
                 let message = "a user name is not empty and has no colon (RFC 7617, section 2)";
                 return Err(self.error(&["identities", name, "username"], message));
             }
-            let known = |group: &String| scenario.access.as_ref().is_none_or(|a| a.groups.contains_key(group));
-            if let Some(group) = identity.groups.iter().find(|group| !known(group)) {
-                let message =
-                    format!("[access] says nothing about the group `{group}`; add `groups.{group} = [\"read\"]`");
-                return Err(self.error(&["identities", name, "groups"], message));
-            }
         }
+        super::access::validate(self)?;
         if let Some(login) = scenario.oidc.as_ref().and_then(|oidc| oidc.login.as_ref())
             && Profile::named(&login.profile).is_none()
         {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Access, Action, Identity, Scenario};
+use super::{Action, Identity, Scenario};
 use crate::zot::policy::{Decision, Login, Who, decide};
 
 /// What is promised about one client, one repository and one action.
@@ -17,11 +17,6 @@ pub(crate) struct Promise {
     pub(crate) grounds: String,
     /// Whether the configuration leaves the answer to chance.
     pub(crate) random: bool,
-}
-
-impl Action {
-    /// All four.
-    pub(crate) const ALL: [Action; 4] = [Action::Read, Action::Create, Action::Update, Action::Delete];
 }
 
 impl Scenario {
@@ -66,10 +61,11 @@ impl Scenario {
         }
         match &self.access {
             Some(access) => {
-                let said = self.promise_in_short(access, known, repository, action);
+                let said = access.promise(self, known, repository, action);
                 // What is said in short is said of the repositories that the scenario names: no other is promised to be open.
-                let said = said.filter(|may| !may || self.is_named(repository));
-                promise(said, "[access] of the scenario".to_owned())
+                let covered = access.pattern_of(repository).is_some();
+                let said = said.filter(|may| !may || covered || self.is_named(repository));
+                promise(said, access.grounds(repository))
             }
             None => promise(None, "nothing is promised".to_owned()),
         }
@@ -84,29 +80,8 @@ impl Scenario {
             return Action::ALL.into_iter().filter(allowed).collect();
         }
         let Some(access) = &self.access else { return BTreeSet::new() };
-        let by_group = groups.iter().filter_map(|group| access.groups.get(group)).flatten();
-        by_group.chain(&access.authenticated).copied().collect()
-    }
-
-    pub(super) fn promise_in_short(
-        &self,
-        access: &Access,
-        identity: Option<&Identity>,
-        repository: &str,
-        action: Action,
-    ) -> Option<bool> {
-        let private = self.repositories.private.iter().any(|name| name == repository);
-        let Some(identity) = identity else {
-            return Some(access.anonymous.contains(&action) && !private);
-        };
-        let by_group = identity.groups.iter().filter_map(|group| access.groups.get(group));
-        if by_group.flatten().any(|right| *right == action) {
-            // A cache is to be filled by its upstream; who else may write there is not said in short.
-            return if action != Action::Read && self.is_cached(repository) { None } else { Some(true) };
-        }
-        // A private repository is closed to anonymous clients; who else may enter is not said in short.
-        let by_login = access.authenticated.contains(&action);
-        if private && by_login { None } else { Some(by_login) }
+        let grants = access.pattern_of(self.anywhere()).map_or(&access.short, |(_, grants)| grants);
+        Action::ALL.into_iter().filter(|action| grants.allow(Some((name, groups)), *action)).collect()
     }
 
     fn is_named(&self, repository: &str) -> bool {
@@ -232,7 +207,7 @@ impl Scenario {
 }
 
 /// An identity as zot knows it.
-pub(super) fn who(identity: Option<&Identity>) -> Who {
+pub(crate) fn who(identity: Option<&Identity>) -> Who {
     identity.map_or_else(Who::anonymous, |identity| Who {
         name: identity.username.clone(),
         groups: identity.groups.iter().cloned().collect(),

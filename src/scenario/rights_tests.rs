@@ -141,7 +141,7 @@ fn who_may_write_in_a_cache_is_not_said_in_short() {
         assert_eq!(scenario.promise(Some("ci"), repository, Read), cached.then_some(true), "{repository}");
         assert_eq!(scenario.promise(None, repository, Create), Some(false), "{repository}");
     }
-    scenario.access.as_mut().unwrap().groups.insert("ci".to_owned(), set(&[Read]));
+    scenario.access.as_mut().unwrap().short.groups.insert("ci".to_owned(), set(&[Read]));
     assert_eq!(scenario.promise(Some("ci"), "mirror/alpine", Read), Some(true));
     let sync = r#","extensions":{"sync":{"enable":true,"registries":[{"urls":["https://u.test"],"onDemand":true,
         "content":[{"prefix":"docker/**"}]}]}}"#;

@@ -4,9 +4,11 @@
 //! matches `a`; `**` beside anything else is a `*`. `[a-z]`, `[^a]`, `[!a]`, `{a,b}` and `\` work as in a shell. A
 //! malformed pattern matches nothing here; zot does not start with one.
 
+mod cover;
 mod sample;
 
-pub(crate) use sample::common_name;
+pub(crate) use cover::covers;
+pub(crate) use sample::{common_name, some_name};
 
 /// More alternatives than this make a pattern malformed here; no configuration comes near.
 const MOST_ALTERNATIVES: usize = 1024;

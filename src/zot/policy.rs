@@ -129,6 +129,12 @@ impl Decision {
 /// Whether `who` may do `action` in `repository`.
 #[must_use]
 pub fn decide(config: &Config, who: &Who, repository: &str, action: Action) -> Decision {
+    let patterns = config.access.as_ref().map_or(vec![], |access| winning(access, repository));
+    decide_by(config, who, &patterns, action)
+}
+
+/// Whether `who` may do `action` where these rules decide: one, none, or several of equal length.
+pub(crate) fn decide_by(config: &Config, who: &Who, patterns: &[&Repository], action: Action) -> Decision {
     if let Some(bearer) = by_token(config) {
         return bearer;
     }
@@ -142,18 +148,23 @@ pub fn decide(config: &Config, who: &Who, repository: &str, action: Action) -> D
         return Decision::Denied("no `anonymousPolicy` anywhere, so zot asks everybody for credentials".to_owned());
     }
     if who.login == Login::Key && config.auth.openid.is_some() {
-        let by = |login| with_groups(access, &Who { login, ..who.clone() }, config, repository, action);
+        let by = |login| with_groups(access, &Who { login, ..who.clone() }, config, patterns, action);
         let (own, openid) = (by(Login::Own), by(Login::OpenId));
         let on = "whether the key's owner logged in by a password of zot's own or by OpenID, where `accessControl.groups` \
                   are not counted";
         return if own.same_answer(&openid) { openid } else { Decision::Condition(on.to_owned()) };
     }
-    with_groups(access, who, config, repository, action)
+    with_groups(access, who, config, patterns, action)
 }
 
-fn with_groups(access: &AccessControl, who: &Who, config: &Config, repository: &str, action: Action) -> Decision {
+fn with_groups(
+    access: &AccessControl,
+    who: &Who,
+    config: &Config,
+    patterns: &[&Repository],
+    action: Action,
+) -> Decision {
     let groups = groups_of(config, access, who);
-    let patterns = winning(access, repository);
     let mut answers = patterns.iter().map(|rule| by_pattern(access, Some(rule), who, &groups, action));
     let Some(first) = answers.next() else {
         return by_pattern(access, None, who, &groups, action);

@@ -1,6 +1,12 @@
 //! `plan` on the operator's configuration: rights and surprises, with lines, before anything is sent.
 
+mod support;
+
+use std::collections::BTreeSet;
 use std::process::Command;
+
+use regproof::lab::{Lab, Options, Weakness};
+use support::http::block_on;
 
 #[test]
 fn plan_shows_rights_and_what_an_operator_would_not_expect_with_lines() {
@@ -35,4 +41,122 @@ fn plan_shows_rights_and_what_an_operator_would_not_expect_with_lines() {
     };
     assert_eq!(row("ci ", "docker.io").matches("yes").count(), 2, "{plan}");
     assert_eq!(row("anonymous", "blumeops/navidrome").matches("yes").count(), 1, "{plan}");
+}
+
+/// A lab whose scenario promises by its zot configuration, and what `regproof` says there on a machine without programs.
+struct Deployed {
+    lab: Lab,
+    folder: tempfile::TempDir,
+}
+
+impl Deployed {
+    /// A lab on which CI may move tags.
+    fn new() -> Deployed {
+        let options = Options { weaknesses: BTreeSet::from([Weakness::CiCanUpdate]), ..Options::default() };
+        let lab = block_on(Lab::start(options)).expect("the lab starts");
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let file = lab.write_scenario(folder.path()).expect("the scenario can be written");
+        let text = std::fs::read_to_string(&file).expect("it was written");
+        let (before, rest) = text.split_once("[access]").expect("the lab's scenario has rights in short");
+        let (_, after) = rest.split_once("\n\n").expect("and more after them");
+        let before = before.replacen("[registry]", "[registry]\nzot_config = \"zot.json\"", 1);
+        std::fs::write(&file, format!("{before}{after}")).expect("a file can be written");
+        Deployed { lab, folder }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// Deploys the lab's configuration, with or without the right that CI has there.
+    fn deploy(&self, ci_can_update: bool) {
+        let mut config = self.lab.zot_config();
+        let actions = &mut config["http"]["accessControl"]["repositories"]["**"]["policies"][0]["actions"];
+        if !ci_can_update {
+            *actions = serde_json::json!(["read", "create"]);
+        }
+        std::fs::write(self.path("zot.json"), format!("{config:#}")).expect("a file can be written");
+    }
+
+    fn regproof(&self, arguments: &[&str]) -> (i32, String) {
+        let program = env!("CARGO_BIN_EXE_regproof");
+        let output = Command::new(program).args(arguments).env("PATH", "/nowhere").output().expect("it runs");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code().expect("it ends by itself"), String::from_utf8(text).expect("its output is text"))
+    }
+
+    fn run(&self, more: &[&str]) -> (i32, serde_json::Value) {
+        let (scenario, report) = (self.path("regproof.toml"), self.path("report.json"));
+        let (status, text) = self.regproof(&[&["run", &scenario, "--json", &report], more].concat());
+        let json = std::fs::read_to_string(&report).unwrap_or_else(|error| panic!("{error}: {text}"));
+        (status, serde_json::from_str(&json).expect("the report is JSON"))
+    }
+}
+
+fn ended<'a>(run: &'a serde_json::Value, verdict: &str) -> Vec<&'a serde_json::Value> {
+    let outcomes = run["outcomes"].as_array().expect("a run has outcomes");
+    outcomes.iter().filter(|outcome| outcome["verdict"] == verdict).collect()
+}
+
+const AGREED: &str = "policy::promises_are_as_agreed";
+
+#[test]
+fn a_deployed_configuration_that_gives_ci_more_is_one_fail_until_it_is_agreed() {
+    let deployed = Deployed::new();
+    let scenario = deployed.path("regproof.toml");
+    deployed.deploy(false);
+    let (status, plan) = deployed.regproof(&["plan", &scenario]);
+    assert!(status == 0 && plan.contains("the promises are not kept"), "{plan}");
+    let (status, plan) = deployed.regproof(&["plan", "--lock", &scenario]);
+    assert!(status == 0 && plan.contains("regproof.lock is new"), "{plan}");
+    let lock = std::fs::read_to_string(deployed.path("regproof.lock")).expect("the lock was written");
+
+    deployed.deploy(true);
+    let (status, run) = deployed.run(&[]);
+    let fails = ended(&run, "fail");
+    assert_eq!((status, fails.len()), (1, 1), "{fails:#?}");
+    assert_eq!(ended(&run, "error"), Vec::<&serde_json::Value>::new());
+    assert_eq!(fails[0]["id"], AGREED);
+    let finding = &fails[0]["finding"];
+    assert!(finding["actual"].as_str().is_some_and(|text| text.contains("group artifact-workloads: update in")));
+    let text = std::fs::read_to_string(deployed.path("zot.json")).expect("it was written");
+    let line = text.lines().position(|line| line.contains("\"artifact-workloads\"")).expect("the group is there");
+    let cause = finding["cause"].as_str().unwrap_or_default();
+    let named = cause.split("zot.json:").nth(1).and_then(|rest| rest.split(':').next()?.parse::<usize>().ok());
+    assert!(named.is_some_and(|named| named.abs_diff(line + 1) <= 8), "{cause}; the group stands in line {}", line + 1);
+
+    // The part that holds the check says the same; the others say nothing of it; together they are the whole.
+    let parts = ["hash:1/2", "hash:2/2"].map(|part| deployed.run(&["--partition", part]));
+    let failed = parts.iter().filter(|(status, run)| *status == 1 && ended(run, "fail").len() == 1).count();
+    assert_eq!(failed, 1, "{parts:#?}");
+    assert_eq!(
+        std::fs::read_to_string(deployed.path("regproof.lock")).expect("it is there"),
+        lock,
+        "a run writes no lock"
+    );
+
+    let (status, plan) = deployed.regproof(&["plan", &scenario]);
+    assert!(status == 0 && plan.contains("group artifact-workloads gains update"), "{plan}");
+    let (status, plan) = deployed.regproof(&["plan", "--lock", "--no-browser", "--only", "access::", &scenario]);
+    assert!(status == 0 && plan.contains("group artifact-workloads gains update"), "{plan}");
+    let (status, run) = deployed.run(&[]);
+    assert_eq!((status, ended(&run, "fail").len()), (0, 0), "{:#?}", ended(&run, "fail"));
+    let passed = ended(&run, "pass");
+    assert!(passed.iter().any(|outcome| outcome["id"] == AGREED), "agreed now");
+}
+
+#[test]
+fn a_lock_of_another_scenario_or_a_broken_one_ends_with_3_and_is_left_as_it_is() {
+    let deployed = Deployed::new();
+    let scenario = deployed.path("regproof.toml");
+    deployed.deploy(false);
+    for text in ["version = 1\nscenario = \"other\"\n", "version = 9\nscenario = \"lab\"\n", "<<<<<<< HEAD\n"] {
+        std::fs::write(deployed.path("regproof.lock"), text).expect("a file can be written");
+        for arguments in [&["plan", "--lock"][..], &["plan"], &["run"]] {
+            let (status, said) = deployed.regproof(&[arguments, &[&scenario]].concat());
+            assert!(status == 3 && said.contains("regproof.lock:"), "{arguments:?}: {status}: {said}");
+        }
+        assert_eq!(std::fs::read_to_string(deployed.path("regproof.lock")).expect("it is there"), text);
+    }
+    assert!(deployed.lab.requests().is_empty(), "nothing was sent");
 }

@@ -17,6 +17,13 @@ pub(crate) fn common_name(one: &str, other: &str) -> Option<String> {
     names.into_iter().take(8 * MOST_NAMES).find(|name| plausible(name) && matches(one, name) && matches(other, name))
 }
 
+/// A name that the pattern matches and that is one, as `is_name` has it.
+pub(crate) fn some_name(pattern: &str, is_name: impl Fn(&str) -> bool) -> Option<String> {
+    let mut words = vec!["x".to_owned()];
+    words.extend(literals(pattern));
+    names(pattern, &words).into_iter().take(8 * MOST_NAMES).find(|name| is_name(name) && matches(pattern, name))
+}
+
 /// A repository name has no empty segment.
 fn plausible(name: &str) -> bool {
     !name.is_empty() && name.split('/').all(|segment| !segment.is_empty())

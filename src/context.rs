@@ -12,9 +12,7 @@ use anyhow::Context as _;
 
 use crate::apikeys::{self, Own};
 use crate::check::{Check, Failure};
-use crate::checks::CHECKS;
 use crate::guard::{Guard, Intent, KeyUse};
-use crate::lock;
 use crate::outcome::{Case, Finding, Leftover, Measure, Screenshot, Table, Told, Verdict};
 use crate::scenario::secrets::LoginSecrets;
 use crate::scenario::{Action, Oidc, Scenario};
@@ -182,12 +180,6 @@ impl Cx {
     /// The scratch repository, as `Need::Scratch` promises.
     pub(crate) fn scratch(&self) -> anyhow::Result<&str> {
         self.scenario().repositories.scratch.as_deref().context("no scratch repository")
-    }
-
-    /// What differs between the promises and their lock, as `Need::Lock` promises.
-    pub(crate) fn changed_promises(&self) -> anyhow::Result<Vec<lock::Difference>> {
-        let agreed = self.scenario().agreed.as_ref().context("no lock")?;
-        Ok(lock::compare(agreed, &lock::now(self.scenario(), CHECKS)))
     }
 
     /// The OpenID promise, as `Need::Oidc` promises.

@@ -10,11 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use serde::Deserialize;
 
 pub(crate) use compare::{Difference, Kind, compare};
 pub(crate) use promises::{Promises, now};
 
+use crate::checks::CHECKS;
 use crate::scenario::Scenario;
 use crate::scenario::load::{Loaded, ScenarioError, place};
 
@@ -100,6 +102,12 @@ fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// What differs between the promises of a scenario and its lock, as `Need::Lock` promises one.
+pub(crate) fn changes(scenario: &Scenario) -> anyhow::Result<Vec<Difference>> {
+    let agreed = scenario.agreed.as_ref().context("there is no lock")?;
+    Ok(compare(agreed, &now(scenario, CHECKS)))
 }
 
 /// What follows where the promises are not kept.

@@ -38,7 +38,7 @@ const WHY: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let mut proof: Proof = Ok(());
-    let differences = cx.changed_promises()?;
+    let differences = lock::changes(cx.scenario())?;
     for difference in &differences {
         let cause = format!("by {}; {}", difference.grounds, WHY.cause);
         let why = if difference.grounds.is_empty() { WHY } else { Why { cause: &cause, ..WHY } };

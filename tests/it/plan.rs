@@ -1,12 +1,11 @@
 //! `plan` on the operator's configuration: rights and surprises, with lines, before anything is sent.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use regproof::lab::{Lab, Options, Weakness};
-use support::http::block_on;
+
+use crate::support::http::block_on;
 
 #[test]
 fn plan_shows_rights_and_what_an_operator_would_not_expect_with_lines() {
@@ -159,4 +158,46 @@ fn a_lock_of_another_scenario_or_a_broken_one_ends_with_3_and_is_left_as_it_is()
         assert_eq!(std::fs::read_to_string(deployed.path("regproof.lock")).expect("it is there"), text);
     }
     assert!(deployed.lab.requests().is_empty(), "nothing was sent");
+}
+
+/// Every scenario that the project shows, with the zot configuration that it names.
+fn shown() -> Vec<(String, String, Option<String>)> {
+    let project = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(project.join(path)).expect("the project has it");
+    let files = ["blumeops", "lab", "read-only"].map(|name| format!("scenarios/{name}.toml"));
+    let mut all: Vec<_> = files.iter().map(|file| (file.clone(), read(file), None)).collect();
+    let page = read("docs/book/src/zot-caddy-authentik.md");
+    let block = |kind: &str| {
+        let rest = page.split_once(&format!("```{kind}\n")).unwrap_or_else(|| panic!("the page has a {kind}")).1;
+        rest.split_once("```").expect("a block ends").0.to_owned()
+    };
+    all.push(("the book".to_owned(), block("toml"), Some(block("json"))));
+    all
+}
+
+#[test]
+fn every_scenario_that_the_project_shows_has_a_plan_and_a_lock() {
+    let variable = regex::Regex::new(r#"env = "([A-Z_]+)""#).expect("the pattern is valid");
+    for (name, text, config) in shown() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let file = folder.path().join("regproof.toml");
+        std::fs::write(&file, &text).expect("a file can be written");
+        if let Some(config) = &config {
+            std::fs::write(folder.path().join("config.json"), config).expect("a file can be written");
+            assert!(text.contains("[access]"), "{name}: the intent stands beside the configuration");
+        }
+        let plan = |arguments: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
+            for found in variable.captures_iter(&text) {
+                command.env(&found[1], format!("secret-of-{}", &found[1]));
+            }
+            let output = command.arg("plan").args(arguments).arg(&file).output().expect("it runs");
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("its output is text");
+            assert_eq!(output.status.code(), Some(0), "{name}: {said}");
+            said
+        };
+        assert!(plan(&[]).contains("the promises are not kept"), "{name}");
+        assert!(plan(&["--lock"]).contains("regproof.lock is new"), "{name}");
+        assert!(plan(&["--no-browser"]).contains("the promises are those of"), "{name}");
+    }
 }

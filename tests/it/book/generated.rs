@@ -99,6 +99,10 @@ fn the_scenario_is_its_schema() {
         text.push_str("| key | value | default | meaning |\n|---|---|---|---|\n");
         let path = title.trim_matches(['[', ']']).to_owned();
         rows(&schema, &table, &format!("{path}."), &mut text, &mut tables);
+        if let Some(named) = self::table(&schema, &table["additionalProperties"]) {
+            writeln!(text, "\n`[{path}.\"PATTERN\"]` has the same keys for the repositories that match.").unwrap();
+            assert_eq!(named["properties"].as_object().unwrap().len(), table["properties"].as_object().unwrap().len());
+        }
         at += 1;
     }
     text.push_str(

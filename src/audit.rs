@@ -24,8 +24,8 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
-use crate::check::{Effect, Failure};
-use crate::guard::{Guard, KeyUse};
+use crate::check::Failure;
+use crate::guard::Guard;
 use crate::outcome::{ExitStatus, Verdict};
 use crate::plan::Part;
 use crate::redact::Redactor;
@@ -344,7 +344,7 @@ fn client(target: &Arc<Target>, identity: Option<&str>) -> anyhow::Result<Client
 }
 
 fn guard() -> Arc<Guard> {
-    Arc::new(Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false, key: KeyUse::None })
+    Arc::new(Guard::read_only())
 }
 
 /// How long a registry that limits the rate of requests wants to be left alone (RFC 9110, section Retry-After).

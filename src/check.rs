@@ -14,9 +14,10 @@ use crate::outcome::Finding;
 /// All that a check file imports.
 pub(crate) mod prelude {
     pub(crate) use super::{Effect, Failure, Meta, Need, Proof, Why, graver};
+    pub(crate) use crate::clearance::Unasked;
     pub(crate) use crate::clients::{self, Pushed, Shop};
     pub(crate) use crate::context::Cx;
-    pub(crate) use crate::guard::{KeyUse, NOT_A_KEY};
+    pub(crate) use crate::guard::{KeyUse, NOT_A_KEY, OracleShape};
     pub(crate) use crate::image::{BLOB_TYPE, DOCKER_TYPE, INDEX_TYPE, Image, Index, MANIFEST_TYPE, digest_of};
     pub(crate) use crate::outcome::Verdict;
     pub(crate) use crate::persona::{self, PERSONAS, Pull};
@@ -28,7 +29,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
     pub(crate) use crate::zot::advisory;
     pub(crate) use crate::{
-        apikeys, cached, diagnosis, discovery, fingerprint, listing, lock, matrix, metrics, oci, oracle, transfer,
+        apikeys, cached, diagnosis, discovery, listing, lock, matrix, metrics, oci, oracle, transfer,
     };
 }
 
@@ -61,6 +62,20 @@ impl Failure {
                 Failure::Error(anyhow::anyhow!(text), Some(finding))
             }
             error @ Failure::Error(..) => error,
+        }
+    }
+}
+
+impl Failure {
+    /// The finding of a Fail, or one made of the cause chain of an Error.
+    pub(crate) fn finding(&self) -> Finding {
+        match self {
+            Failure::Fail(finding) | Failure::Error(_, Some(finding)) => (**finding).clone(),
+            Failure::Error(error, None) => Finding {
+                summary: "the check could not decide".to_owned(),
+                actual: format!("{error:#}"),
+                ..Finding::default()
+            },
         }
     }
 }

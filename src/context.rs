@@ -3,6 +3,7 @@
 //! No way to print, and no way to reach another check.
 
 mod claim;
+mod clean_up;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use crate::apikeys::{self, Own};
-use crate::check::{Check, Failure};
-use crate::guard::{Guard, Intent, KeyUse};
-use crate::outcome::{Case, Finding, Leftover, Measure, Screenshot, Table, Told, Verdict};
+use crate::apikeys::Own;
+use crate::check::{Check, Effect, Failure};
+use crate::clearance::{self, Clearance, Vantage};
+use crate::guard::{Cleared, Guard, Intent, KeyUse};
+use crate::ledger::Ledger;
+use crate::outcome::{Case, Fingerprint, Leftover, Measure, Screenshot, Table, Told, Verdict};
 use crate::scenario::secrets::LoginSecrets;
 use crate::scenario::{Action, Oidc, Scenario};
 use crate::target::Target;
@@ -30,6 +33,7 @@ pub(crate) struct Cx {
     check: &'static str,
     recorder: Recorder,
     guard: Arc<Guard>,
+    ledger: Ledger,
     deadline: Instant,
     found: Mutex<Found>,
 }
@@ -45,8 +49,6 @@ pub(crate) struct Found {
     pub(crate) told: Vec<Told>,
     pub(crate) screenshots: Vec<Screenshot>,
     pub(crate) leftovers: Vec<Leftover>,
-    /// Repository and tag, digest or upload to remove.
-    made: Vec<(String, String)>,
     /// Keys to revoke.
     keys: Vec<Own>,
 }
@@ -55,11 +57,13 @@ impl Cx {
     pub(crate) fn new(check: &Check, target: &Arc<Target>) -> Cx {
         let effect = check.meta.effect.min(target.effects);
         let scratch = target.scenario().repositories.scratch.clone();
+        let cleared = target.facts.front.cleared.clone();
         Cx {
             target: Arc::clone(target),
             check: check.id,
             recorder: Recorder::new(Arc::clone(&target.redactor)),
-            guard: Arc::new(Guard { effect, scratch, ends_sessions: false, key: KeyUse::None }),
+            guard: Arc::new(Guard { effect, scratch, cleared, ..Guard::read_only() }),
+            ledger: Ledger::new(&format!("regproof-{}-", target.run_id)),
             deadline: Instant::now() + target.deadline(),
             found: Mutex::default(),
         }
@@ -104,9 +108,7 @@ impl Cx {
 
     /// A client for one of the scenario's identities.
     pub(crate) fn identity(&self, name: &str) -> anyhow::Result<Client> {
-        let identity = self.scenario().identities.get(name).with_context(|| format!("no identity `{name}`"))?;
-        let secret = self.target.secrets.identities.get(name).with_context(|| format!("no secret for `{name}`"))?;
-        let credential = Credential { username: identity.username.clone(), secret: secret.clone() };
+        let credential = self.target.credential(name).with_context(|| format!("no identity `{name}` with a secret"))?;
         self.client(self.target.origin(), name, Some(credential))
     }
 
@@ -135,11 +137,45 @@ impl Cx {
     pub(crate) fn key_holder(&self, credential: Credential, key: KeyUse) -> anyhow::Result<Client> {
         let guard = Arc::new(Guard { key, ..(*self.guard).clone() });
         let (origin, recorder) = (self.target.origin(), self.recorder.clone());
-        Client::new(&self.target.route, origin, "a key of this run", Some(credential), guard, recorder)
+        let client = Client::new(&self.target.route, origin, "a key of this run", Some(credential), guard, recorder)?;
+        Ok(client.booked(&self.ledger))
     }
 
     fn client(&self, origin: Origin, who: &str, credential: Option<Credential>) -> anyhow::Result<Client> {
-        Client::new(&self.target.route, origin, who, credential, Arc::clone(&self.guard), self.recorder.clone())
+        let guard = self.guard_for(&origin);
+        let client = Client::new(&self.target.route, origin, who, credential, guard, self.recorder.clone())?;
+        Ok(client.booked(&self.ledger))
+    }
+
+    /// What was cleared for one address is not cleared for another.
+    fn guard_for(&self, origin: &Origin) -> Arc<Guard> {
+        if *origin == self.target.origin() {
+            return Arc::clone(&self.guard);
+        }
+        let behind = self.scenario().registry.backend.as_ref().is_some_and(|url| Origin::of(url) == *origin);
+        let cleared = if behind { self.target.facts.behind.cleared.clone() } else { Cleared::default() };
+        Arc::new(Guard { cleared, ..(*self.guard).clone() })
+    }
+
+    /// Which registry this is, by what it says; an error if it does not answer.
+    pub(crate) async fn recognised(&self) -> anyhow::Result<&Fingerprint> {
+        clearance::recognise(self, Vantage::Front).await
+    }
+
+    /// Which oracles may be sent outside of the scratch repository; an error if the registry does not answer. Until this was
+    /// asked, the guard sends none.
+    pub(crate) async fn clear_oracles(&self) -> anyhow::Result<&Clearance> {
+        clearance::clear(self, Vantage::Front).await
+    }
+
+    /// The same for the second vantage point, as `Need::Backend` promises.
+    pub(crate) async fn clear_oracles_behind(&self) -> anyhow::Result<&Clearance> {
+        clearance::clear(self, Vantage::Behind).await
+    }
+
+    /// The same client for the trial of an oracle, which is a write in the scratch repository whatever else the check does.
+    pub(crate) fn trier(&self, client: &Client) -> Client {
+        client.guarded(Guard { effect: Effect::Writes, ..(*self.guard).clone() })
     }
 
     /// The identities whose secret is an API key, as `Need::ApiKey` promises.
@@ -237,14 +273,20 @@ impl Cx {
         self.found().cases.push(Case { name: name.into(), verdict, finding });
     }
 
-    /// Books a tag or digest for removal, before it is made: what happens afterwards can't make it forgotten.
+    /// Books a tag or digest for removal, before it is made: what happens afterwards can't make it forgotten. Tags of this run
+    /// and uploads are booked by themselves when a client asks for them; what a client program makes is not.
     pub(crate) fn leaves(&self, repository: &str, reference: &str) {
-        self.found().made.push((repository.to_owned(), format!("manifests/{reference}")));
+        self.ledger.book(repository, &format!("manifests/{reference}"));
+    }
+
+    /// Takes it off the books: the registry refused it.
+    pub(crate) fn left_nothing(&self, repository: &str, reference: &str) {
+        self.ledger.strike(repository, &format!("manifests/{reference}"));
     }
 
     /// Books a blob for removal that no manifest will name.
     pub(crate) fn leaves_blob(&self, repository: &str, digest: &str) {
-        self.found().made.push((repository.to_owned(), format!("blobs/{digest}")));
+        self.ledger.book(repository, &format!("blobs/{digest}"));
     }
 
     /// Writes down what stays on purpose, and why.
@@ -254,6 +296,7 @@ impl Cx {
             repository: repository.to_owned(),
             reference: reference.to_owned(),
             reason: reason.to_owned(),
+            readable_by: None,
         });
     }
 
@@ -263,19 +306,23 @@ impl Cx {
             location.strip_prefix("/v2/").and_then(|rest| rest.split_once("/blobs/uploads/"))
         {
             let session = session.split('?').next().unwrap_or(session);
-            self.found().made.push((repository.to_owned(), format!("blobs/uploads/{session}")));
+            self.ledger.book(repository, &format!("blobs/uploads/{session}"));
         }
     }
 
     /// The most that this check may send.
-    pub(crate) fn effect(&self) -> crate::check::Effect {
+    pub(crate) fn effect(&self) -> Effect {
         self.guard.effect
     }
 
     /// Takes an upload off the books: it ended as it should.
     pub(crate) fn upload_ended(&self, location: &str) {
         let path = location.split('?').next().unwrap_or(location);
-        self.found().made.retain(|(repository, what)| format!("/v2/{repository}/{what}") != path);
+        if let Some((repository, session)) =
+            path.strip_prefix("/v2/").and_then(|rest| rest.split_once("/blobs/uploads/"))
+        {
+            self.ledger.strike(repository, &format!("blobs/uploads/{session}"));
+        }
     }
 
     /// Books a key to be revoked, before it is made and again once it is there.
@@ -338,63 +385,8 @@ impl Cx {
         self.target.machine.find(name).with_context(|| format!("{name} is not on PATH"))
     }
 
-    /// Removes what was made, and writes down what could not be. Run by the runner, whatever became of the check.
-    pub(crate) async fn clean_up(&self) {
-        // A check that used all its time gets little more: a registry that stalls must not hold up the run.
-        let end = Instant::now() + self.time_left().clamp(Duration::from_secs(2), CLEAN_UP);
-        let keys = std::mem::take(&mut self.found().keys);
-        for own in keys {
-            if let Some(reason) = apikeys::revoke(self, &own, end).await {
-                self.keeps("(API keys)", &own.label, &reason);
-            }
-        }
-        let made = std::mem::take(&mut self.found().made);
-        if made.is_empty() {
-            return;
-        }
-        let remover = self.scenario().remover().map(|name| self.identity(name));
-        for (repository, what) in made.into_iter().rev() {
-            let reason = match &remover {
-                None => Some("no identity of the scenario may delete".to_owned()),
-                Some(Err(error)) => Some(format!("{error:#}")),
-                Some(Ok(client)) => remove(client, &repository, &what, end).await,
-            };
-            if let Some(reason) = reason {
-                let reference = what.strip_prefix("manifests/").unwrap_or(&what).to_owned();
-                let check = self.check.to_owned();
-                self.found().leftovers.push(Leftover { check, repository, reference, reason });
-            }
-        }
-    }
-
     /// Everything that was found, for the outcome.
     pub(crate) fn take(&self) -> Found {
         std::mem::take(&mut *self.found())
-    }
-}
-
-/// Nothing if it is gone, else why it is not.
-async fn remove(client: &Client, repository: &str, what: &str, end: Instant) -> Option<String> {
-    let left = end.saturating_duration_since(Instant::now());
-    let sent = tokio::time::timeout(left, client.delete(format!("/v2/{repository}/{what}")).send()).await;
-    match sent {
-        Err(_) => Some("clean-up ran out of time".to_owned()),
-        Ok(Err(error)) => Some(format!("{error:#}")),
-        Ok(Ok(answer)) if matches!(answer.status, 200 | 202 | 204 | 404) => None,
-        Ok(Ok(answer)) => Some(answer.brief()),
-    }
-}
-
-impl Failure {
-    /// The finding of a Fail, or one made of the cause chain of an Error.
-    pub(crate) fn finding(&self) -> Finding {
-        match self {
-            Failure::Fail(finding) | Failure::Error(_, Some(finding)) => (**finding).clone(),
-            Failure::Error(error, None) => Finding {
-                summary: "the check could not decide".to_owned(),
-                actual: format!("{error:#}"),
-                ..Finding::default()
-            },
-        }
     }
 }

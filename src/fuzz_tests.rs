@@ -14,7 +14,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::check::{Effect, Why};
-use crate::guard::{Guard, Intent, KeyUse, ORACLE_TYPE};
+use crate::guard::{Cleared, Guard, Intent, KeyUse, ORACLE_TYPE};
 use crate::listing;
 use crate::scenario::load;
 use crate::wire::{Answer, Origin, parse_raw};
@@ -277,7 +277,7 @@ fn the_guard_lets_content_into_the_scratch_repository_alone() {
     let effects = prop::sample::select(&[Effect::ReadOnly, Effect::Oracle, Effect::Writes][..]);
     fuzz(&(spoilt(SEEDS, TOKENS), methods, kinds, effects), |(target, method, content_type, effect)| {
         let scratch = Some("team/scratch".to_owned());
-        let guard = Guard { effect, scratch, ends_sessions: false, key: KeyUse::None };
+        let guard = Guard { effect, scratch, ends_sessions: false, key: KeyUse::None, cleared: Cleared::all() };
         let body = b"real content";
         let intent = Intent {
             method,

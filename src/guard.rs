@@ -2,11 +2,14 @@
 //!
 //! Pure. What is not allowed here cannot be sent by any check, whatever its code says.
 
+mod shape;
+
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::apikeys;
 use crate::check::Effect;
+pub(crate) use shape::{Cleared, OracleShape, Reasons};
 
 /// What a check may send, and where.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub(crate) struct Guard {
     pub(crate) ends_sessions: bool,
     /// What may be done with an API key of regproof's own making.
     pub(crate) key: KeyUse,
+    /// Which oracles may be sent outside of the scratch repository.
+    pub(crate) cleared: Cleared,
 }
 
 /// What may be done with an API key; each is for one request, and never for a key that was there before.
@@ -39,6 +44,8 @@ pub(crate) const ORACLE_TYPE: &str = "application/x-regproof";
 
 /// The query of the mount oracle: two digests where one is allowed, and neither is a digest.
 pub(crate) const MOUNT_ORACLE: &str = "mount=x&mount=y";
+
+const ONLY_READS: &str = "nothing but GET and HEAD";
 
 /// A request as the guard sees it.
 pub(crate) struct Intent<'a> {
@@ -63,11 +70,24 @@ pub(crate) struct Refused {
     rule: &'static str,
 }
 
+impl Refused {
+    /// The rule alone.
+    pub(crate) fn rule(&self) -> &'static str {
+        self.rule
+    }
+}
+
 impl Guard {
+    /// Nothing but GET and HEAD.
+    pub(crate) fn read_only() -> Guard {
+        let (key, cleared) = (KeyUse::None, Cleared::default());
+        Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false, key, cleared }
+    }
+
     pub(crate) fn permit(&self, intent: &Intent<'_>) -> Result<(), Refused> {
         let rule = self.allows(intent.method, intent).and_then(|()| match intent.override_method {
-            Some(method) if !is_listing(intent.target) => self.allows(method, intent),
-            _ => Ok(()),
+            Some(method) => self.overrides(method, intent),
+            None => Ok(()),
         });
         rule.map_err(|rule| Refused {
             method: intent.method.to_owned(),
@@ -79,10 +99,16 @@ impl Guard {
 
     fn allows(&self, method: &str, intent: &Intent<'_>) -> Result<(), &'static str> {
         match method {
-            "GET" | "HEAD" | "OPTIONS" => self.reads(intent),
+            "GET" | "HEAD" => self.reads(intent),
+            // It changes nothing by its definition (RFC 9110, section 9.3.7), so that a check that reads may send it too, where
+            // the run may send oracles.
+            "OPTIONS" if self.effect == Effect::ReadOnly => {
+                self.reads(intent).and_then(|()| self.cleared.allows(OracleShape::Options))
+            }
+            "OPTIONS" => self.reads(intent).and_then(|()| self.oracle(OracleShape::Options, intent)),
             "POST" if self.ends_sessions && intent.target == "/zot/auth/logout" => Ok(()),
             "POST" | "DELETE" if intent.target.starts_with(apikeys::PATH) => self.keys(method, intent),
-            "POST" if is_unroutable_post(intent) && self.effect >= Effect::Oracle => Ok(()),
+            "POST" if is_unroutable_post(intent) => self.oracle(OracleShape::NoEndpoint, intent),
             "POST" | "PUT" | "PATCH" | "DELETE" => self.writes(method, intent),
             _ => Err("an unknown method"),
         }
@@ -110,20 +136,39 @@ impl Guard {
         if self.effect >= Effect::Writes && self.in_scratch(intent.target) {
             return Ok(());
         }
-        if self.effect >= Effect::Oracle && is_oracle(method, intent) {
-            return Ok(());
+        if let Some(shape) = shape::of_write(method, intent) {
+            return self.oracle(shape, intent);
         }
         Err(match self.effect {
             Effect::Writes => "writing is for the scratch repository only",
             Effect::Oracle => "nothing but the oracles, which store nothing",
-            Effect::ReadOnly => "nothing but GET and HEAD",
+            Effect::ReadOnly => ONLY_READS,
         })
+    }
+
+    /// An oracle is tried in the scratch repository before it is sent anywhere else.
+    fn oracle(&self, shape: OracleShape, intent: &Intent<'_>) -> Result<(), &'static str> {
+        match self.effect {
+            Effect::ReadOnly => Err(ONLY_READS),
+            Effect::Writes if self.in_scratch(intent.target) || self.lists_scratch(intent.target) => Ok(()),
+            Effect::Oracle | Effect::Writes => self.cleared.allows(shape),
+        }
+    }
+
+    /// The request must be allowed as the method that it asks to be taken for, too.
+    fn overrides(&self, method: &str, intent: &Intent<'_>) -> Result<(), &'static str> {
+        self.oracle(OracleShape::MethodOverride, intent)?;
+        if is_listing(intent.target) {
+            self.oracle(OracleShape::NoEndpoint, intent)
+        } else {
+            self.allows(method, intent)
+        }
     }
 
     fn keys(&self, method: &str, intent: &Intent<'_>) -> Result<(), &'static str> {
         let asks = method == "POST" && intent.target == apikeys::PATH;
         match &self.key {
-            _ if asks && intent.body == NOT_A_KEY && self.effect >= Effect::Oracle => Ok(()),
+            _ if asks && intent.body == NOT_A_KEY => self.oracle(OracleShape::MintKey, intent),
             KeyUse::Mint { label } if asks && self.effect >= Effect::Writes && ends(intent.body, label) => Ok(()),
             KeyUse::Revoke { uuid } if self.effect >= Effect::Writes && is_uuid(uuid) => {
                 let own = method == "DELETE" && intent.target == format!("{}?id={uuid}", apikeys::PATH);
@@ -131,6 +176,12 @@ impl Guard {
             }
             _ => Err("keys are neither made nor revoked, but for a short-lived one of this run's own"),
         }
+    }
+
+    /// The list of the scratch repository's tags, where no method changes anything.
+    fn lists_scratch(&self, target: &str) -> bool {
+        let path = target.split('?').next().unwrap_or_default();
+        self.scratch.as_ref().is_some_and(|scratch| path == format!("/v2/{scratch}/tags/list")) && is_plain(target)
     }
 
     fn in_scratch(&self, target: &str) -> bool {
@@ -177,35 +228,6 @@ fn percent_decoded(text: &str) -> String {
         at += if byte.is_some() { 3 } else { 1 };
     }
     String::from_utf8_lossy(&out).into_owned()
-}
-
-/// Requests that are valid for authorization and invalid for the handler, so that nothing is stored (zot, by
-/// reading `pkg/api/routes.go` and by trying v2.1.14 to v2.1.20).
-fn is_oracle(method: &str, intent: &Intent<'_>) -> bool {
-    let (path, query) = intent.target.split_once('?').unwrap_or((intent.target, ""));
-    if !is_plain(intent.target) || !path.starts_with("/v2/") {
-        return false;
-    }
-    // From the right: a repository may have a part named `manifests`, a reference has no slash.
-    if let Some((_, reference)) = path.rsplit_once("/manifests/").filter(|(_, reference)| !reference.contains('/')) {
-        let hex = |hex: &str| hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        let unknown = reference.strip_prefix("sha256:").is_some_and(hex);
-        return match method {
-            "PUT" => intent.content_type == Some(ORACLE_TYPE) && intent.body == b"{}",
-            "DELETE" => unknown && query.is_empty(),
-            _ => false,
-        };
-    }
-    if let Some((_, session)) = path.rsplit_once("/blobs/uploads/") {
-        return match method {
-            "POST" => session.is_empty() && matches!(query, "from=x" | MOUNT_ORACLE) && intent.body.is_empty(),
-            "PATCH" => is_uuid(session) && intent.content_range == Some("5-1") && intent.body.len() <= 1,
-            "PUT" => is_uuid(session) && query.is_empty() && intent.body.is_empty(),
-            "DELETE" => is_uuid(session) && query.is_empty(),
-            _ => false,
-        };
-    }
-    method == "DELETE" && query.is_empty() && path.ends_with("/blobs/notadigest") && !path.contains(':')
 }
 
 /// A list of names: no method can change anything there (OCI distribution spec, section Endpoints).

@@ -11,9 +11,8 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
-use crate::check::Effect;
-use crate::fingerprint;
-use crate::guard::{Guard, KeyUse};
+use crate::fingerprint::{self, Asked};
+use crate::guard::Guard;
 use crate::metrics;
 use crate::outcome::Fingerprint;
 use crate::redact::Redactor;
@@ -79,7 +78,7 @@ pub async fn look(url: &Url) -> anyhow::Result<Seen> {
     if !seen.answers {
         return Ok(seen);
     }
-    seen.registry = fingerprint::of(&client, "/metrics").await;
+    seen.registry = fingerprint::of(&client, None, &Asked::default()).await.unwrap_or_default();
     repositories(&client, &mut seen).await;
     if let Ok(answer) = client.get("/metrics").limit(32 << 20).send().await {
         let text = String::from_utf8_lossy(&answer.body);
@@ -91,7 +90,7 @@ pub async fn look(url: &Url) -> anyhow::Result<Seen> {
 }
 
 fn reader(url: &Url) -> anyhow::Result<Client> {
-    let guard = Arc::new(Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false, key: KeyUse::None });
+    let guard = Arc::new(Guard::read_only());
     let recorder = Recorder::new(Arc::new(Redactor::default()));
     let route = Route { timeout: Duration::from_secs(10), ..Route::default() };
     Client::new(&route, Origin::of(url), "anonymous", None, guard, recorder)

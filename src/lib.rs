@@ -9,6 +9,7 @@ mod cached;
 pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;
+mod clearance;
 pub mod cli;
 mod clients;
 pub mod commands;
@@ -25,6 +26,7 @@ mod guard;
 mod image;
 pub mod init;
 pub mod lab;
+mod ledger;
 mod listing;
 mod lock;
 pub mod log;

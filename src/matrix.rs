@@ -13,6 +13,7 @@ use futures::{FutureExt, StreamExt};
 pub(crate) use places::{Place, again, places};
 pub(crate) use table::table;
 
+use crate::clearance::{Clearance, Unasked};
 use crate::context::Cx;
 use crate::oracle::{self, Dialect, Oracle, Permission};
 use crate::outcome::Verdict;
@@ -153,7 +154,8 @@ pub(crate) fn askers(cx: &Cx) -> anyhow::Result<Vec<Asker>> {
 }
 
 /// Asks every cell. The requests of one cell are spread among those of the others.
-pub(crate) async fn ask(cx: &Cx, askers: &[Asker], places: &[Place], dialect: Dialect) -> Vec<Cell> {
+pub(crate) async fn ask(cx: &Cx, askers: &[Asker], places: &[Place], clearance: &Clearance) -> Vec<Cell> {
+    let dialect = clearance.dialect;
     let delayed = !cx.scenario().fail_delay().is_zero();
     let (at_once, critical) = if delayed { (DELAYED_AT_ONCE, DELAYED_CRITICAL) } else { (AT_ONCE, CRITICAL) };
     let mut cells = Vec::new();
@@ -161,9 +163,11 @@ pub(crate) async fn ask(cx: &Cx, askers: &[Asker], places: &[Place], dialect: Di
     for asker in askers {
         for place in places {
             for oracle in GROUPS.iter().flat_map(|(_, oracles)| *oracles).copied() {
-                let cell = blank(cx, asker, place, oracle, dialect);
+                let cell = blank(cx, asker, place, oracle, clearance);
                 let times = match cell.unasked {
                     Some(_) => 0,
+                    // Undecided before it is asked.
+                    None if !cell.seen.is_empty() => 0,
                     None if is_critical(cx, asker, place, oracle) => critical,
                     None => 1,
                 };
@@ -238,7 +242,8 @@ fn is_critical(cx: &Cx, asker: &Asker, place: &Place, oracle: Oracle) -> bool {
     place.critical && weak && writes
 }
 
-fn blank(cx: &Cx, asker: &Asker, place: &Place, oracle: Oracle, dialect: Dialect) -> Cell {
+fn blank(cx: &Cx, asker: &Asker, place: &Place, oracle: Oracle, clearance: &Clearance) -> Cell {
+    let dialect = clearance.dialect;
     // What the operator means by the policy, which is the rule of the newest release: one that lets `create` move a tag
     // breaks the promise.
     let action = match oracle.action(None) {
@@ -251,7 +256,7 @@ fn blank(cx: &Cx, asker: &Asker, place: &Place, oracle: Oracle, dialect: Dialect
         Dialect::Zot(release) => release,
         Dialect::Other => None,
     };
-    Cell {
+    let mut cell = Cell {
         who: asker.name.clone(),
         repository: place.repository.clone(),
         oracle,
@@ -259,7 +264,14 @@ fn blank(cx: &Cx, asker: &Asker, place: &Place, oracle: Oracle, dialect: Dialect
         seen: vec![],
         unasked: dialect.silent_on(oracle, &place.subject),
         note: oracle.note(release),
+    };
+    match clearance.asks(oracle) {
+        Ok(()) => {}
+        Err(Unasked::Unknown(reason)) => cell.unasked = cell.unasked.or(Some(reason)),
+        // Proven is nothing where zot, or what is in front of it, does not answer as zot does.
+        Err(Unasked::Odd(reason)) => cell.add(Permission::Undecided(reason.to_owned()), 0, None),
     }
+    cell
 }
 
 /// One request of a cell: what it tells, or why there was nothing to ask.

@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 
 use super::*;
 use crate::check::Effect;
-use crate::guard::{Guard, KeyUse};
+use crate::guard::{Cleared, Guard};
 use crate::redact::Redactor;
 use crate::transcript::Recorder;
 use crate::wire::{Origin, Route};
@@ -214,7 +214,7 @@ fn a_registry_that_is_not_zot_is_asked_for_what_is_there_alone() {
 fn what_a_request_needs_and_the_repository_lacks_is_not_asked() {
     let route = Route { timeout: Duration::from_secs(1), ..Route::default() };
     let origin = Origin::of(&"http://127.0.0.1:1".parse().unwrap());
-    let guard = Guard { effect: Effect::Oracle, scratch: None, ends_sessions: false, key: KeyUse::None };
+    let guard = Guard { effect: Effect::Oracle, cleared: Cleared::all(), ..Guard::read_only() };
     let recorder = Recorder::new(Arc::new(Redactor::default()));
     let client = Client::new(&route, origin, "anonymous", None, Arc::new(guard), recorder).unwrap();
     let asked = |oracle, subject: &Subject| {

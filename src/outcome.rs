@@ -97,6 +97,9 @@ pub struct Leftover {
     pub reference: String,
     /// Why it is still there.
     pub reason: String,
+    /// Who else can read it now, if anybody can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readable_by: Option<String>,
 }
 
 /// What one check found.

@@ -46,7 +46,7 @@ pub fn redacted(run: &Run, redactor: &Redactor) -> Run {
         }
         for left in &mut outcome.leftovers {
             let texts = [&mut left.check, &mut left.repository, &mut left.reference, &mut left.reason];
-            texts.into_iter().for_each(clean);
+            texts.into_iter().chain(&mut left.readable_by).for_each(clean);
         }
         outcome.screenshots.iter_mut().for_each(|picture| clean(&mut picture.name));
         outcome.measures.iter_mut().for_each(|measure| clean(&mut measure.of));

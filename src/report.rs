@@ -9,6 +9,7 @@ mod fuzz_tests;
 mod har;
 mod html;
 mod junit;
+mod left;
 mod markdown;
 mod prometheus;
 #[cfg(test)]

@@ -8,6 +8,8 @@ pub(crate) mod rows;
 use crate::check::Effect;
 use crate::checks::PROBES;
 use crate::checks::requests::{BY_THE_RUN, REQUESTS};
+use crate::clearance::TRIED;
+use crate::fingerprint::Asked;
 use crate::plan::{Plan, no_browser};
 use crate::probe::{Impact, Principal, Probe};
 use crate::scenario::{Action, Scenario};
@@ -26,6 +28,10 @@ pub(crate) enum Who {
     Creator,
     /// The identity that cleans up.
     Remover,
+    /// Who looks at what is left: the identity that cleans up, else the one that pushes, else nobody.
+    Janitor,
+    /// The identity whose login is tried.
+    Login,
     /// Each identity.
     Identities,
     /// Nobody, and each identity.
@@ -46,10 +52,16 @@ pub(crate) struct Sends {
     who: Who,
     methods: &'static str,
     target: &'static str,
+    /// Whether it is the trial of an oracle, which a run that may write sends whatever its check may.
+    trial: bool,
 }
 
 pub(crate) const fn sends(who: Who, methods: &'static str, target: &'static str) -> Sends {
-    Sends { who, methods, target }
+    Sends { who, methods, target, trial: false }
+}
+
+pub(crate) const fn tries(who: Who, methods: &'static str, target: &'static str) -> Sends {
+    Sends { who, methods, target, trial: true }
 }
 
 /// A row of one check with names and addresses.
@@ -74,12 +86,18 @@ pub(crate) fn table(plan: &Plan, target: &Target) -> String {
         let effect = step.check.meta.effect.min(effects);
         let rows = REQUESTS.iter().find(|(id, _)| *id == step.check.id).map_or(&[][..], |(_, rows)| *rows);
         for row in rows.iter().copied().flatten().filter(|row| browser || row.who != Who::Browser) {
-            fill(step.check.id, effect, row, scenario, &mut lines);
+            match row.trial {
+                true if effects < Effect::Writes => {}
+                true => fill(step.check.id, Effect::Writes, row, scenario, &mut lines),
+                false => fill(step.check.id, effect, row, scenario, &mut lines),
+            }
         }
         let probes = PROBES.iter().find(|(id, _)| *id == step.check.id).map_or(&[][..], |(_, probes)| *probes);
         for probe in probes.iter().filter(|probe| is_asked(probe, scenario, effect)) {
             for target in [Some(probe.shape.target), probe.shape.plain].into_iter().flatten() {
                 let who = names_of(probe.who, scenario);
+                // Cleared by the run, whatever else the check may send.
+                let effect = if probe.shape.method == "OPTIONS" { effects } else { effect };
                 add(step.check.id, effect, probe.shape.method, &who, &placeholders(target), scenario, &mut lines);
             }
         }
@@ -96,17 +114,48 @@ pub(crate) fn table(plan: &Plan, target: &Target) -> String {
         "\nwhat may be sent; <…> is known only while a check runs\n\n{:<9}  {:<methods$}  {:<who$}  {:<check$}  target\n",
         "effect", "method", "who", "check"
     );
-    for line in seen {
+    for line in &seen {
+        let mark = if is_conditional(line) { "*" } else { "" };
         text.push_str(&format!(
             "{:<9}  {:<methods$}  {:<who$}  {:<check$}  {}\n",
-            line.effect.to_string(),
+            format!("{}{mark}", line.effect),
             line.methods,
             line.who,
             line.check,
             line.target
         ));
     }
+    if seen.into_iter().any(is_conditional) {
+        text.push_str(&format!("\n* {}\n", condition(target)));
+    }
     text
+}
+
+/// Whether it is sent only where it was cleared: a permission oracle, or a method that is none of a read.
+fn is_conditional(line: &Line) -> bool {
+    line.effect == Effect::Oracle
+}
+
+/// Under which condition oracles are sent.
+fn condition(target: &Target) -> String {
+    let releases = TRIED.map(|release| release.to_string()).join(", ");
+    let tried = match &target.scenario().repositories.scratch {
+        Some(scratch) if target.effects() >= Effect::Writes => {
+            format!("was refused in {scratch} before, or could not be tried there and the release is one of {releases}")
+        }
+        _ => format!("was tried by us on its release, which is one of {releases}"),
+    };
+    format!(
+        "sent only if the registry is recognised as zot by two independent signs, and the same kind of request {tried}"
+    )
+}
+
+/// Whether a run of this plan tries oracles in the scratch repository.
+pub(crate) fn tries_oracles(plan: &Plan, target: &Target) -> bool {
+    let rows = |id: &str| REQUESTS.iter().find(|(known, _)| *known == id).map_or(&[][..], |(_, rows)| *rows);
+    let running = plan.steps.iter().filter(|step| step.skip.is_none());
+    target.effects() >= Effect::Writes
+        && running.into_iter().any(|step| rows(step.check.id).iter().copied().flatten().any(|row| row.trial))
 }
 
 fn is_asked(probe: &Probe, scenario: &Scenario, effect: Effect) -> bool {
@@ -146,7 +195,7 @@ fn add(
     }
     for target in filled(template, scenario) {
         // A write outside of the scratch repository can only be an oracle: the guard sends no other.
-        let reads = methods.split(", ").all(|method| matches!(method, "GET" | "HEAD" | "OPTIONS"));
+        let reads = methods.split(", ").all(|method| matches!(method, "GET" | "HEAD"));
         let scratch = scenario.repositories.scratch.as_ref();
         let own = target.starts_with("/zot/auth/")
             || scratch.is_some_and(|scratch| target.starts_with(&format!("/v2/{scratch}/")));
@@ -156,7 +205,7 @@ fn add(
         }
         let effect = match effect {
             _ if reads => Effect::ReadOnly,
-            Effect::Writes if !own => Effect::Oracle,
+            Effect::Writes if !own || methods == "OPTIONS" => Effect::Oracle,
             effect => effect,
         };
         lines.push(Line { check, effect, methods: methods.to_owned(), who: who.to_owned(), target });
@@ -175,6 +224,8 @@ fn who(who: Who, repository: Option<&str>, scenario: &Scenario) -> String {
         Who::Reader => name(repository.and_then(|repository| scenario.reader(repository)).or(Some("anonymous"))),
         Who::Writer => name(one(Action::Create, scenario.writer())),
         Who::Creator => name(scenario.creator()),
+        Who::Login => name(scenario.anybody()),
+        Who::Janitor => name(scenario.remover().or(scenario.writer()).or(Some("anonymous"))),
         Who::Remover => name(one(Action::Delete, scenario.remover())),
         Who::Identities => identities.join(", "),
         Who::Everyone => ["anonymous"].into_iter().chain(identities).collect::<Vec<_>>().join(", "),
@@ -229,7 +280,8 @@ fn filled(template: &str, scenario: &Scenario) -> Vec<String> {
     let host = scenario.registry.url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
     let metrics = scenario.metrics.as_ref().map_or("/metrics", |metrics| metrics.path.as_str()).to_owned();
     let readable: Vec<String> = declared.public.iter().chain(&declared.private).cloned().collect();
-    let values: [(&str, Vec<String>); 11] = [
+    let values: [(&str, Vec<String>); 12] = [
+        ("{unknown}", vec![Asked::of(scenario).repository]),
         ("{scratch}", declared.scratch.iter().cloned().collect()),
         ("{public}", declared.public.clone()),
         ("{private}", declared.private.clone()),

@@ -13,6 +13,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use crate::apikeys;
 use crate::check::{Check, Effect};
 use crate::checks;
+use crate::clearance::Facts;
 use crate::drift::{self, Against, Snapshot};
 use crate::lock;
 use crate::plan::{Machine, Plan, PlanError};
@@ -20,7 +21,7 @@ use crate::redact::Redactor;
 use crate::scenario::Scenario;
 use crate::scenario::load::{self, Loaded, ScenarioError};
 use crate::scenario::secrets::{self, Secrets};
-use crate::wire::{Origin, Route};
+use crate::wire::{Credential, Origin, Route};
 
 /// What checks get beyond their deadline where logins need one-time codes: four of them log in, a code serves one login,
 /// and the next one comes after 30 seconds.
@@ -41,6 +42,8 @@ pub struct Target {
     pub(crate) machine: Machine,
     /// What its answers are compared with.
     pub(crate) against: Option<Arc<Against>>,
+    /// What this run found out about the registry.
+    pub(crate) facts: Facts,
 }
 
 impl Target {
@@ -72,6 +75,7 @@ impl Target {
             run_id: run_id(),
             machine,
             against: None,
+            facts: Facts::default(),
         })
     }
 
@@ -123,6 +127,12 @@ impl Target {
 
     pub(crate) fn origin(&self) -> Origin {
         Origin::of(&self.scenario().registry.url)
+    }
+
+    /// The user name and secret of one of the scenario's identities.
+    pub(crate) fn credential(&self, name: &str) -> Option<Credential> {
+        let username = self.scenario().identities.get(name)?.username.clone();
+        Some(Credential { username, secret: self.secrets.identities.get(name)?.clone() })
     }
 
     /// The longest that one check may take.

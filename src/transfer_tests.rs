@@ -6,8 +6,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::*;
-use crate::check::Effect;
-use crate::guard::{Guard, KeyUse};
+use crate::guard::Guard;
 use crate::redact::Redactor;
 use crate::transcript::Recorder;
 use crate::wire::Route;
@@ -17,7 +16,7 @@ const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 
 fn client(origin: &str) -> Client {
     let route = Route { timeout: Duration::from_secs(20), ..Route::default() };
-    let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false, key: KeyUse::None };
+    let guard = Guard::read_only();
     let recorder = Recorder::new(Arc::new(Redactor::default()));
     Client::new(&route, Origin::of(&origin.parse().unwrap()), "anonymous", None, Arc::new(guard), recorder).unwrap()
 }

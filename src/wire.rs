@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod intent;
 mod origin;
 mod raw;
 
@@ -24,10 +25,13 @@ pub(crate) use raw::Raw;
 #[cfg(test)]
 pub(crate) use raw::parse as parse_raw;
 
-use crate::guard::{Guard, Intent};
+use crate::guard::Guard;
+use crate::ledger::Ledger;
 use crate::scenario::secrets::Secret;
 use crate::transcript::{Exchange, Recorder, SHOWN, millis};
+pub(crate) use body::NotConnected;
 use body::{Body, explain, trickled};
+use intent::intent;
 
 /// As much as a manifest may have (OCI distribution spec, section Pushing manifests).
 pub(crate) const MANIFEST_LIMIT: usize = 4 << 20;
@@ -59,6 +63,7 @@ pub(crate) struct Client {
     recorder: Recorder,
     timeout: Duration,
     route: Route,
+    ledger: Ledger,
 }
 
 /// A user name and a secret, for one origin.
@@ -133,12 +138,23 @@ impl Client {
             recorder,
             timeout: route.timeout,
             route: route.clone(),
+            ledger: Ledger::default(),
         })
     }
 
     /// The user name that this client sends, if it sends one.
     pub(crate) fn credential(&self) -> Option<&Credential> {
         self.credential.as_ref()
+    }
+
+    /// The same client, whose requests are booked in this ledger.
+    pub(crate) fn booked(self, ledger: &Ledger) -> Client {
+        Client { ledger: ledger.clone(), ..self }
+    }
+
+    /// The same client under another guard.
+    pub(crate) fn guarded(&self, guard: Guard) -> Client {
+        Client { guard: Arc::new(guard), ..self.clone() }
     }
 
     pub(crate) fn origin(&self) -> &Origin {
@@ -244,18 +260,7 @@ impl Request<'_> {
     pub(crate) async fn send(self) -> anyhow::Result<Answer> {
         let client = self.client;
         let url = client.origin.join(&self.target)?;
-        let find = |wanted: &str| self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        // What will be on the wire, not what was written: a URL parser resolves dots, and drops tabs and fragments.
-        let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
-        client.guard.permit(&Intent {
-            method: self.method.as_str(),
-            target: if matches!(self.method, Method::GET | Method::HEAD) { target } else { &self.target },
-            content_type: find("content-type").map(|(_, value)| value.as_str()),
-            content_range: find("content-range").map(|(_, value)| value.as_str()),
-            range: find("range").is_some(),
-            override_method: override_method(&self.headers, &self.target),
-            body: &self.body,
-        })?;
+        self.permitted()?;
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             headers.append(HeaderName::try_from(name.as_str())?, HeaderValue::try_from(value.as_str())?);
@@ -275,15 +280,37 @@ impl Request<'_> {
         }
         let mut exchange = if client.recorder.keeps() { self.evidence(&url) } else { Exchange::default() };
         let began = Instant::now();
+        let booking = client.ledger.begin(self.method.as_str(), &self.target, &self.body);
         let result = self.exchange(url.clone(), headers, &mut exchange, began).await;
         exchange.total_ms = millis(began.elapsed());
         if let Err(error) = &result {
             exchange.error = Some(format!("{error:#}"));
         }
         let index = client.recorder.add(exchange);
-        let Received { status, headers, body, size, sha256, certificate } = result?;
         let method = self.method.to_string();
-        Ok(Answer { method, url, status, headers, body, size, sha256, certificate, index })
+        let result = result.map(|Received { status, headers, body, size, sha256, certificate }| Answer {
+            method,
+            url,
+            status,
+            headers,
+            body,
+            size,
+            sha256,
+            certificate,
+            index,
+        });
+        client.ledger.settle(booking, &result);
+        result
+    }
+
+    /// Whether the guard lets it be sent.
+    pub(crate) fn permitted(&self) -> anyhow::Result<()> {
+        let url = self.client.origin.join(&self.target)?;
+        // What will be on the wire, not what was written: a URL parser resolves dots, and drops tabs and fragments.
+        let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        let target = if matches!(self.method, Method::GET | Method::HEAD) { target } else { &self.target };
+        let method = self.method.as_str();
+        Ok(self.client.guard.permit(&intent(method, target, &self.target, &self.headers, &self.body))?)
     }
 
     fn credential(&self) -> Option<&Credential> {
@@ -363,15 +390,6 @@ impl Client {
     fn who_without(&self) -> String {
         if self.credential.is_some() { format!("{} without credentials", self.who) } else { self.who.clone() }
     }
-}
-
-/// The method that a request asks to be taken for, by one of the ways that frameworks and proxies know.
-fn override_method<'a>(headers: &'a [(String, String)], target: &'a str) -> Option<&'a str> {
-    const NAMES: [&str; 3] = ["x-http-method-override", "x-method-override", "x-http-method"];
-    let named = |name: &str| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known));
-    let query = target.split_once('?').map(|(_, query)| query).unwrap_or_default();
-    let asked = query.split('&').find_map(|pair| pair.strip_prefix("_method="));
-    headers.iter().find(|(name, _)| named(name)).map(|(_, value)| value.as_str()).or(asked)
 }
 
 #[cfg(test)]

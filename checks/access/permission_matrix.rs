@@ -55,10 +55,9 @@ const STATE: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let askers = matrix::askers(cx)?;
-    let path = cx.scenario().metrics.as_ref().map_or("/metrics", |metrics| metrics.path.as_str());
-    let dialect = oracle::Dialect::of(&fingerprint::of(&cx.anonymous()?, path).await);
+    let clearance = cx.clear_oracles().await?;
     let places = matrix::places(cx, &askers).await?;
-    let cells = matrix::ask(cx, &askers, &places, dialect).await;
+    let cells = matrix::ask(cx, &askers, &places, clearance).await;
     cx.table(matrix::table(&cells));
     for (question, answer) in matrix::answers(&cells, &places) {
         cx.tell(question, answer);

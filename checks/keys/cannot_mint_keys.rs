@@ -39,6 +39,9 @@ const WHY: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let (mut open, mut shown) = (vec![], None);
+    if let Err(unasked) = cx.clear_oracles().await?.sends(OracleShape::MintKey) {
+        return Err(WHY.undecided("a registry that is zot", unasked.reason(), None));
+    }
     for name in cx.key_identities() {
         let client = cx.identity(name)?;
         client.get("/v2/").send().await?.expect_control(&[200], name, &WHY)?;

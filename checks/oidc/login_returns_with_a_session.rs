@@ -128,6 +128,10 @@ async fn has_its_groups(cx: &Cx, visit: &Visit<'_>, page: &LoginPage) -> Proof {
         cx.note("groups not proven: no group of the login's user is promised a right that every user lacks");
         return Ok(());
     }
+    if let Err(unasked) = cx.clear_oracles().await?.sends(OracleShape::StartUpload) {
+        cx.note(format!("groups not proven: {}", unasked.reason()));
+        return Ok(());
+    }
     let (answer, index) = visit.fetch("POST", &format!("/v2/{repository}/blobs/uploads/?from=x")).await?;
     match answer.status {
         405 => Ok(()),

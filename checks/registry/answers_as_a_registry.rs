@@ -60,8 +60,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     {
         lists_its_tags(cx, repository).await?;
     }
-    let path = cx.scenario().metrics.as_ref().map_or("/metrics", |metrics| metrics.path.as_str());
-    let print = fingerprint::of(&client, path).await;
+    let print = cx.recognised().await?;
     let product = print.product.as_deref().unwrap_or("a registry of an unknown product");
     cx.note(format!("{product}, {}", print.release.as_deref().unwrap_or("release not shown")));
     // A version is a claim: each of these names the check that proves or refutes it here.

@@ -7,7 +7,7 @@
 //!
 //! ## How it is proven
 //!
-//! The same reads and permission oracles, which store nothing, are sent to `registry.url` and to `registry.backend`, without
+//! The same reads, and the permission oracles that were refused in the scratch repository of both before, are sent to `registry.url` and to `registry.backend`, without
 //! credentials and by an identity: status, error code, digest and challenge must be equal. The promises of the scenario
 //! tell who is to blame for a difference. Credentials are never sent to a backend in plain text, unless it is on this machine.
 //!
@@ -103,13 +103,22 @@ async fn questions(cx: &Cx) -> Result<Vec<Question>, Failure> {
         let tag = transfer::some_tag(&cx.anonymous()?, repository, &WHY).await.map_err(Failure::into_control)?;
         add("GET", format!("/v2/{repository}/tags/list"), OPEN, true);
         add("GET", format!("/v2/{repository}/manifests/{tag}"), OPEN, true);
-        for (action, method, what) in [
-            (Action::Create, "POST", "blobs/uploads/?from=x"),
-            (Action::Update, "PUT", &format!("manifests/{tag}")),
-            (Action::Delete, "DELETE", "blobs/notadigest"),
+        let (front, behind) = (cx.clear_oracles().await?, cx.clear_oracles_behind().await?);
+        for (action, shape, method, what) in [
+            (Action::Create, OracleShape::StartUpload, "POST", "blobs/uploads/?from=x"),
+            (Action::Update, OracleShape::PutManifest, "PUT", &format!("manifests/{tag}")),
+            (Action::Delete, OracleShape::DeleteBlob, "DELETE", "blobs/notadigest"),
         ] {
-            if may(repository, action) == Some(false) {
-                add(method, format!("/v2/{repository}/{what}"), REFUSED, true);
+            if may(repository, action) != Some(false) {
+                continue;
+            }
+            match front.sends(shape).and(behind.sends(shape)) {
+                Ok(()) => add(method, format!("/v2/{repository}/{what}"), REFUSED, true),
+                Err(Unasked::Unknown(reason)) => cx.note(format!("not asked, {method} {what}: {reason}")),
+                Err(Unasked::Odd(reason)) => {
+                    let expected = format!("{method} {what} refused as zot does, at both");
+                    return Err(WHY.undecided(expected, reason, None));
+                }
             }
         }
     }

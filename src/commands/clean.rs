@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use super::{Terminal, Trouble, prepare, runtime, show};
 use crate::check::Effect;
 use crate::cli;
-use crate::guard::{Guard, KeyUse};
+use crate::guard::Guard;
 use crate::log;
 use crate::outcome::ExitStatus;
 use crate::plan::Machine;
@@ -55,8 +55,7 @@ fn client(target: &Target, scratch: &str, who: &str) -> anyhow::Result<Client> {
     let identity = target.scenario().identities.get(who).context("the identity is gone")?;
     let secret = target.secrets.identities.get(who).context("the identity has no secret")?.clone();
     let credential = Credential { username: identity.username.clone(), secret };
-    let guard =
-        Guard { effect: Effect::Writes, scratch: Some(scratch.to_owned()), ends_sessions: false, key: KeyUse::None };
+    let guard = Guard { effect: Effect::Writes, scratch: Some(scratch.to_owned()), ..Guard::read_only() };
     let recorder = Recorder::blind(Arc::clone(target.redactor()));
     Client::new(&target.route, target.origin(), who, Some(credential), Arc::new(guard), recorder)
 }

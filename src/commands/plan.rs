@@ -3,12 +3,13 @@
 //! Reads what `run` would read, secrets included, so that a scenario it accepts is one that runs. Sends nothing.
 
 use super::{Terminal, Trouble, prepare, show};
+use crate::check::Effect;
 use crate::checks::CHECKS;
 use crate::cli;
 use crate::lock;
 use crate::outcome::ExitStatus;
 use crate::output;
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 use crate::requests;
 use crate::scenario::{Action, Scenario};
 use crate::target::Target;
@@ -65,24 +66,12 @@ fn agreed(target: &Target, write: bool) -> Result<String, Trouble> {
 
 fn table(file: &str, target: &Target, plan: &Plan) -> String {
     let scenario = target.scenario();
-    let writes =
-        plan.steps.iter().any(|step| step.skip.is_none() && step.check.meta.effect == crate::check::Effect::Writes);
-    let writes = match &scenario.repositories.scratch {
-        Some(scratch) if writes => {
-            let removed = match scenario.remover() {
-                Some(name) => format!("removed by identity `{name}`"),
-                None => "left there, since no identity may delete".to_owned(),
-            };
-            format!("tags regproof-… in {scratch}, {removed}")
-        }
-        _ => "nothing".to_owned(),
-    };
     let identities: Vec<&str> = scenario.identities.keys().map(String::as_str).collect();
     let mut lines = vec![
         format!("scenario    {} ({file})", scenario.name),
         format!("registry    {}", target.origin()),
         format!("effects     {}", target.effects()),
-        format!("writes      {writes}"),
+        format!("writes      {}", writes(target, plan).join("; ")),
         format!("identities  {}", if identities.is_empty() { "none".to_owned() } else { identities.join(", ") }),
         String::new(),
     ];
@@ -99,6 +88,43 @@ fn table(file: &str, target: &Target, plan: &Plan) -> String {
     lines.push(String::new());
     lines.push(format!("{} to run, {} skipped", plan.runs(), plan.steps.len() - plan.runs()));
     lines.join("\n") + "\n"
+}
+
+/// What the run may make in the registry, each in a few words.
+fn writes(target: &Target, plan: &Plan) -> Vec<String> {
+    let scenario = target.scenario();
+    let runs = |wanted: &dyn Fn(&Step) -> bool| plan.steps.iter().any(|step| step.skip.is_none() && wanted(step));
+    let removed = match scenario.remover() {
+        Some(name) => format!("removed by identity `{name}`"),
+        None => "left there, since no identity may delete".to_owned(),
+    };
+    let mut all = Vec::new();
+    if let Some(scratch) = &scenario.repositories.scratch {
+        if runs(&|step| step.check.meta.effect == Effect::Writes) {
+            all.push(format!("tags regproof-… in {scratch}, {removed}"));
+        } else if requests::tries_oracles(plan, target) {
+            all.push(format!("what {scratch} takes of requests that zot refuses: nothing on zot, else {removed}"));
+        }
+    }
+    if runs(&|step| step.check.id == "keys::lifecycle") {
+        all.push("an API key, revoked at the end".to_owned());
+    }
+    // The registry keeps what it was asked for and fetched.
+    if runs(&|step| step.check.id.starts_with("cache::")) {
+        let images = scenario.cache.iter().flat_map(|cache| std::iter::once(&cache.image).chain(&cache.cold));
+        let images: Vec<&str> = images.map(String::as_str).collect();
+        all.push(format!("what the cache fetches for {}, kept by the registry", images.join(", ")));
+    }
+    if scenario.probes.litter
+        && target.effects() == Effect::Writes
+        && runs(&|step| step.check.id.starts_with("bypass::"))
+    {
+        all.push("empty repositories, as [probes] litter allows".to_owned());
+    }
+    if all.is_empty() {
+        all.push("nothing".to_owned());
+    }
+    all
 }
 
 /// Who may do what by the promise, before anything is sent: what `access::permission_matrix` will ask.

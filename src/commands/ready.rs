@@ -5,8 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::check::Effect;
-use crate::guard::{Guard, KeyUse};
+use crate::guard::Guard;
 use crate::runner::Stop;
 use crate::target::Target;
 use crate::transcript::Recorder;
@@ -44,7 +43,7 @@ async fn stopped(stop: &mut Stop) {
 }
 
 async fn answers(target: &Arc<Target>, limit: Duration) -> bool {
-    let guard = Arc::new(Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false, key: KeyUse::None });
+    let guard = Arc::new(Guard::read_only());
     let recorder = Recorder::new(Arc::clone(target.redactor()));
     let client = Client::new(&target.route, target.origin(), "anonymous", None, guard, recorder);
     let Ok(client) = client else { return true };

@@ -24,7 +24,7 @@ fn a_repository_below_the_scratch_repository_is_another_one() {
 
 #[test]
 fn what_ends_at_a_fragment_is_no_upload() {
-    let guard = Guard { effect: Effect::Writes, scratch: None, ends_sessions: false, key: KeyUse::None };
+    let guard = Guard { scratch: None, ..guard(Effect::Writes) };
     for (target, expected) in [
         ("/v2/a/blobs/uploads/9f3a9e0c-4b0e-4f6b-9d53-0d2f4a5f7c11", true),
         ("/v2/a/blobs/sha256:b", false),

@@ -5,10 +5,18 @@ use proptest::prelude::*;
 
 #[path = "places_tests.rs"]
 mod places;
+#[path = "shape_tests.rs"]
+mod shapes;
 
 fn permitted(effect: Effect, method: &str, target: &str, content_type: Option<&str>, body: &[u8]) -> bool {
-    let guard = Guard { effect, scratch: Some("team/scratch".to_owned()), ends_sessions: false, key: KeyUse::None };
+    let guard = guard(effect);
     guard.permit(&Intent { content_type, body, ..intent(method, target) }).is_ok()
+}
+
+/// A guard for which all oracles are cleared.
+fn guard(effect: Effect) -> Guard {
+    let (scratch, cleared) = (Some("team/scratch".to_owned()), Cleared::all());
+    Guard { effect, scratch, cleared, ..Guard::read_only() }
 }
 
 /// A bare request.
@@ -112,8 +120,8 @@ proptest! {
     fn a_check_that_reads_only_reads(target in anywhere(), range: bool) {
         // The wire joins nothing else to an origin.
         prop_assume!(target.starts_with('/'));
-        for method in ["GET", "HEAD", "OPTIONS"] {
-            let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions: false, key: KeyUse::None };
+        for method in ["GET", "HEAD"] {
+            let guard = Guard::read_only();
             let intent = Intent { range, ..intent(method, &target) };
             let blob = seen(&target).iter().any(|path| path.contains("/blobs/") && !path.contains("/uploads/"));
             if guard.permit(&intent).is_ok() && (range || method == "HEAD") {
@@ -125,12 +133,7 @@ proptest! {
 
 #[test]
 fn a_request_that_asks_to_be_another_must_be_harmless_as_both() {
-    let guard = Guard {
-        effect: Effect::Writes,
-        scratch: Some("team/scratch".to_owned()),
-        ends_sessions: false,
-        key: KeyUse::None,
-    };
+    let guard = guard(Effect::Writes);
     let digest = format!("/v2/a/manifests/sha256:{}", "0".repeat(64));
     for (method, target, other, content_type, body, expected) in [
         ("GET", "/v2/a/manifests/v1", "DELETE", None, "", false),
@@ -179,7 +182,7 @@ fn keys_are_made_with_an_end_and_revoked_by_their_own_id_alone() {
         (Writes, mint(), "POST", &own, short, false),
         (Writes, KeyUse::None, "DELETE", &own, "", false),
     ] {
-        let guard = Guard { effect, scratch: None, ends_sessions: false, key: key.clone() };
+        let guard = Guard { scratch: None, key: key.clone(), ..guard(effect) };
         let intent = Intent { body: body.as_bytes(), ..intent(method, target) };
         assert_eq!(guard.permit(&intent).is_ok(), expected, "{effect} {key:?} {method} {target} {body}");
     }
@@ -197,6 +200,8 @@ fn each_effect_allows_only_its_own() {
         (ReadOnly, "HEAD", "/v2/a/blobs/uploads/x", None, b"", true),
         (ReadOnly, "HEAD", "/v2/a/blobs/uploads/../sha256:00", None, b"", false),
         (Writes, "HEAD", "/v2/team/scratch/blobs/sha256:00", None, b"", true),
+        (ReadOnly, "OPTIONS", "/v2/a/manifests/x", None, b"", true),
+        (Oracle, "OPTIONS", "/v2/a/manifests/x", None, b"", true),
         (ReadOnly, "PUT", "/v2/a/manifests/x", Some(ORACLE_TYPE), b"{}", false),
         (Oracle, "PUT", "/v2/a/manifests/x", Some(ORACLE_TYPE), b"{}", true),
         (Oracle, "PUT", "/v2/a/manifests/x", Some("application/vnd.oci.image.manifest.v1+json"), b"{}", false),
@@ -228,7 +233,7 @@ fn a_session_is_ended_by_whom_it_is_meant_for_and_in_no_other_way() {
         (true, "POST", "/zot/auth/login", false),
         (true, "DELETE", "/zot/auth/logout", false),
     ] {
-        let guard = Guard { effect: Effect::ReadOnly, scratch: None, ends_sessions, key: KeyUse::None };
+        let guard = Guard { ends_sessions, ..Guard::read_only() };
         let intent = intent(method, target);
         assert_eq!(guard.permit(&intent).is_ok(), expected, "{ends_sessions} {method} {target}");
     }
@@ -343,7 +348,11 @@ fn an_oracle_is_exactly_one_of_the_known_requests() {
         ("POST", "/v2/a/blobs/notadigest", None, None, "", false),
     ] {
         let intent = Intent { content_type, content_range, body: body.as_bytes(), ..intent(method, target) };
-        assert_eq!(is_oracle(method, &intent), expected, "{method} {target} {content_type:?} {content_range:?}");
+        assert_eq!(
+            shape::of_write(method, &intent).is_some(),
+            expected,
+            "{method} {target} {content_type:?} {content_range:?}"
+        );
     }
 }
 

@@ -127,6 +127,11 @@ impl Config {
         self.weaknesses.contains(&weakness)
     }
 
+    /// Whether it takes any manifest and opens any upload, as a registry may that does not look at what it stores.
+    pub(crate) fn stores_everything(&self) -> bool {
+        self.has(Weakness::StoresAnyMediaType) || self.has(Weakness::OneSignOfZot)
+    }
+
     /// The callback address that the registry gives to the provider.
     pub(crate) fn redirect_uri(&self) -> String {
         format!("{}/zot/auth/callback/oidc", self.external_url.as_deref().unwrap_or(&self.registry_url))

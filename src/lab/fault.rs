@@ -55,7 +55,8 @@ pub(crate) fn instead(shared: &Shared, ask: &Ask) -> Option<Answer> {
     {
         return Some(upstream::answer(shared, &Ask { path: format!("/v2/{path}"), ..ask.clone() }));
     }
-    if has(Weakness::AnotherRegistry) && !ask.path.starts_with("/v2/") {
+    let another = has(Weakness::AnotherRegistry) || has(Weakness::OneSignOfZot);
+    if another && !ask.path.starts_with("/v2/") {
         return Some(Answer::not_found());
     }
     None
@@ -89,6 +90,9 @@ pub(crate) fn after(shared: &Shared, ask: &Ask, answer: Answer) -> Answer {
     }
     if has(Weakness::AnotherRegistry) {
         return as_distribution(answer);
+    }
+    if has(Weakness::OneSignOfZot) {
+        return as_distribution(answer).header("access-control-allow-headers", "Authorization,X-ZOT-API-CLIENT");
     }
     if has(Weakness::UploadLocationElsewhere) && answer.status == 202 {
         let inner = answer.get("location").map(|location| format!("http://registry.invalid:5000{location}"));

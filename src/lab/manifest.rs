@@ -20,6 +20,10 @@ pub(crate) fn descriptors(manifest: &Value) -> Vec<&Value> {
 
 /// Whether a repository has what a manifest refers to.
 pub(crate) fn validate(repo: &Repository, media_type: &str, bytes: &[u8]) -> Result<(), Trouble> {
+    if ![OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST].contains(&media_type) {
+        // Only a lab that stores everything lets one come this far.
+        return Ok(());
+    }
     let manifest: Value = serde_json::from_slice(bytes).map_err(|_| Trouble::BadManifest)?;
     if manifest["schemaVersion"] != 2 {
         return Err(Trouble::BadManifest);

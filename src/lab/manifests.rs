@@ -81,7 +81,7 @@ pub(crate) fn put(shared: &Shared, ask: &Ask, repo: &str, reference: &str) -> An
     }
     let media_type = ask.header("content-type");
     let docker = config.docker_compat && (media_type == DOCKER_MANIFEST || media_type == DOCKER_LIST);
-    if media_type != OCI_MANIFEST && media_type != OCI_INDEX && !docker {
+    if media_type != OCI_MANIFEST && media_type != OCI_INDEX && !docker && !config.stores_everything() {
         return error(415, Code::ManifestInvalid, &[("mediaType", media_type)]);
     }
     let tags = match query_tags(ask, reference, config.release) {

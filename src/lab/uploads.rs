@@ -27,7 +27,7 @@ fn new_session(shared: &Shared, repo: &str) -> Answer {
 pub(crate) fn start(shared: &Shared, ask: &Ask, user: Option<&User>, repo: &str) -> Answer {
     let mounts = ask.values("mount");
     if let Some(digest) = mounts.first() {
-        if mounts.len() != 1 {
+        if mounts.len() != 1 && !shared.config.stores_everything() {
             return Answer::empty(400);
         }
         let open = shared.config.has(Weakness::MountOpen);
@@ -41,7 +41,8 @@ pub(crate) fn start(shared: &Shared, ask: &Ask, user: Option<&User>, repo: &str)
         return new_session(shared, repo);
     }
     // Only zot has this order of decisions; another registry starts an upload.
-    if ask.value("from").is_some() && !shared.config.has(Weakness::AnotherRegistry) {
+    let another = shared.config.has(Weakness::AnotherRegistry) || shared.config.stores_everything();
+    if ask.value("from").is_some() && !another {
         return Answer::empty(405);
     }
     match ask.values("digest").as_slice() {

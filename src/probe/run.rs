@@ -8,13 +8,14 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 
 use super::judge::{Against, if_moved, judge};
-use super::{Expect, Facts, Impact, Probe};
+use super::{Expect, Facts, Impact, Probe, Severity};
 use crate::check::{Effect, Failure, Proof, Why};
+use crate::clearance;
 use crate::context::Cx;
-use crate::guard::ORACLE_TYPE;
+use crate::guard::{ORACLE_TYPE, Refused};
 use crate::scenario::{Action, Promise};
 use crate::transfer;
-use crate::wire::{Answer, Client, MANIFEST_LIMIT, Origin, Raw};
+use crate::wire::{Answer, Client, MANIFEST_LIMIT, Origin, Raw, Request};
 
 /// Denials may be delayed by the registry (zot's `failDelay`); so many at once keep a family within its deadline.
 const AT_ONCE: usize = 4;
@@ -30,14 +31,25 @@ struct Filled {
 /// Proves that every door of a family is closed.
 pub(crate) async fn prove(cx: &Cx, probes: &[Probe], why: &Why<'_>) -> Proof {
     alive(cx, why).await?;
+    if probes.iter().any(is_oracle) {
+        cx.clear_oracles().await?;
+    }
     let facts = Facts::of(cx, probes).await?;
     facts.logins(cx, probes).await?;
     let controls = Controls::of(cx, &facts, probes).await?;
     let mut left_out: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut core = Vec::new();
     let mut asked = Vec::new();
     for probe in probes {
         match ready(cx, &facts, &controls, probe) {
-            Ok((client, filled)) => asked.push((probe, client, filled)),
+            Ok((client, filled)) => match refusal(&facts, probe, &client, &filled) {
+                None => asked.push((probe, client, filled)),
+                Some(reason) => {
+                    let critical = probe.severity == Severity::Critical && probe.shape.method != "OPTIONS";
+                    core.extend((critical || clearance::is_odd(&reason)).then_some(probe.id));
+                    left_out.entry(reason).or_default().push(probe.id);
+                }
+            },
             Err(reason) => left_out.entry(reason).or_default().push(probe.id),
         }
     }
@@ -65,7 +77,36 @@ pub(crate) async fn prove(cx: &Cx, probes: &[Probe], why: &Why<'_>) -> Proof {
     }
     // The worst door first: a Fail before an Error, a critical one before a low one.
     proofs.sort_by_key(|(probe, proof)| (!matches!(proof, Err(Failure::Fail(_))), proof.is_ok(), probe.severity));
-    proofs.into_iter().next().map_or(Ok(()), |(_, proof)| proof)
+    let proof = proofs.into_iter().next().map_or(Ok(()), |(_, proof)| proof);
+    if proof.is_ok() && !core.is_empty() {
+        // What stands for the whole family was not asked: the rest proves something else.
+        let reasons: Vec<&str> = left_out
+            .iter()
+            .filter(|(_, ids)| ids.iter().any(|id| core.contains(id)))
+            .map(|(reason, _)| reason.as_str())
+            .collect();
+        let actual = format!("not asked: {} ({})", core.join(", "), reasons.join("; "));
+        return Err(why.undecided("an answer to every critical probe", actual, None));
+    }
+    proof
+}
+
+/// Whether it is sent only where its shape was cleared.
+fn is_oracle(probe: &Probe) -> bool {
+    let reads = matches!(probe.shape.method, "GET" | "HEAD");
+    !reads
+        || probe.shape.target.contains("_method=")
+        || probe.shape.headers.iter().any(|(_, value)| ["PUT", "DELETE"].contains(value))
+}
+
+/// Why the guard does not let it be sent, if it does not.
+fn refusal(facts: &Facts, probe: &Probe, client: &Client, filled: &Filled) -> Option<String> {
+    let permitted = match probe.shape.raw {
+        None => request(client, filled).permitted(),
+        Some(version) => client.permitted_raw(&raw(facts, probe, filled, version)),
+    };
+    let error = permitted.err()?;
+    Some(error.downcast_ref::<Refused>().map_or_else(|| format!("{error:#}"), |refused| refused.rule().to_owned()))
 }
 
 /// The first control of every family: a registry answers, so that refusals can be its own.
@@ -101,9 +142,16 @@ impl Controls {
                 None => Err(nobody("create")),
                 Some(name) => {
                     let target = format!("/v2/{repository}/manifests/{}", cx.tag("control"));
-                    let answer = cx.identity(name)?.put(target).body(ORACLE_TYPE, "{}").send().await?;
-                    let invalid = answer.status == 400 && answer.error_code().is_some_and(|c| c == "MANIFEST_INVALID");
-                    if answer.status == 415 || invalid { Ok(()) } else { return Err(failed(name, &answer)) }
+                    let client = cx.identity(name)?;
+                    let request = client.put(target).body(ORACLE_TYPE, "{}");
+                    match request.permitted() {
+                        // Then no probe of this kind is sent either, and each says why.
+                        Err(_) => Ok(()),
+                        Ok(()) => {
+                            let answer = request.send().await?;
+                            if answer.status == 415 { Ok(()) } else { return Err(failed(name, &answer)) }
+                        }
+                    }
                 }
             });
         }
@@ -112,8 +160,15 @@ impl Controls {
                 None => Err(nobody("delete")),
                 Some(name) => {
                     let target = facts.fill("/v2/{public}/manifests/sha256:{random}").unwrap_or_default();
-                    let answer = cx.identity(name)?.delete(target).send().await?;
-                    if answer.status == 404 { Ok(()) } else { return Err(failed(name, &answer)) }
+                    let client = cx.identity(name)?;
+                    let request = client.delete(target);
+                    match request.permitted() {
+                        Err(_) => Ok(()),
+                        Ok(()) => {
+                            let answer = request.send().await?;
+                            if answer.status == 404 { Ok(()) } else { return Err(failed(name, &answer)) }
+                        }
+                    }
                 }
             });
         }
@@ -218,15 +273,7 @@ async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Fi
     };
     let answer = match probe.shape.raw {
         None => send(client, filled).await?,
-        Some(version) => {
-            let mut headers = filled.headers.clone();
-            let hosted = version == "1.0" || headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host"));
-            if !hosted {
-                headers.insert(0, ("Host".to_owned(), facts.fill("{host}").unwrap_or_default()));
-            }
-            let (method, target) = (probe.shape.method.to_owned(), filled.target.clone());
-            client.send_raw(&Raw { method, target, version, headers, body: filled.body.to_owned() }).await?
-        }
+        Some(version) => client.send_raw(&raw(facts, probe, filled, version)).await?,
     };
     if book(cx, facts, probe, &answer) {
         // At once, not at the end: what is linked here answers every probe that follows.
@@ -252,12 +299,23 @@ async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Fi
     proof
 }
 
-async fn send(client: &Client, filled: &Filled) -> anyhow::Result<Answer> {
-    let mut request = client.request(filled.method.clone(), &filled.target).limit(MANIFEST_LIMIT);
-    for (name, value) in &filled.headers {
-        request = request.header(name, value);
+fn raw(facts: &Facts, probe: &Probe, filled: &Filled, version: &'static str) -> Raw {
+    let mut headers = filled.headers.clone();
+    let hosted = version == "1.0" || headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host"));
+    if !hosted {
+        headers.insert(0, ("Host".to_owned(), facts.fill("{host}").unwrap_or_default()));
     }
-    request.content(filled.body).send().await
+    let (method, target) = (probe.shape.method.to_owned(), filled.target.clone());
+    Raw { method, target, version, headers, body: filled.body.to_owned() }
+}
+
+fn request<'a>(client: &'a Client, filled: &Filled) -> Request<'a> {
+    let request = client.request(filled.method.clone(), &filled.target).limit(MANIFEST_LIMIT);
+    filled.headers.iter().fold(request, |request, (name, value)| request.header(name, value)).content(filled.body)
+}
+
+async fn send(client: &Client, filled: &Filled) -> anyhow::Result<Answer> {
+    request(client, filled).send().await
 }
 
 /// The same request without the trick; it must be answered, or there is nothing to compare with.

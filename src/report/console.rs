@@ -3,6 +3,7 @@
 //! Remote text never starts a line: runners take a line that begins with `::` as a command. Detail lines carry a fixed bar.
 
 use crate::outcome::{Case, Outcome, Run, Table, Verdict};
+use crate::report::left;
 use crate::report::text::{count, seconds, visible};
 use crate::report::{Format, details, differing, evidence, exit_status, is_broken, reason, registry_name};
 
@@ -63,6 +64,12 @@ impl Paint {
 
 fn pretty(run: &Run, paint: Paint) -> String {
     let mut lines = vec![header(run, paint), String::new()];
+    let readable = left::readable(run);
+    if !readable.is_empty() {
+        lines.push(paint.bold(&format!("left behind, and readable by others: {}", readable.len())));
+        lines.extend(readable.into_iter().map(|left| format!("{BAR}{}", visible(&left::line(left), DETAIL))));
+        lines.push(String::new());
+    }
     let width = run.outcomes.iter().map(|outcome| visible(&outcome.id, BESIDE).len()).max().unwrap_or(0);
     lines.extend(run.outcomes.iter().map(|outcome| line(outcome, width, paint)));
     for outcome in run.outcomes.iter().filter(|outcome| is_broken(outcome)) {
@@ -191,13 +198,12 @@ fn closing(run: &Run, paint: Paint) -> Vec<String> {
     let counts = format!("{} passed, {} failed, {errors}, {} skipped", total.pass, total.fail, total.skip);
     let counts = paint.bold(&counts);
     lines.push(format!("{counts} in {}   exit {}", seconds(run.duration), exit_status(run)));
-    let left: Vec<_> = run.outcomes.iter().flat_map(|outcome| &outcome.leftovers).collect();
+    let left = left::behind(run);
     if !left.is_empty() {
         lines.push(format!("left behind: {}", left.len()));
     }
     for leftover in left {
-        let what = format!("{} {} by {}: {}", leftover.repository, leftover.reference, leftover.check, leftover.reason);
-        lines.push(format!("{BAR}{}", visible(&what, DETAIL)));
+        lines.push(format!("{BAR}{}", visible(&left::line(leftover), DETAIL)));
     }
     lines
 }

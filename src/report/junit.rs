@@ -7,6 +7,7 @@ use junit_report::{Duration as Span, ReportBuilder, TestCase, TestResult, TestSu
 
 use crate::outcome::{Finding, Outcome, Run, Verdict};
 use crate::report::console::aligned;
+use crate::report::left;
 use crate::report::text::{exchange, visible, xml_text};
 use crate::report::{ReportError, evidence, labelled, reason, registry_name};
 
@@ -23,7 +24,7 @@ pub fn junit(runs: &[&Run]) -> Result<String, ReportError> {
     let mut properties = Vec::new();
     for run in runs {
         let mut suite = TestSuiteBuilder::new(&attribute(&run.scenario));
-        suite.set_timestamp(run.started).set_system_out(&facts(run));
+        suite.set_timestamp(run.started).set_system_out(&xml_text(&head(run)));
         suite.testsuite.package = attribute(&format!("regproof {} {}", run.version, registry_name(&run.registry)));
         suite.testsuite.hostname = attribute(&run.target);
         for outcome in &run.outcomes {
@@ -70,6 +71,13 @@ fn with_properties(mut text: String, properties: &[Vec<(&'static str, String)>])
 /// A value between double quotes (XML 1.0, section 2.4).
 fn escaped(value: &str) -> String {
     value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// What belongs to the whole run; what others can read of what it left comes first.
+fn head(run: &Run) -> String {
+    let left: String =
+        left::readable(run).into_iter().map(|one| format!("left behind: {}\n", left::line(one))).collect();
+    format!("{left}{}", facts(run))
 }
 
 /// One testcase to be.
@@ -145,14 +153,16 @@ fn explained(outcome: &Outcome, row: &Row<'_>) -> String {
 /// What belongs to the check as a whole: where it ran, notes, leftovers, tables, and the exchange that shows the fault.
 fn story(run: &Run, outcome: &Outcome) -> String {
     let mut text = format!("{}\n{}\n", outcome.title, facts(run));
+    let mut left: Vec<_> = outcome.leftovers.iter().collect();
+    left.sort_by_key(|one| one.readable_by.is_none());
+    for left in left {
+        text.push_str(&format!("left behind: {}\n", left::line(left)));
+    }
     if let Some(proven) = &outcome.proven {
         text.push_str(&format!("proven: {proven}\n"));
     }
     for note in &outcome.notes {
         text.push_str(&format!("note: {note}\n"));
-    }
-    for left in &outcome.leftovers {
-        text.push_str(&format!("left behind: {} {}: {}\n", left.repository, left.reference, left.reason));
     }
     for table in &outcome.tables {
         text.push_str(&format!("\n{}\n", aligned(table).join("\n")));

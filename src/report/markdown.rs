@@ -4,6 +4,7 @@
 
 use crate::outcome::{Run, Verdict};
 use crate::report::console::aligned;
+use crate::report::left;
 use crate::report::text::{count, exchange, printable, seconds, visible};
 use crate::report::{details, differing, evidence, is_broken, reason, registry_name};
 
@@ -19,6 +20,12 @@ pub fn markdown(run: &Run) -> String {
     text.push_str(&format!("{} · regproof {} · {}\n\n", facts.join(" · "), code(&run.version), seconds(run.duration)));
     if let Some(why) = &run.interrupted {
         text.push_str(&format!("**Stopped early:** {}\n\n", code(why)));
+    }
+    let readable = left::readable(run);
+    if !readable.is_empty() {
+        text.push_str("**Left behind, and readable by others:**\n\n");
+        text.extend(readable.into_iter().map(|left| format!("- {}\n", code(&left::line(left)))));
+        text.push('\n');
     }
     text.push_str("| passed | failed | errors | skipped |\n| ---: | ---: | ---: | ---: |\n");
     text.push_str(&format!("| {} | {} | {} | {} |\n", total.pass, total.fail, total.error, total.skip));
@@ -46,13 +53,15 @@ pub fn markdown(run: &Run) -> String {
         text.push_str(&format!("- {} {}{why}\n", mark(outcome.verdict), code(&outcome.id)));
     }
     text.push_str("\n</details>\n");
-    let left: Vec<_> = run.outcomes.iter().flat_map(|outcome| &outcome.leftovers).collect();
+    let left = left::behind(run);
     if !left.is_empty() {
         text.push_str("\n### Left behind\n\n");
     }
     for leftover in left {
         let what = code(&format!("{} {}", leftover.repository, leftover.reference));
-        text.push_str(&format!("- {what} by {}: {}\n", code(&leftover.check), code(&leftover.reason)));
+        let readers =
+            leftover.readable_by.as_ref().map_or_else(String::new, |who| format!("; readable by {}", code(who)));
+        text.push_str(&format!("- {what} by {}: {}{readers}\n", code(&leftover.check), code(&leftover.reason)));
     }
     text
 }

@@ -122,6 +122,7 @@ fn pushed() -> Outcome {
             repository: "example/scratch".into(),
             reference: "upload 3f1c".into(),
             reason: "no identity of the scenario may delete".into(),
+            readable_by: None,
         }],
         screenshots: vec![Screenshot { name: "the page after login".into(), png: picture() }],
         ..outcome("access::anonymous_cannot_push", "Anonymous clients cannot push", Verdict::Fail, 52)

@@ -2,17 +2,45 @@
 //!
 //! `{…}` is filled in from the scenario, `<…>` is known only while a check runs. Data only.
 
-use super::Who::{Anonymous, Browser, Creator, Everyone, Identities, Impostor, OwnKey, Reader, Remover, Writer};
-use super::{Sends, sends};
+use super::Who::{
+    Anonymous, Browser, Creator, Everyone, Identities, Impostor, Janitor, Login, OwnKey, Reader, Remover, Writer,
+};
+use super::{Sends, sends, tries};
 
 /// Requests that go together.
 pub(crate) type Rows = &'static [Sends];
 
 pub(crate) const PING: Rows = &[sends(Anonymous, "GET", "/v2/")];
+/// Which registry it is: without credentials, and with those of one identity.
 pub(crate) const FINGERPRINT: Rows = &[
     sends(Anonymous, "GET", "/v2/"),
     sends(Anonymous, "GET", "/v2/_zot/ext/mgmt"),
+    sends(Anonymous, "GET", "/v2/_oci/ext/discover"),
     sends(Anonymous, "GET", "{metrics}"),
+    sends(Anonymous, "GET", "/v2/{unknown}/blobs/<digest>"),
+    sends(Login, "GET", "/v2/"),
+    sends(Login, "GET", "/v2/_zot/ext/mgmt"),
+    sends(Login, "GET", "/v2/_oci/ext/discover"),
+    sends(Login, "GET", "{metrics}"),
+    sends(Login, "GET", "/v2/{unknown}/blobs/<digest>"),
+];
+/// Each oracle, tried in the scratch repository before it is sent anywhere else; only by a run that may write.
+pub(crate) const TRIAL: Rows = &[
+    tries(Writer, "PUT", "/v2/{scratch}/manifests/<own tag or digest><query>"),
+    tries(Writer, "POST", "/v2/{scratch}/blobs/uploads/?from=x"),
+    tries(Writer, "POST", "/v2/{scratch}/blobs/uploads/?mount=x&mount=y"),
+    tries(Writer, "PATCH, PUT", "/v2/{scratch}/blobs/uploads/<session>"),
+    tries(Writer, "POST", "/v2/{scratch}/tags/list"),
+    tries(Writer, "GET, OPTIONS", "/v2/{scratch}/manifests/<own tag or digest>"),
+    tries(Remover, "DELETE", "/v2/{scratch}/manifests/<digest>"),
+    tries(Remover, "DELETE", "/v2/{scratch}/blobs/notadigest"),
+    tries(Remover, "DELETE", "/v2/{scratch}/blobs/uploads/<session>"),
+    // What a registry took instead of refusing it is removed when the check ends.
+    tries(Remover, "DELETE", "/v2/{scratch}/manifests/<own tag or digest>"),
+    tries(Janitor, "HEAD", "/v2/{scratch}/manifests/<reference>"),
+    tries(Janitor, "GET", "/v2/{scratch}/tags/list"),
+    tries(Janitor, "GET", "/v2/{scratch}/blobs/uploads/<session>"),
+    tries(Anonymous, "HEAD", "/v2/{scratch}/manifests/<reference>"),
 ];
 pub(crate) const METRICS: Rows = &[sends(Anonymous, "GET", "{metrics}")];
 pub(crate) const PULL: Rows = &[
@@ -39,11 +67,18 @@ pub(crate) const READ_BACK: Rows = &[
     sends(Writer, "GET", "/v2/{scratch}/blobs/<digest>"),
     sends(Anonymous, "GET", "<where a redirect of a blob leads>"),
 ];
-/// Run after the check, for what it booked.
+/// Run after the check, for what it booked: removed, looked at where it is not certain that it is gone, and where it stays,
+/// whether others can read it.
 pub(crate) const CLEAN_UP: Rows = &[
     sends(Remover, "DELETE", "/v2/{scratch}/manifests/<own tag or digest>"),
     sends(Remover, "DELETE", "/v2/{scratch}/blobs/<digest>"),
     sends(Remover, "DELETE", "/v2/{scratch}/blobs/uploads/<session>"),
+    sends(Janitor, "HEAD", "/v2/{scratch}/manifests/<reference>"),
+    sends(Janitor, "HEAD", "/v2/{scratch}/blobs/<digest>"),
+    sends(Janitor, "GET", "/v2/{scratch}/blobs/uploads/<session>"),
+    sends(Janitor, "GET", "/v2/{scratch}/tags/list"),
+    sends(Anonymous, "HEAD", "/v2/{scratch}/manifests/<reference>"),
+    sends(Anonymous, "HEAD", "/v2/{scratch}/blobs/<digest>"),
 ];
 /// What every family of probes reads and asks before it asks the probes.
 pub(crate) const FACTS: Rows = &[
@@ -182,6 +217,12 @@ pub(crate) const REFUSED_MOVE: Rows = &[
 ];
 pub(crate) const STATE_OF_UPLOAD: Rows = &[sends(Writer, "GET", "/v2/{scratch}/blobs/uploads/<session>")];
 pub(crate) const WRITER_PING: Rows = &[sends(Writer, "GET", "/v2/")];
+/// The same two at the second vantage point, by whoever is asked for there.
+pub(crate) const BEHIND: Rows = &[
+    sends(Everyone, "GET", "/v2/_zot/ext/mgmt"),
+    sends(Everyone, "GET", "/v2/_oci/ext/discover"),
+    sends(Everyone, "GET", "/v2/{unknown}/blobs/<digest>"),
+];
 pub(crate) const VANTAGE: Rows = &[
     sends(Everyone, "GET", "/v2/"),
     sends(Everyone, "GET", "{metrics}"),

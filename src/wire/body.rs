@@ -92,9 +92,14 @@ pub(super) fn trickled(bytes: &Bytes, over: Duration) -> reqwest::Body {
     reqwest::Body::wrap_stream(pieces)
 }
 
+/// No connection came to be, so that nothing was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotConnected(pub(crate) String);
+
 /// A network error in the words of an operator.
 pub(super) fn explain(what: &str, error: reqwest::Error, limit: Duration) -> anyhow::Error {
-    if error.is_timeout() {
+    if error.is_timeout() && !error.is_connect() {
         return anyhow::anyhow!("{what}: no complete answer within {limit:?}");
     }
     let mut cause = error.to_string();
@@ -103,8 +108,10 @@ pub(super) fn explain(what: &str, error: reqwest::Error, limit: Duration) -> any
         cause = inner.to_string();
         source = inner.source();
     }
-    let step = if error.is_connect() { "cannot connect" } else { "the exchange broke off" };
-    anyhow::anyhow!("{what}: {step}: {cause}")
+    if error.is_connect() {
+        return NotConnected(format!("{what}: cannot connect: {cause}")).into();
+    }
+    anyhow::anyhow!("{what}: the exchange broke off: {cause}")
 }
 
 #[cfg(test)]

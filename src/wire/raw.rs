@@ -15,8 +15,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, crypto};
 
+use super::intent::intent;
 use super::{Answer, BODY_LIMIT, Client, HEADER_LIMIT, Route};
-use crate::guard::Intent;
 use crate::transcript::{Exchange, millis};
 
 /// A request as it goes on the wire. Nothing is added but `Connection: close` and the length of a body.
@@ -55,18 +55,14 @@ impl Raw {
 }
 
 impl Client {
+    /// Whether the guard lets it be sent.
+    pub(crate) fn permitted_raw(&self, raw: &Raw) -> anyhow::Result<()> {
+        Ok(self.guard.permit(&intent(&raw.method, &raw.target, &raw.target, &raw.headers, raw.body.as_bytes()))?)
+    }
+
     /// Sends a request as it is written, without this client's credential.
     pub(crate) async fn send_raw(&self, raw: &Raw) -> anyhow::Result<Answer> {
-        let find = |wanted: &str| raw.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        self.guard.permit(&Intent {
-            method: &raw.method,
-            target: &raw.target,
-            content_type: find("content-type").map(|(_, value)| value.as_str()),
-            content_range: find("content-range").map(|(_, value)| value.as_str()),
-            range: find("range").is_some(),
-            override_method: super::override_method(&raw.headers, &raw.target),
-            body: raw.body.as_bytes(),
-        })?;
+        self.permitted_raw(raw)?;
         let text = raw.text()?;
         let began = Instant::now();
         let mut exchange = Exchange {
@@ -79,6 +75,7 @@ impl Client {
             ..Exchange::default()
         };
         let what = format!("{} {} as HTTP/{}", raw.method, raw.target, raw.version);
+        let booking = self.ledger.begin(&raw.method, &raw.target, raw.body.as_bytes());
         let result = tokio::time::timeout(self.timeout, self.trade(&text, &raw.method))
             .await
             .unwrap_or_else(|_| Err(anyhow::anyhow!("no complete answer within {:?}", self.timeout)))
@@ -95,19 +92,19 @@ impl Client {
             Err(error) => exchange.error = Some(format!("{error:#}")),
         }
         let index = self.recorder.add(exchange);
-        let (status, headers, body) = result?;
-        let (url, size) = (self.origin.url().clone(), body.len() as u64);
-        Ok(Answer {
+        let result = result.map(|(status, headers, body)| Answer {
             method: raw.method.clone(),
-            url,
+            url: self.origin.url().clone(),
             status,
             headers,
+            size: body.len() as u64,
             body,
-            size,
             sha256: None,
             certificate: None,
             index,
-        })
+        });
+        self.ledger.settle(booking, &result);
+        result
     }
 
     async fn trade(&self, text: &str, method: &str) -> anyhow::Result<(u16, HeaderMap, Bytes)> {

@@ -80,6 +80,7 @@ fn client_with(server: &Raw, recorder: &Recorder, timeout_ms: u64) -> Client {
         scratch: Some("scratch".to_owned()),
         ends_sessions: false,
         key: crate::guard::KeyUse::None,
+        cleared: crate::guard::Cleared::all(),
     };
     let credential = Credential { username: "ci".to_owned(), secret: Secret::new(SECRET.to_owned()) };
     Client::new(&route, server.origin(), "ci", Some(credential), Arc::new(guard), recorder.clone()).unwrap()

@@ -11,6 +11,7 @@ mod drift;
 mod hostile;
 mod lab;
 mod nextest;
+mod open_registry;
 mod packages;
 mod plan;
 mod recordings;

@@ -76,7 +76,11 @@ fn pattern(target: &str) -> Regex {
 fn printed(plan: &str) -> Vec<Line> {
     let columns = Regex::new(r"\s{2,}").expect("the pattern is valid");
     let table = plan.split("what may be sent").nth(1).expect("the table is printed");
-    let rows = table.lines().skip(3).map(|line| columns.splitn(line, 5).collect::<Vec<_>>());
+    let rows = table
+        .lines()
+        .skip(3)
+        .take_while(|line| !line.is_empty())
+        .map(|line| columns.splitn(line, 5).collect::<Vec<_>>());
     let words = |text: &str| text.split(", ").map(str::to_owned).collect();
     rows.map(|row| Line {
         methods: words(row[1]),

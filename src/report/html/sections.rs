@@ -2,6 +2,7 @@
 
 use super::markup::Page;
 use crate::outcome::{Outcome, Run, Table, Verdict};
+use crate::report::left;
 use crate::report::text::{count, exchange, seconds};
 use crate::report::{details, differing, evidence, is_broken, labelled, reason};
 
@@ -215,17 +216,31 @@ pub(super) fn pictures(page: &mut Page, run: &Run) {
     page.raw("</div>\n</section>\n");
 }
 
+/// What stayed in the registry where others can read it: said before anything else.
+pub(super) fn readable(page: &mut Page, run: &Run) {
+    let readable = left::readable(run);
+    if readable.is_empty() {
+        return;
+    }
+    page.raw("<section>\n<h2>Others can read what this run left behind</h2>\n<ul class=\"notes\">");
+    for entry in readable {
+        page.raw("<li>").text(&left::line(entry)).raw("</li>");
+    }
+    page.raw("</ul>\n</section>\n");
+}
+
 /// The ledger of what stayed in the registry.
 pub(super) fn leftovers(page: &mut Page, run: &Run) {
-    let left: Vec<_> = run.outcomes.iter().flat_map(|outcome| &outcome.leftovers).collect();
+    let left = left::behind(run);
     if left.is_empty() {
         return;
     }
     page.raw("<section>\n<h2>Left behind</h2>\n<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Left behind\"><table class=\"left\">\n<caption>What this run could not remove from the registry</caption>\n");
-    page.raw("<thead><tr><th scope=\"col\">Repository</th><th scope=\"col\">What</th><th scope=\"col\">Made by</th><th scope=\"col\">Why it is there</th></tr></thead>\n<tbody>\n");
+    page.raw("<thead><tr><th scope=\"col\">Repository</th><th scope=\"col\">What</th><th scope=\"col\">Made by</th><th scope=\"col\">Why it is there</th><th scope=\"col\">Who else can read it</th></tr></thead>\n<tbody>\n");
     for entry in left {
         page.raw("<tr><th scope=\"row\"><code>").text(&entry.repository).raw("</code></th><td>").text(&entry.reference);
-        page.raw("</td><td><code>").id(&entry.check).raw("</code></td><td>").text(&entry.reason).raw("</td></tr>\n");
+        page.raw("</td><td><code>").id(&entry.check).raw("</code></td><td>").text(&entry.reason);
+        page.raw("</td><td>").text(entry.readable_by.as_deref().unwrap_or("nobody is known")).raw("</td></tr>\n");
     }
     page.raw("</tbody></table></div>\n</section>\n");
 }

@@ -1,0 +1,245 @@
+//! Clean-up: removes what a check made, and writes down what could not be removed.
+//!
+//! Removes only what the ledger of this check names. A manifest goes by its digest only where no tag of anybody else points
+//! to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::{CLEAN_UP, Cx};
+use crate::apikeys;
+use crate::ledger::{Entry, Fate, UNNAMED};
+use crate::outcome::Leftover;
+use crate::scenario::Action;
+use crate::transfer::{ACCEPT, TagList, is_tag};
+use crate::wire::{Answer, Client};
+
+/// More tags than this are not looked at to see what else points to a digest.
+const MOST_TAGS: usize = 200;
+
+const NOBODY: &str = "no identity of the scenario may delete";
+
+impl Cx {
+    /// Removes what was made, and writes down what could not be. Run by the runner, whatever became of the check.
+    pub(crate) async fn clean_up(&self) {
+        // A check that used all its time gets little more: a registry that stalls must not hold up the run.
+        let end = Instant::now() + self.time_left().clamp(Duration::from_secs(2), CLEAN_UP);
+        let keys = std::mem::take(&mut self.found().keys);
+        for own in keys {
+            if let Some(reason) = apikeys::revoke(self, &own, end).await {
+                self.keeps("(API keys)", &own.label, &reason);
+            }
+        }
+        let made: Vec<Entry> = self.ledger.close().into_iter().filter(|entry| entry.fate != Fate::Refused).collect();
+        if made.is_empty() {
+            return;
+        }
+        let mut janitor = Janitor::new(self, end);
+        for entry in made.iter().rev() {
+            let Some(reason) = janitor.remove(entry).await else { continue };
+            let reference = entry.what.strip_prefix("manifests/").unwrap_or(&entry.what).to_owned();
+            let (check, repository) = (self.check.to_owned(), entry.repository.clone());
+            let readable_by = janitor.readers(entry).await;
+            self.found().leftovers.push(Leftover { check, repository, reference, reason, readable_by });
+        }
+    }
+}
+
+/// Whether something is there.
+enum There {
+    No,
+    /// With its digest, where the registry names it.
+    Yes(Option<String>),
+    Unknown(String),
+}
+
+/// How a removal by digest ended.
+enum ByDigest {
+    Removed,
+    /// A tag that somebody else made points to it.
+    Shared,
+    Not(String),
+}
+
+type Tags = Result<BTreeMap<String, Option<String>>, String>;
+
+/// Removes things one by one.
+struct Janitor<'a> {
+    cx: &'a Cx,
+    end: Instant,
+    /// Who may delete.
+    remover: Option<Client>,
+    /// Who looks: the one who deletes, else the one who pushes, else anyone.
+    eyes: Option<Client>,
+    /// The tags of each repository that others made, with their digests.
+    foreign: BTreeMap<String, Tags>,
+}
+
+impl<'a> Janitor<'a> {
+    fn new(cx: &'a Cx, end: Instant) -> Janitor<'a> {
+        let client = |name: &str| cx.identity(name).ok().map(|client| cx.trier(&client));
+        let remover = cx.scenario().remover().and_then(client);
+        let writer = cx.scenario().writer().and_then(client);
+        let eyes = remover.clone().or(writer).or_else(|| cx.anonymous().ok());
+        Janitor { cx, end, remover, eyes, foreign: BTreeMap::new() }
+    }
+
+    /// Nothing if it is gone, or was never there; else why it is still there.
+    async fn remove(&mut self, entry: &Entry) -> Option<String> {
+        let doubt = match &entry.fate {
+            Fate::Maybe(why) => format!("it may have been made: {why}; "),
+            _ => String::new(),
+        };
+        if entry.what == UNNAMED {
+            return Some(format!("{doubt}the registry did not say what it is called"));
+        }
+        let Some(remover) = self.remover.clone() else {
+            return match self.look(&entry.repository, &entry.what).await {
+                There::No => None,
+                There::Yes(_) => Some(NOBODY.to_owned()),
+                There::Unknown(_) if self.was_never_made(entry) => None,
+                There::Unknown(_) if entry.fate == Fate::Made => Some(NOBODY.to_owned()),
+                There::Unknown(why) => Some(format!("{doubt}{NOBODY}, and whether it is there is not known: {why}")),
+            };
+        };
+        let tag = entry.what.strip_prefix("manifests/").filter(|reference| is_tag(reference));
+        let digest = entry.digest.as_deref().filter(|_| tag.is_some());
+        match self.delete(&remover, &entry.repository, &entry.what).await {
+            Ok(answer) if is_done(&answer) => self.what_it_was(&remover, &entry.repository, digest).await,
+            Ok(answer) => {
+                let why = answer.brief();
+                match (self.look(&entry.repository, &entry.what).await, digest) {
+                    (There::No, _) => None,
+                    // Some registries remove by digest alone (OCI distribution spec, section Deleting tags).
+                    (There::Yes(Some(seen)), Some(digest)) if seen == digest => {
+                        match self.by_digest(&remover, &entry.repository, digest).await {
+                            ByDigest::Removed => None,
+                            ByDigest::Shared => Some(format!("{why}; tags that others made point to its digest")),
+                            ByDigest::Not(also) => Some(format!("{why}; by its digest: {also}")),
+                        }
+                    }
+                    _ => Some(format!("{doubt}{why}")),
+                }
+            }
+            Err(_) if self.was_never_made(entry) => None,
+            Err(why) => Some(format!("{doubt}{why}")),
+        }
+    }
+
+    /// The tag is gone; what it pointed to may still be there.
+    async fn what_it_was(&mut self, remover: &Client, repository: &str, digest: Option<&str>) -> Option<String> {
+        let digest = digest?;
+        match self.look(repository, &format!("manifests/{digest}")).await {
+            There::Yes(_) => match self.by_digest(remover, repository, digest).await {
+                ByDigest::Removed | ByDigest::Shared => None,
+                ByDigest::Not(why) => Some(format!("the tag is removed, its manifest {digest} is not: {why}")),
+            },
+            There::No | There::Unknown(_) => None,
+        }
+    }
+
+    /// A client program that never reached the registry made nothing.
+    fn was_never_made(&self, entry: &Entry) -> bool {
+        entry.fate == Fate::Booked && self.cx.recorder().exchanges().iter().all(|exchange| exchange.status.is_none())
+    }
+
+    async fn by_digest(&mut self, remover: &Client, repository: &str, digest: &str) -> ByDigest {
+        let foreign = match self.foreign(repository).await {
+            Ok(foreign) => foreign,
+            Err(why) => return ByDigest::Not(why.clone()),
+        };
+        if foreign.values().flatten().any(|other| other == digest) {
+            return ByDigest::Shared;
+        }
+        if let Some((tag, _)) = foreign.iter().find(|(_, digest)| digest.is_none()) {
+            return ByDigest::Not(format!("where the tag {tag} points is not known"));
+        }
+        match self.delete(remover, repository, &format!("manifests/{digest}")).await {
+            // 404: another tag of this run was its last, and took it along.
+            Ok(answer) if is_done(&answer) || answer.status == 404 => ByDigest::Removed,
+            Ok(answer) => ByDigest::Not(answer.brief()),
+            Err(why) => ByDigest::Not(why),
+        }
+    }
+
+    /// The tags that this run did not make, with their digests, as they were when first looked at.
+    async fn foreign(&mut self, repository: &str) -> &Tags {
+        if !self.foreign.contains_key(repository) {
+            let found = self.foreign_tags(repository).await;
+            self.foreign.insert(repository.to_owned(), found);
+        }
+        &self.foreign[repository]
+    }
+
+    async fn foreign_tags(&self, repository: &str) -> Tags {
+        let eyes = self.eyes.as_ref().ok_or("nobody can look")?;
+        let answer = self.timed(eyes.get(format!("/v2/{repository}/tags/list")).send()).await?;
+        let list: Option<TagList> = serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200);
+        let Some(list) = list else { return Err(format!("the tags cannot be listed: {}", answer.brief())) };
+        let own = format!("regproof-{}-", self.cx.run_id());
+        let tags: Vec<String> =
+            list.tags.unwrap_or_default().into_iter().filter(|tag| !tag.starts_with(&own)).collect();
+        if tags.len() > MOST_TAGS || answer.header("link").is_some() {
+            return Err(format!("the repository has more than the {MOST_TAGS} tags that are looked at"));
+        }
+        let mut foreign = BTreeMap::new();
+        for tag in tags.into_iter().filter(|tag| is_tag(tag)) {
+            match self.look(repository, &format!("manifests/{tag}")).await {
+                There::No => {}
+                There::Yes(digest) => _ = foreign.insert(tag, digest),
+                There::Unknown(_) => _ = foreign.insert(tag, None),
+            }
+        }
+        Ok(foreign)
+    }
+
+    async fn look(&self, repository: &str, what: &str) -> There {
+        match &self.eyes {
+            Some(eyes) => self.see(eyes, repository, what).await,
+            None => There::Unknown("nobody can look".to_owned()),
+        }
+    }
+
+    async fn see(&self, eyes: &Client, repository: &str, what: &str) -> There {
+        let target = format!("/v2/{repository}/{what}");
+        let session = what.starts_with("blobs/uploads/");
+        let request = if session { eyes.get(target) } else { eyes.head(target).header("Accept", ACCEPT) };
+        match self.timed(request.send()).await {
+            Err(why) => There::Unknown(why),
+            Ok(answer) => match answer.status {
+                200 | 204 => There::Yes(answer.header("docker-content-digest").map(str::to_owned)),
+                404 => There::No,
+                _ => There::Unknown(answer.brief()),
+            },
+        }
+    }
+
+    /// Who else can read what stays.
+    async fn readers(&self, entry: &Entry) -> Option<String> {
+        if entry.what.starts_with("blobs/uploads/") {
+            return None;
+        }
+        let anyone = self.cx.anonymous().ok()?;
+        if let There::Yes(_) = self.see(&anyone, &entry.repository, &entry.what).await {
+            return Some("anyone, without a login".to_owned());
+        }
+        let scenario = self.cx.scenario();
+        let by_login = scenario.promised_by_groups("", &BTreeSet::new()).contains(&Action::Read);
+        let scratch = scenario.repositories.scratch.as_deref() == Some(entry.repository.as_str());
+        (scratch && by_login).then(|| "anyone who can log in".to_owned())
+    }
+
+    async fn delete(&self, client: &Client, repository: &str, what: &str) -> Result<Answer, String> {
+        self.timed(client.delete(format!("/v2/{repository}/{what}")).send()).await
+    }
+
+    async fn timed(&self, work: impl Future<Output = anyhow::Result<Answer>>) -> Result<Answer, String> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        let sent = tokio::time::timeout(left, work).await;
+        sent.map_err(|_| "clean-up ran out of time".to_owned())?.map_err(|error| format!("{error:#}"))
+    }
+}
+
+fn is_done(answer: &Answer) -> bool {
+    matches!(answer.status, 200 | 202 | 204)
+}

@@ -12,6 +12,11 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 CARGO := cargo
 FLAGS := --locked
 
+# Most tests wait more than they compute.
+export RUST_TEST_THREADS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 4 ? cores : 4)))
+# Where tests note that they did not run.
+SKIPS := $(CURDIR)/target/skipped-tests
+
 .PHONY: help
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,12 +28,14 @@ demo: rust ## prove the embedded registry, then weaken it once and see it caught
 
 .PHONY: test
 test: lint tools ## lint, then every test against the lab and, with ZOT_BIN or zot on PATH, a real zot
-	$(CARGO) test $(FLAGS) --no-fail-fast
+	@mkdir -p target; rm -f $(SKIPS); status=0; \
+	REGPROOF_TEST_SKIPS=$(SKIPS) $(CARGO) test $(FLAGS) --no-fail-fast || status=$$?; \
+	tools/skipped.sh $(SKIPS); exit $$status
 
 .PHONY: logins
 logins: rust ## whole logins of a real zot at every foreign provider; fetches Keycloak, 180 MB, once
 	@tools/install.sh npm go debian keycloak canaille
-	REGPROOF_TEST_NO_SKIPS=1 $(CARGO) test $(FLAGS) --test real -- logins:: login_mutants::
+	REGPROOF_TEST_NO_SKIPS=all $(CARGO) test $(FLAGS) --test real -- logins:: login_mutants::
 
 .PHONY: lint
 lint: rust ## formatting, clippy and rustdoc, with warnings as errors

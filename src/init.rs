@@ -326,7 +326,7 @@ mod tests {
         assert!(!seen.answers && seen.troubles[0].contains("HTML"), "{seen:?}");
         let scenario = parsed(&scenario(&url, &seen));
         assert!(scenario.access.is_none() && scenario.metrics.is_none() && scenario.oidc.is_none());
-        lab.stop().await;
+        let _vacancy = lab.vacate().await.unwrap();
         assert!(!look(&url).await.unwrap().answers);
     }
 

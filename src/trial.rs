@@ -2,6 +2,8 @@
 //!
 //! Only for tests. Goes through scenario, plan and `execute_one` like a real run, so that no test proves a shortcut.
 
+#[path = "../tests/support/common.rs"]
+pub(crate) mod common;
 pub(crate) mod config;
 pub(crate) mod proxy;
 pub(crate) mod tls;
@@ -37,10 +39,7 @@ impl Setting {
         let file = lab.write_scenario(folder.path()).expect("the scenario can be written");
         let text = std::fs::read_to_string(&file).expect("the scenario can be read");
         std::fs::write(&file, (self.change)(text)).expect("the scenario can be written");
-        if down {
-            lab.stop().await;
-            return run_scenario(self.id, &file).await;
-        }
+        let _vacancy = if down { Some(lab.vacate().await.expect("its addresses are free again")) } else { None };
         run_scenario(self.id, &file).await
     }
 
@@ -58,8 +57,7 @@ impl Setting {
 
     /// Error when nothing answers.
     pub(crate) async fn error_when_down(&self) {
-        let outcome = self.run(None, true).await;
-        assert_eq!(outcome.verdict, Verdict::Error, "{} with the lab stopped: {:#?}", self.id, outcome.finding);
+        undecided(self.id, "the lab stopped", &self.run(None, true).await, true);
     }
 }
 
@@ -164,7 +162,7 @@ fn whole_finding(id: &str, weakness: Option<Weakness>, outcome: Outcome) -> Find
 /// Error under a weakness that leaves the promise undecided.
 pub(crate) async fn errs(id: &str, weakness: Weakness) -> Outcome {
     let outcome = run_with(id, Some(weakness)).await;
-    assert_eq!(outcome.verdict, Verdict::Error, "{id} under {}: {:#?}", weakness.name(), outcome.finding);
+    undecided(id, weakness.name(), &outcome, false);
     outcome
 }
 
@@ -173,7 +171,15 @@ pub(crate) async fn error_when_down(id: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let lab = Lab::healthy().await.expect("the lab starts");
     let file = lab.write_scenario(folder.path()).expect("the scenario can be written");
-    lab.stop().await;
-    let outcome = run_scenario(id, &file).await;
-    assert_eq!(outcome.verdict, Verdict::Error, "{id} with the lab stopped: {:#?}", outcome.finding);
+    let _vacancy = lab.vacate().await.expect("its addresses are free again");
+    undecided(id, "the lab stopped", &run_scenario(id, &file).await, true);
+}
+
+/// Error, and for the right reason: a check that panicked is an Error too, and nothing that anybody may rely on.
+fn undecided(id: &str, under: &str, outcome: &Outcome, down: bool) {
+    assert_eq!(outcome.verdict, Verdict::Error, "{id} under {under}: {:#?}", outcome.finding);
+    let told = format!("{:?} {:?}", outcome.finding, outcome.transcript);
+    assert!(!told.contains("panicked"), "{id} under {under}: {:#?}", outcome.finding);
+    let refused = ["connect", "refused"].iter().any(|word| told.to_lowercase().contains(word));
+    assert!(!down || refused, "{id} does not say that nothing answers: {:#?}", outcome.finding);
 }

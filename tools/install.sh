@@ -88,7 +88,8 @@ group_go() {
 }
 
 # debian PROGRAM=PACKAGE…: installs the packages of those programs that are not on PATH.
-# Where that cannot be done it says so and goes on: what needs the program is then skipped, and listed as skipped.
+# Where that cannot be done it says so and goes on: what needs the program is then skipped and counted, or fails under
+# `REGPROOF_TEST_NO_SKIPS=tools`. The library's own tests of browsers and clients fail without them.
 debian() {
     local pair missing=()
     for pair in "$@"; do

@@ -135,7 +135,7 @@ mod tests {
     #[tokio::test]
     async fn fails_with_its_cause_when_only_tags_hang() {
         let hasty =
-            Setting { id: ID, weaknesses: &[], change: |text| text.replace("timeout = \"10s\"", "timeout = \"1s\"") };
+            Setting { id: ID, weaknesses: &[], change: |text| text.replace("timeout = \"10s\"", "timeout = \"5s\"") };
         let finding = hasty.fails(Weakness::TagsHang).await;
         assert!(finding.cause.contains("does not answer"), "{finding:?}");
     }

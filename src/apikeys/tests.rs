@@ -8,7 +8,7 @@ use time::macros::datetime;
 
 use super::*;
 use crate::checks;
-use crate::lab::Lab;
+use crate::lab::{Lab, Options};
 use crate::outcome::Verdict;
 use crate::plan::Machine;
 use crate::runner;
@@ -67,7 +67,8 @@ fn what_is_minted_is_redacted_however_it_is_written() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_minted_key_is_revoked_when_the_run_is_interrupted() {
-    let lab = Lab::healthy().await.unwrap();
+    // So slow that the key lives for a while, also to a test that is rarely given a turn.
+    let lab = Lab::start(Options { extra_latency: Limit::from_millis(200), ..Options::default() }).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = lab.write_scenario(folder.path()).unwrap();
     // A user with an identity, so that the key can be found by its label, should the answer to the minting be lost.
@@ -79,7 +80,7 @@ async fn a_minted_key_is_revoked_when_the_run_is_interrupted() {
     let check = runner::execute_one(&plan.steps[0], &target, stopped);
     let minted = || lab.api_keys().iter().any(|(_, label)| label.starts_with("regproof-"));
     let watch = async {
-        let end = Instant::now() + Limit::from_secs(50);
+        let end = Instant::now() + Limit::from_secs(300);
         while Instant::now() < end && !minted() {
             tokio::time::sleep(Limit::from_millis(1)).await;
         }

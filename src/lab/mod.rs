@@ -40,6 +40,6 @@ mod weakness_tests;
 
 pub use bypass::Door;
 pub use config::Release;
-pub use running::{Lab, Options};
+pub use running::{Lab, Options, Vacancy};
 pub use state::{Seen, Server};
 pub use weakness::{UnknownWeakness, Weakness};

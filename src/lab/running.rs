@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
 
 use super::auth::{Accounts, ApiKey};
@@ -285,6 +286,22 @@ impl Lab {
         self.shared.config.to_zot()
     }
 
+    /// Ends the lab and keeps its addresses: whoever connects is refused, and nobody else can listen there.
+    ///
+    /// # Errors
+    ///
+    /// Where somebody else took an address in the moment between.
+    pub async fn vacate(self) -> io::Result<Vacancy> {
+        let addresses =
+            [self.url(), self.issuer(), self.upstream()].map(|url| url.trim_start_matches("http://").to_owned());
+        self.stop().await;
+        let sockets = addresses.iter().map(|address| {
+            let address = address.parse().map_err(io::Error::other)?;
+            refusing(address)
+        });
+        Ok(Vacancy { _sockets: sockets.collect::<io::Result<_>>()? })
+    }
+
     /// Ends the lab and waits until nothing of it listens.
     pub async fn stop(mut self) {
         if let Some(runtime) = self.runtime.take() {
@@ -293,6 +310,21 @@ impl Lab {
             let _ = ended.await;
         }
     }
+}
+
+/// The addresses of a lab that has ended. While it lives, each connection to them is refused.
+#[derive(Debug)]
+pub struct Vacancy {
+    _sockets: Vec<TcpSocket>,
+}
+
+/// A socket that has the address and does not listen.
+fn refusing(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Connections of the lab may still be on their way out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 /// Addresses only: a test that prints a lab must not print its keys.

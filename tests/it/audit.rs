@@ -35,7 +35,7 @@ fn scenario(url: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let text = format!(
         "schema = 1\nname = \"bulk\"\n[registry]\nurl = \"{}\"\n[access]\nanonymous = [\"read\"]\n\
-         [limits]\nrequest_timeout = \"5s\"\n",
+         [limits]\nrequest_timeout = \"60s\"\n",
         url
     );
     std::fs::write(folder.path().join("regproof.toml"), text).unwrap();
@@ -56,7 +56,7 @@ impl World {
         let json = self.path("audit.json");
         let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
         command.arg("audit").arg(self.path("regproof.toml")).arg("--json").arg(&json).args(more);
-        let output = command.timeout(Duration::from_secs(120)).output().unwrap();
+        let output = command.timeout(Duration::from_secs(300)).output().unwrap();
         let code = output.status.code().expect("it ended by itself");
         if code == 3 {
             return (code, Value::String(String::from_utf8(output.stderr).unwrap()));
@@ -70,7 +70,7 @@ impl World {
         let findings = report["findings"].as_array().unwrap();
         assert_eq!(findings.len(), 1, "{report:#}");
         for part in ["repository", "expected", "actual", "cause", "remedy"] {
-            assert_ne!(findings[0][part], "", "{part} of {report:#}");
+            assert!(findings[0][part].as_str().is_some_and(|text| !text.is_empty()), "{part} of {report:#}");
         }
         (code, findings[0].clone())
     }
@@ -125,7 +125,9 @@ fn a_damaged_blob_is_found_whatever_the_damage() {
         let mut content = sound();
         content.answer(blob(b"one"), reply);
         let (code, found) = world(content).only(more);
-        assert_eq!((code, &found["verdict"], &found["tag"]), (1, &json!("fail"), &found["tag"]));
+        assert_eq!((code, &found["verdict"]), (1, &json!("fail")));
+        // All three have it; whichever is looked at first is named.
+        assert!(found["tag"].as_str().is_some_and(|tag| ["v1", "v2", "v3"].contains(&tag)), "{found:#}");
         assert_eq!(found["digest"], digest(b"one"));
         assert!(found["actual"].as_str().unwrap().contains(expected), "{found:#}");
     }

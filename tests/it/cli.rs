@@ -8,6 +8,7 @@ mod bad_input;
 mod commands;
 mod interrupts;
 mod live;
+mod options;
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ fn regproof(arguments: &[&str]) -> Command {
     for name in ["REGPROOF_SCENARIO", "RUST_LOG", "NO_COLOR"] {
         command.env_remove(name);
     }
-    command.args(arguments).timeout(std::time::Duration::from_secs(120));
+    command.args(arguments).timeout(std::time::Duration::from_secs(300));
     command
 }
 
@@ -121,7 +122,7 @@ async fn a_broken_promise_ends_with_1() {
 #[tokio::test]
 async fn a_stopped_registry_ends_with_2_and_every_check_is_an_error() {
     let World { lab, folder, scenario } = world(None).await;
-    lab.stop().await;
+    let _vacancy = lab.vacate().await.unwrap();
     let report = folder.path().join("report.json");
     let mut command = regproof(&["run", "--no-browser", "--json"]);
     command.arg(&report).arg(&scenario).assert().code(2);

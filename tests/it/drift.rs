@@ -139,7 +139,7 @@ fn a_registry_that_is_down_gives_no_snapshot() {
     let lab = lab(None);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let file = lab.write_scenario(folder.path()).expect("the scenario can be written");
-    block_on(lab.stop());
+    let _vacancy = block_on(lab.vacate()).expect("its addresses are free again");
     let output = folder.path().join("none.json");
     let assert = regproof(&["snapshot"], &[&file, Path::new("-o"), &output]).assert().code(2);
     assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("the registry answered nothing"));
@@ -152,7 +152,7 @@ fn regproof(arguments: &[&str], files: &[&Path]) -> Command {
     for name in ["REGPROOF_SCENARIO", "RUST_LOG", "NO_COLOR"] {
         command.env_remove(name);
     }
-    command.args(arguments).args(files).timeout(Duration::from_secs(120));
+    command.args(arguments).args(files).timeout(Duration::from_secs(300));
     command
 }
 
@@ -231,6 +231,19 @@ fn a_run_against_a_snapshot_proves_that_nothing_changed_and_its_own_writes_are_n
     assert_eq!((drift["verdict"].as_str(), drift["cases"].as_array().map(Vec::len)), (Some("fail"), Some(4)));
     let junit = std::fs::read_to_string(junit).expect("there is a report");
     assert!(junit.contains("mount a blob in private/ledger"), "{junit}");
+
+    // What is accepted as `diff` prints it is no broken promise.
+    let (_, after) = written(folder.path(), &weak, "after");
+    let text = regproof(&["diff"], &[&before, &after]).assert().code(1);
+    let text = String::from_utf8_lossy(&text.get_output().stdout).into_owned();
+    let accepted = folder.path().join("accepted");
+    let ids: Vec<&str> = text.lines().filter(|line| line.starts_with("  ")).collect();
+    std::fs::write(&accepted, ids.join("\n")).expect("a file can be written");
+    let mut run = regproof(&["run", "--only", "registry::answers", "--against"], &[&before, &scenario]);
+    run.arg("--accept").arg(&accepted).assert().code(0);
+    std::fs::write(&accepted, ids[1..].join("\n")).expect("a file can be written");
+    let mut run = regproof(&["run", "--only", "registry::answers", "--against"], &[&before, &scenario]);
+    run.arg("--accept").arg(&accepted).assert().code(1);
 
     let mut run = regproof(&["run", "--effects", "read-only", "--only", "registry::answers"], &[&scenario]);
     run.arg("--against").arg(&before).arg("--json").arg(&json).assert().code(0);

@@ -5,9 +5,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::support;
 use crate::support::http::block_on;
+use crate::support::process::run_within;
 use regproof::lab::{Lab, Weakness};
 
 /// What needs no client program and no browser, and what fails on this lab.
@@ -21,7 +23,7 @@ fn part(nextest: &Path, scenario: &Path, part: usize) -> [BTreeSet<String>; 2] {
     command.args(["--status-level", "pass", "--final-status-level", "none", "--no-tests", "pass"]);
     command.args(["--partition", &format!("hash:{part}/4"), "-E", FILTER]);
     command.current_dir(env!("CARGO_MANIFEST_DIR")).env("REGPROOF_SCENARIO", scenario);
-    let output = command.output().expect("cargo-nextest starts");
+    let output = run_within(&mut command, Duration::from_secs(1200));
     let text = String::from_utf8(output.stderr).expect("cargo-nextest writes text");
     let ended = |word: &str| -> BTreeSet<String> {
         let lines = text.lines().filter(|line| line.trim_start().starts_with(word));
@@ -36,7 +38,7 @@ fn part(nextest: &Path, scenario: &Path, part: usize) -> [BTreeSet<String>; 2] {
 fn four_parts_under_nextest_are_the_whole_and_nothing_twice() {
     const TEST: &str = "four_parts_under_nextest_are_the_whole_and_nothing_twice";
     let Some(nextest) = support::tool("cargo-nextest").or_else(|| support::on_path("cargo-nextest")) else {
-        support::skip(TEST, "cargo-nextest is missing; make tools installs it");
+        support::lacks(TEST, "cargo-nextest");
         return;
     };
     let lab = block_on(Lab::with(Weakness::MetricsClosed)).expect("the lab starts");

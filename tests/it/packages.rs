@@ -5,7 +5,6 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test by panicking")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -38,8 +37,7 @@ fn pack(kind: &str, program: &Path, folder: &Path) -> PathBuf {
 /// A small program that behaves as the real one: packs quickly.
 fn small(folder: &Path) -> PathBuf {
     let file = folder.join("small");
-    fs::write(&file, format!("#!/bin/sh\nexec {PROGRAM} \"$@\"\n")).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    support::common::write_program(&file, &format!("#!/bin/sh\nexec {PROGRAM} \"$@\"\n"), 0o755);
     file
 }
 
@@ -105,7 +103,7 @@ fn the_image_is_a_sound_layout_and_always_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_image_is_pushed_by_crane_and_pulled_by_digest() {
     let test = "the_image_is_pushed_by_crane_and_pulled_by_digest";
-    let Some(crane) = support::tool("crane") else { return support::skip(test, "no crane: run `make tools`") };
+    let Some(crane) = support::tool("crane") else { return support::lacks(test, "crane") };
     let (lab, folder) = (Lab::healthy().await.unwrap(), tempfile::tempdir().unwrap());
     let layout = pack("image", Path::new(PROGRAM), folder.path());
     let host = lab.url().trim_start_matches("http://");

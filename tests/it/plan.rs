@@ -6,6 +6,7 @@ use std::process::Command;
 use regproof::lab::{Lab, Options, Weakness};
 
 use crate::support::http::block_on;
+use crate::support::process::run;
 
 #[test]
 fn plan_shows_rights_and_what_an_operator_would_not_expect_with_lines() {
@@ -19,7 +20,7 @@ fn plan_shows_rights_and_what_an_operator_would_not_expect_with_lines() {
         [[cache]]\nimage = \"docker.io/library/alpine:3.20\"\n";
     std::fs::write(&scenario, text).expect("a file can be written");
     std::fs::write(folder.path().join("key"), "zak_not_a_real_key\n").expect("a file can be written");
-    let output = Command::new(env!("CARGO_BIN_EXE_regproof")).arg("plan").arg(&scenario).output().expect("it runs");
+    let output = run(Command::new(env!("CARGO_BIN_EXE_regproof")).arg("plan").arg(&scenario));
     assert!(output.status.success());
     let plan = String::from_utf8(output.stdout).expect("the plan is text");
     for (lint, line) in [

@@ -38,7 +38,7 @@ fn report_on(weaknesses: &[Weakness], status: i32, folder: &Path) -> PathBuf {
     // Client programs show nothing in the page that other checks do not, and take their time.
     let shown = ["access", "registry", "oidc", "metrics", "publish::existing", "publish::api", "keys", "bypass"];
     command.arg("run").args(shown.map(|prefix| format!("--only={prefix}"))).arg("--html");
-    let ended = command.arg(&file).arg(&scenario).output().unwrap();
+    let ended = support::process::run(command.arg(&file).arg(&scenario));
     assert_eq!(ended.status.code(), Some(status), "{ended:?}");
     file
 }
@@ -161,7 +161,7 @@ fn a_bad_page_is_noticed() {
     browser.look(Look { width: 390, dark: false, print: false });
     browser.open(&file);
     assert_eq!(browser.requests(), [browser::address(&file), "http://127.0.0.1:9/x.png".to_owned()]);
-    assert!(support::poll(std::time::Duration::from_secs(5), || browser.has_a_dialog().then_some(())).is_some());
+    assert!(support::poll(std::time::Duration::from_secs(60), || browser.has_a_dialog().then_some(())).is_some());
     browser.dismiss();
     let found = judge::inaccessible(&browser, &axe).join("\n");
     assert!(found.contains("image-alt") && found.contains("color-contrast"), "{found}");

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use crate::support;
 use crate::support::http::block_on;
+use crate::support::process::run;
 use regex::Regex;
 use regproof::lab::{Lab, Options, Weakness};
 use serde_json::Value;
@@ -22,13 +23,12 @@ struct Line {
 }
 
 fn regproof(arguments: &[&str], path: &str, file: &Path) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_regproof"))
-        .args(arguments)
-        .arg(file)
-        .env("PATH", path)
-        .output()
-        .expect("it runs");
-    String::from_utf8(output.stdout).expect("its output is text")
+    let output = run(Command::new(env!("CARGO_BIN_EXE_regproof")).args(arguments).arg(file).env("PATH", path));
+    let (stdout, stderr) = (String::from_utf8(output.stdout), String::from_utf8_lossy(&output.stderr));
+    let stdout = stdout.expect("its output is text");
+    // A weak lab breaks promises, or leaves them undecided; that nothing was run at all is another matter.
+    assert!(matches!(output.status.code(), Some(0..=2)), "{arguments:?}: {} {stdout}{stderr}", output.status);
+    stdout
 }
 
 /// The folders of client programs and of the browser.
@@ -66,7 +66,10 @@ fn pattern(target: &str) -> Regex {
             "session" => "[A-Za-z0-9_-]{8,64}",
             "query" => r"(\?\S*)?",
             "repository" => "[a-z0-9._/-]+",
-            _ => ".+",
+            "random" | "user" => "[^/?]+",
+            "code" => "[^&]+",
+            "pages of the registry that a login leads to" | "where a redirect of a blob leads" => ".+",
+            other => panic!("this test does not know what <{other}> stands for"),
         });
         rest = after;
     }
@@ -178,8 +181,8 @@ fn a_registry_that_breaks_its_promises_is_asked_nothing_else() {
         Weakness::TagsListLoops,
         Weakness::UploadLocationElsewhere,
     ] {
-        let (surprises, _) = surprises(Some(weakness), "", &[]);
-        assert!(surprises.is_empty(), "{weakness}: {surprises:#?}");
+        let (surprises, sent) = surprises(Some(weakness), "", &[]);
+        assert!(surprises.is_empty() && sent > 100, "{weakness}: {sent}, {surprises:#?}");
     }
 }
 
@@ -190,6 +193,7 @@ fn a_plan_that_may_only_read_prints_nothing_but_reads() {
     let file = scenario(&lab, folder.path());
     let lines = printed(&regproof(&["plan", "--requests", "--effects", "read-only"], "", &file));
     let reads = ["GET", "HEAD", "OPTIONS"];
+    assert!(lines.len() > 20, "{} lines are not what a run reads", lines.len());
     assert!(lines.iter().flat_map(|line| &line.methods).all(|method| reads.contains(&method.as_str())));
     assert!(lab.requests().is_empty(), "a plan sends nothing");
 }

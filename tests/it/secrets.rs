@@ -9,6 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use regproof::lab::{Lab, Options};
 
+use crate::support::common::write_program;
+use crate::support::process::{Ends, run};
+
 /// Every form in which a secret could show.
 fn forms(user: &str, secret: &str) -> Vec<String> {
     let pair = format!("{user}:{secret}");
@@ -75,10 +78,7 @@ fn all_reports(folder: &Path) -> impl Iterator<Item = String> {
 fn as_skopeo(folder: &Path, script: &str) -> PathBuf {
     let programs = folder.join("programs");
     std::fs::create_dir(&programs).expect("a folder can be made");
-    let skopeo = programs.join("skopeo");
-    std::fs::write(&skopeo, format!("#!/bin/sh\n{script}\n")).expect("a program can be written");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&skopeo, mode).expect("its mode can be set");
+    write_program(&programs.join("skopeo"), &format!("#!/bin/sh\n{script}\n"), 0o755);
     programs
 }
 
@@ -95,21 +95,20 @@ async fn no_secret_shows_anywhere_at_the_highest_log_level() {
         .env("RUST_LOG", "trace")
         .stdout(Stdio::from(std::fs::File::create(&out).expect("a file can be made")))
         .stderr(Stdio::from(std::fs::File::create(&err).expect("a file can be made")));
-    let mut child = command.spawn().expect("regproof starts");
+    let mut child = Ends(command.spawn().expect("regproof starts"));
     let (mut seen, mut programs) = (BTreeSet::new(), BTreeSet::new());
-    let end = Instant::now() + Duration::from_secs(90);
+    let end = Instant::now() + Duration::from_secs(600);
     let status = loop {
-        if let Some(status) = child.try_wait().expect("a child can be asked") {
+        if let Some(status) = child.0.try_wait().expect("a child can be asked") {
             break status;
         }
         assert!(Instant::now() < end, "regproof did not end");
-        spy(child.id(), &mut seen, &mut programs);
+        spy(child.0.id(), &mut seen, &mut programs);
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
     assert!(status.success(), "{}", std::fs::read_to_string(&out).unwrap_or_default());
-    for wanted in ["chrom", "skopeo"] {
-        assert!(programs.iter().any(|program| program.contains(wanted)), "never saw {wanted}: {programs:?}");
-    }
+    // Clients come and go too fast to be sure of; what they are given, the next test asks them.
+    assert!(programs.iter().any(|program| program.contains("chrom")), "never saw a browser: {programs:?}");
     let written = whole_folder(reports.path());
     assert!(written.len() > 100_000, "the trace was written: {} bytes", written.len());
     let text = format!("{written}\n{}", seen.into_iter().collect::<Vec<_>>().join("\n"));
@@ -140,7 +139,7 @@ async fn a_client_program_finds_no_secret_on_its_command_line_or_in_its_environm
     command.arg("run").arg(&scenario).args(["--no-browser", "--only", "publish::skopeo_can_push"]);
     // A secret of another program, which ours must not pass on.
     command.env("PATH", &programs).env("OTHER_PROGRAMS_SECRET", "another-canary-0123456789");
-    let output = command.output().expect("the binary starts");
+    let output = run(&mut command);
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stdout));
     let seen = String::from_utf8_lossy(&std::fs::read(&seen).expect("the program ran")).into_owned();
     assert!(seen.contains("copy") && seen.contains("DOCKER_CONFIG="), "{seen}");
@@ -176,7 +175,7 @@ exit 1"#;
     let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
     command.arg("run").arg(&scenario).args(["--no-browser", "--only", "publish::skopeo_can_push"]);
     command.args(all_reports(reports.path())).env("RUST_LOG", "trace").env("PATH", programs);
-    let output = command.output().expect("the binary starts");
+    let output = run(&mut command);
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stdout));
     let written = whole_folder(reports.path());
     assert!(written.contains("skopeo version 1") && written.contains("the end of what it tells"), "{written}");

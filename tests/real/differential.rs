@@ -18,6 +18,7 @@ use serde_json::json;
 
 use self::oracles::{Answer, Asker};
 use self::random::Random;
+use crate::support::zot::Zot;
 
 /// Users of the htpasswd file; groups come from `accessControl.groups`, as the random configurations have it.
 const USERS: [&str; 3] = ["guest", "zot-ci", "erich"];
@@ -36,10 +37,8 @@ const KNOWN_DENIALS: &[Known] = &[(
 
 #[test]
 fn a_real_zot_decides_as_we_expect() {
-    let Some(binary) = zot::binary() else {
-        println!("NOT RUN: no real zot; set ZOT_BIN or put `zot` on the PATH");
-        return;
-    };
+    let Some(zot) = Zot::find("a_real_zot_decides_as_we_expect") else { return };
+    let binary = zot.program;
     let release = zot::release(&binary);
     let number = |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (configs, seed) = (number("REGPROOF_DIFF_CONFIGS", 6), number("REGPROOF_DIFF_SEED", 20));
@@ -87,10 +86,8 @@ fn a_real_zot_decides_as_we_expect() {
 
 #[test]
 fn an_object_without_content_is_dropped_by_a_real_zot() {
-    let Some(binary) = zot::binary() else {
-        println!("NOT RUN: no real zot; set ZOT_BIN or put `zot` on the PATH");
-        return;
-    };
+    let Some(zot) = Zot::find("an_object_without_content_is_dropped_by_a_real_zot") else { return };
+    let binary = zot.program;
     let open = json!({"anonymousPolicy": ["read"], "defaultPolicy": ["read"]});
     let cases = [
         (json!({"repositories": {"**": open, "a/**": {}}}), json!({"metrics": {}})),
@@ -104,7 +101,7 @@ fn an_object_without_content_is_dropped_by_a_real_zot() {
     for (access, extensions) in cases {
         let folder = tempfile::tempdir().unwrap();
         let zot = zot::start(&binary, folder.path(), |port| {
-            random::document(folder.path(), port, Some(access), Some("htpasswd"), extensions)
+            random::document(folder.path(), port, Some(access.clone()), Some("htpasswd"), extensions.clone())
         });
         let config = Config::parse(zot.file, &zot.config).unwrap();
         let expected = matrix(&config, Some(zot::release(&binary)), &identities(), &["a/b".to_owned()]);
@@ -119,14 +116,12 @@ fn an_object_without_content_is_dropped_by_a_real_zot() {
 
 #[test]
 fn patterns_of_equal_length_answer_at_random_on_a_real_zot() {
-    let Some(binary) = zot::binary() else {
-        println!("NOT RUN: no real zot; set ZOT_BIN or put `zot` on the PATH");
-        return;
-    };
+    let Some(zot) = Zot::find("patterns_of_equal_length_answer_at_random_on_a_real_zot") else { return };
+    let binary = zot.program;
     let folder = tempfile::tempdir().unwrap();
     let access = json!({"repositories": {"a/*": {"defaultPolicy": ["read"]}, "*/b": {"defaultPolicy": []}}});
     let zot = zot::start(&binary, folder.path(), |port| {
-        random::document(folder.path(), port, Some(access), Some("htpasswd"), json!({}))
+        random::document(folder.path(), port, Some(access.clone()), Some("htpasswd"), json!({}))
     });
     let config = Config::parse(zot.file, &zot.config).unwrap();
     let identity = identities().remove(1);

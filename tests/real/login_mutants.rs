@@ -38,7 +38,7 @@ fn judged(world: &World, change: impl FnOnce(&mut Value)) -> (Vec<String>, Vec<S
 
 fn world(test: &str, provider: Options) -> Option<World> {
     if support::on_path("chromedriver").is_none() {
-        support::skip(test, "no chromedriver: run `make tools`");
+        support::lacks(test, "chromedriver");
         return None;
     }
     World::start_on(&Zot::find(test)?, test, Setup { without_cache: true, provider, ..Setup::default() })

@@ -45,7 +45,7 @@ fn all_pass(run: &Run, most_skipped: usize) {
 fn has_a_browser(test: &str) -> bool {
     let there = support::on_path("chromedriver").is_some();
     if !there {
-        support::skip(test, "no chromedriver: run `make tools`");
+        support::lacks(test, "chromedriver");
     }
     there
 }

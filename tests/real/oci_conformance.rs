@@ -46,7 +46,7 @@ struct Judgement {
 /// Runs the program against a registry; `None` when this machine does not have it.
 fn judge(test: &str, url: &str, credentials: Option<(&str, &str)>) -> Option<Judgement> {
     let Some(program) = support::tool("conformance") else {
-        support::skip(test, "no conformance program: install Go 1.25 or later and run `make tools`");
+        support::lacks(test, "oci-conformance");
         return None;
     };
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
@@ -128,7 +128,7 @@ fn a_real_zot_is_judged_as_the_lab_is() {
 fn the_lab_passes_at_least_what_debians_registry_passes() {
     let test = "the_lab_passes_at_least_what_debians_registry_passes";
     let Some(program) = Upstream::program() else {
-        support::skip(test, "no docker-registry: run `make tools`");
+        support::lacks(test, "docker-registry");
         return;
     };
     let folder = tempfile::tempdir().expect("a temporary folder can be made");

@@ -202,7 +202,7 @@ where
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME
-        .get_or_init(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime starts"))
+        .get_or_init(|| Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("a runtime starts"))
 }
 
 fn client() -> &'static Client {

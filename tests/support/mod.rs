@@ -1,11 +1,12 @@
 //! Real parts for tests: zot, an OpenID provider, an upstream registry, a fault proxy. All on loopback.
 //!
 //! A part panics when it cannot do its work: a test without its world proves nothing. A part that this machine does
-//! not have is a skip, and a skip is always said on stderr. No part may outlive the test program.
+//! not have is a skip, and a skip is always said, and counted. No part may outlive the test program.
 
 pub mod bulk;
 pub mod caddy;
 pub mod canaille;
+pub mod common;
 pub mod faults;
 pub mod hardened;
 pub mod http;
@@ -22,19 +23,11 @@ pub mod upstream;
 pub mod world;
 pub mod zot;
 
+pub use self::common::{lacks, skip};
+
 use std::env;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-/// Says that a test did not run, past the capture of the test harness.
-///
-/// With `REGPROOF_TEST_NO_SKIPS` set it panics: for a machine that is meant to have every part.
-pub fn skip(test: &str, reason: &str) {
-    assert!(env::var_os("REGPROOF_TEST_NO_SKIPS").is_none(), "{test} may not be skipped: {reason}");
-    let mut stderr = std::io::stderr();
-    writeln!(stderr, "SKIPPED {test}: {reason}").expect("stderr takes one line");
-}
 
 /// The folder that `make tools` fills.
 pub fn tools() -> PathBuf {

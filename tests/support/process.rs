@@ -3,12 +3,15 @@
 //! It must not leave a process behind, not even when the test program is killed.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::io::{Read, Seek};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::net::TcpSocket;
 
 use super::poll;
 
@@ -107,6 +110,97 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// The next connection; a caller that never comes is a failure, not a hang.
+pub fn accepted(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).expect("a listener can be asked without waiting");
+    let stream = poll(Duration::from_secs(120), || listener.accept().ok());
+    let (stream, _) = stream.expect("somebody connects");
+    stream.set_nonblocking(false).expect("a connection can be waited for");
+    stream
+}
+
+/// Runs a program to its end; one that does not end in five minutes is ended, and fails the test.
+pub fn run(command: &mut Command) -> Output {
+    run_within(command, Duration::from_secs(300))
+}
+
+/// The same with another limit. Its outputs go through files, so that a grandchild cannot hold a pipe open.
+pub fn run_within(command: &mut Command, limit: Duration) -> Output {
+    let [mut out, mut err] = [(); 2].map(|()| tempfile::tempfile().expect("a temporary file can be made"));
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(out.try_clone().expect("a file handle can be cloned"))
+        .stderr(err.try_clone().expect("a file handle can be cloned"))
+        .process_group(0)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+    let status = poll(limit, || child.try_wait().expect("a child can be waited for"));
+    if status.is_none() {
+        let _ = Command::new("kill").args(["-s", "KILL", "--", &format!("-{}", child.id())]).status();
+        let _ = child.wait();
+    }
+    let read = |file: &mut File| {
+        let mut bytes = vec![];
+        file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("a file can be read");
+        bytes
+    };
+    let (stdout, stderr) = (read(&mut out), read(&mut err));
+    let Some(status) = status else {
+        let said = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        panic!("{command:?} did not end within {limit:?}: {said}");
+    };
+    Output { status, stdout, stderr }
+}
+
+/// Ends a program when it is dropped, so that a test that fails leaves nothing behind.
+pub struct Ends(pub Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A port of loopback that is kept: connections are refused, and only who names it and sets `SO_REUSEADDR`, as servers
+/// do, can listen there. So it cannot be lost to another test, before it is used and after.
+pub struct Reserved {
+    pub address: SocketAddr,
+    _socket: TcpSocket,
+}
+
+impl Reserved {
+    pub fn new() -> Self {
+        Self::at(0).expect("loopback has a free port")
+    }
+
+    /// A port, and the one after it.
+    pub fn pair() -> [Self; 2] {
+        let pair = || {
+            let first = Self::new();
+            let second = Self::at(first.address.port().checked_add(1)?)?;
+            Some([first, second])
+        };
+        std::iter::repeat_with(pair).take(1000).flatten().next().expect("loopback has two free ports beside each other")
+    }
+
+    fn at(port: u16) -> Option<Self> {
+        let socket = TcpSocket::new_v4().expect("a socket can be made");
+        socket.set_reuseaddr(true).expect("the option is known");
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], port))).ok()?;
+        Some(Self { address: socket.local_addr().ok()?, _socket: socket })
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 }
 

@@ -58,9 +58,9 @@ impl Provider {
     /// Why it cannot run here, if so.
     pub fn missing() -> Option<&'static str> {
         if !tools().join("npm/node_modules/oidc-provider").is_dir() {
-            return Some("no OpenID provider: run `make tools`");
+            return Some("OpenID provider");
         }
-        on_path("node").is_none().then_some("no node on PATH")
+        on_path("node").is_none().then_some("node on PATH")
     }
 
     /// Starts it on a port that it chooses.

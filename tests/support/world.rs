@@ -82,11 +82,11 @@ impl World {
     /// Starts a world on this zot.
     pub fn start_on(zot: &Zot, test: &str, setup: Setup) -> Option<Self> {
         if let Some(reason) = Provider::missing() {
-            super::skip(test, reason);
+            super::lacks(test, reason);
             return None;
         }
         if !setup.without_cache && Upstream::program().is_none() {
-            super::skip(test, "no docker-registry: run `make tools`");
+            super::lacks(test, "docker-registry");
             return None;
         }
         let upstream = (!setup.without_cache).then(Upstream::start);

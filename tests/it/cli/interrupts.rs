@@ -1,12 +1,19 @@
 //! Signals: the first ends the run with a whole report, the second ends the process at once.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{junit, world};
+use crate::support;
+use crate::support::poll;
+use crate::support::process::{Ends, accepted};
+
+/// For whatever has to happen on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A registry that takes connections and never answers.
 fn silent() -> (TcpListener, String) {
@@ -16,7 +23,7 @@ fn silent() -> (TcpListener, String) {
 }
 
 /// Starts a run that cannot end by itself for minutes, and waits until its first request is under way.
-fn started(folder: &Path, listener: &TcpListener, url: &str) -> Child {
+fn started(folder: &Path, listener: &TcpListener, url: &str, more: &[&OsStr]) -> Ends {
     let scenario = folder.join("regproof.toml");
     let text = format!(
         "schema = 1\nname = \"silent\"\n[registry]\nurl = \"{url}\"\n[repositories]\npublic = [\"a/b\"]\n[access]\n\
@@ -24,10 +31,11 @@ fn started(folder: &Path, listener: &TcpListener, url: &str) -> Child {
     );
     std::fs::write(&scenario, text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
-    let command = command.args(["run", "--no-browser", "--junit"]).arg(folder.join("report.xml")).arg(scenario);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let command =
+        command.args(["run", "--no-browser", "--junit"]).arg(folder.join("report.xml")).arg(scenario).args(more);
+    let child = Ends(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     // Kept open: a closed connection would be an answer of its own.
-    std::mem::forget(listener.accept().unwrap());
+    std::mem::forget(accepted(listener));
     child
 }
 
@@ -43,26 +51,22 @@ fn signal(child: &Child, name: &str) {
     assert!(status.success());
 }
 
-fn ended(child: &mut Child, limit: Duration) -> ExitStatus {
-    let end = Instant::now() + limit;
-    while Instant::now() < end {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    child.kill().unwrap();
-    panic!("it did not end within {limit:?}");
+fn ended(child: &mut Child) -> ExitStatus {
+    poll(PATIENCE, || child.try_wait().unwrap()).expect("it ends")
 }
 
 #[test]
 fn an_interrupted_run_ends_with_2_and_a_whole_report() {
-    for name in ["INT", "TERM", "HUP"].into_iter().filter(|name| *name != "HUP" || !ignores_hangup()) {
+    for name in ["INT", "TERM", "HUP"] {
+        if name == "HUP" && ignores_hangup() {
+            support::skip("an_interrupted_run_ends_with_2_and_a_whole_report (SIGHUP)", "started by nohup");
+            continue;
+        }
         let (listener, url) = silent();
         let folder = tempfile::tempdir().unwrap();
-        let mut child = started(folder.path(), &listener, &url);
-        signal(&child, name);
-        let status = ended(&mut child, Duration::from_secs(40));
+        let Ends(child) = &mut started(folder.path(), &listener, &url, &[]);
+        signal(child, name);
+        let status = ended(child);
         assert_eq!(status.code(), Some(2), "SIG{name}");
         let mut text = String::new();
         child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
@@ -77,13 +81,19 @@ fn an_interrupted_run_ends_with_2_and_a_whole_report() {
 fn a_second_interrupt_ends_the_process_at_once() {
     let (listener, url) = silent();
     let folder = tempfile::tempdir().unwrap();
-    let mut child = started(folder.path(), &listener, &url);
-    signal(&child, "INT");
-    // Two signals in one instant are one to a process.
-    std::thread::sleep(Duration::from_millis(300));
-    signal(&child, "INT");
-    let status = ended(&mut child, Duration::from_secs(3));
-    assert_eq!(status.code(), Some(2));
+    // Nobody reads this report, so that the first signal alone cannot end the process.
+    let unread = folder.path().join("unread");
+    assert!(Command::new("mkfifo").arg(&unread).status().unwrap().success());
+    let Ends(child) = &mut started(folder.path(), &listener, &url, &["--json".as_ref(), unread.as_os_str()]);
+    signal(child, "INT");
+    // Two signals in one instant are one to a process; this report tells that the first was taken.
+    poll(PATIENCE, || folder.path().join("report.xml").exists().then_some(())).expect("the run is ended");
+    assert!(child.try_wait().unwrap().is_none(), "the first signal ended it, with a report that nobody took");
+    signal(child, "INT");
+    assert_eq!(ended(child).code(), Some(2));
+    let mut text = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "", "at once, without the rest of the reports");
 }
 
 /// A process and all that it started, whatever group they are in.
@@ -112,33 +122,23 @@ fn runs(id: u32) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_leaves_no_browser_behind() {
-    let on_path = |name: &str| {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
-    };
-    if !on_path("chromedriver") || !on_path("chromium") {
-        eprintln!("SKIPPED: no chromedriver and chromium on PATH, so no browser was interrupted");
-        return;
+    for program in ["chromedriver", "chromium"] {
+        if support::on_path(program).is_none() {
+            return support::lacks("an_interrupt_leaves_no_browser_behind", program);
+        }
     }
     let world = world(None).await;
     let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
     let command = command.args(["run", "--only", "oidc::login_returns"]).arg(&world.scenario);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let end = Instant::now() + Duration::from_secs(30);
-    let started = loop {
-        let started = family(child.id());
+    let Ends(child) = &mut Ends(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let started = poll(PATIENCE, || {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before a browser was started");
         // The program itself, the driver, and some of the browser.
-        if started.len() > 4 {
-            break started;
-        }
-        assert!(Instant::now() < end && child.try_wait().unwrap().is_none(), "no browser was started");
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    signal(&child, "INT");
-    assert_eq!(ended(&mut child, Duration::from_secs(40)).code(), Some(2));
-    let end = Instant::now() + Duration::from_secs(5);
-    while started.iter().any(|id| runs(*id)) {
-        assert!(Instant::now() < end, "the browser survived");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        Some(family(child.id())).filter(|family| family.len() > 4)
+    });
+    let started = started.expect("a browser is started");
+    signal(child, "INT");
+    assert_eq!(ended(child).code(), Some(2));
+    let gone = poll(PATIENCE, || started.iter().all(|id| !runs(*id)).then_some(()));
+    assert!(gone.is_some(), "the browser survived");
 }

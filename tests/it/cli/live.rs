@@ -11,6 +11,7 @@ use std::process::{Command, Output};
 use libtest_mimic::Arguments;
 
 use super::world;
+use crate::support::process::run;
 
 /// The variable with the arguments, one a line.
 const ARGUMENTS: &str = "REGPROOF_TEST_LIVE";
@@ -18,8 +19,9 @@ const ARGUMENTS: &str = "REGPROOF_TEST_LIVE";
 const PROGRAM: &str = "cli::live::the_front_end_in_a_process_of_its_own";
 
 #[test]
+#[ignore = "the tests below start it"]
 fn the_front_end_in_a_process_of_its_own() {
-    let Ok(arguments) = std::env::var(ARGUMENTS) else { return };
+    let arguments = std::env::var(ARGUMENTS).expect("the tests below start it, with arguments");
     let arguments = Arguments::from_iter(["live"].into_iter().chain(arguments.lines()));
     let code = front_end::run(&arguments);
     #[expect(clippy::exit, reason = "this process stands for a program, and its end is what is looked at")]
@@ -28,12 +30,12 @@ fn the_front_end_in_a_process_of_its_own() {
 
 fn live(scenario: Option<&Path>, arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", PROGRAM, "--nocapture", "--quiet", "--test-threads=1"]);
+    command.args(["--exact", PROGRAM, "--ignored", "--nocapture", "--quiet", "--test-threads=1"]);
     command.env_remove("REGPROOF_SCENARIO").env(ARGUMENTS, arguments.join("\n"));
     if let Some(scenario) = scenario {
         command.env("REGPROOF_SCENARIO", scenario);
     }
-    let Output { status, stdout, stderr } = command.output().unwrap();
+    let Output { status, stdout, stderr } = run(&mut command);
     let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
     let own = stdout.strip_prefix("\nrunning 1 test\n").unwrap_or_else(|| panic!("another beginning: {stdout}"));
     (status.code().unwrap(), own.to_owned(), stderr)

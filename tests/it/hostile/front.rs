@@ -2,11 +2,11 @@
 //!
 //! Writes bytes as it likes; no HTTP library stands between a lie and the program under test.
 
+use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -99,6 +99,8 @@ pub struct Around<'a> {
     /// Where this server listens.
     pub own: SocketAddr,
     lab: SocketAddr,
+    /// What the lab answered, if it was asked.
+    heard: RefCell<Option<Vec<u8>>>,
     /// For lies that remember.
     pub memory: &'a Mutex<Vec<(String, Answer)>>,
 }
@@ -106,7 +108,10 @@ pub struct Around<'a> {
 impl Around<'_> {
     /// What the lab answers.
     pub fn honest(&self) -> Answer {
-        forward(self.lab, self.ask).unwrap_or_else(|| Answer::new("502 Bad Gateway", "text/plain", "the lab is gone"))
+        let answer = forward(self.lab, self.ask);
+        let answer = answer.unwrap_or_else(|| Answer::new("502 Bad Gateway", "text/plain", "the lab is gone"));
+        *self.heard.borrow_mut() = Some(answer.bytes());
+        answer
     }
 }
 
@@ -117,6 +122,7 @@ pub struct Front {
     pub address: SocketAddr,
     asked: Arc<Mutex<Vec<Ask>>>,
     sunk: Arc<Mutex<Vec<String>>>,
+    told: Arc<AtomicUsize>,
 }
 
 impl Front {
@@ -127,33 +133,48 @@ impl Front {
         let (sink, sunk) = listening_sink();
         let asked = Arc::new(Mutex::new(vec![]));
         let log = Arc::clone(&asked);
-        let (count, memory) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(vec![])));
+        let (count, told) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (lies, memory) = (Arc::clone(&told), Arc::new(Mutex::new(vec![])));
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
                 if resets {
                     let _ = stream.peek(&mut [0]);
+                    lies.fetch_add(1, Ordering::SeqCst);
                     continue;
                 }
                 let (log, count, memory) = (Arc::clone(&log), Arc::clone(&count), Arc::clone(&memory));
+                let lies = Arc::clone(&lies);
                 std::thread::spawn(move || {
                     let Some(ask) = read_ask(&mut stream) else { return };
                     log.lock().expect("no holder panics").push(ask.clone());
                     let nth = count.fetch_add(1, Ordering::SeqCst);
-                    let said = tell(&Around { ask: &ask, nth, sink, own, lab, memory: &memory });
-                    let bytes = match said {
+                    let heard = RefCell::new(None);
+                    let around = Around { ask: &ask, nth, sink, own, lab, heard, memory: &memory };
+                    let bytes = match tell(&around) {
                         Say::This(answer) => answer.bytes(),
                         Say::Bytes(bytes) => bytes,
-                        Say::Act(act) => return act(&mut stream),
+                        Say::Act(act) => {
+                            lies.fetch_add(1, Ordering::SeqCst);
+                            return act(&mut stream);
+                        }
                     };
+                    if around.heard.borrow().as_ref() != Some(&bytes) {
+                        lies.fetch_add(1, Ordering::SeqCst);
+                    }
                     let _ = stream.write_all(&bytes);
                 });
             }
         });
-        Front { address: own, asked, sunk }
+        Front { address: own, asked, sunk, told }
     }
 
     pub fn asked(&self) -> Vec<Ask> {
         self.asked.lock().expect("no holder panics").clone()
+    }
+
+    /// How many answers were not the lab's.
+    pub fn told(&self) -> usize {
+        self.told.load(Ordering::SeqCst)
     }
 
     /// What came to the sink.
@@ -170,10 +191,13 @@ fn listening_sink() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let log = Arc::clone(&sunk);
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let _ = stream.set_read_timeout(Some(Duration::from_millis(500)));
-            let ask = read_ask(&mut stream);
-            log.lock().expect("no holder panics").push(format!("{ask:?}"));
-            let _ = stream.write_all(&Answer::new("200 OK", "application/json", r#"{"token":"sunk"}"#).bytes());
+            let log = Arc::clone(&log);
+            std::thread::spawn(move || {
+                // A connection on which nothing was asked is no request, however long that took.
+                let Some(ask) = read_ask(&mut stream) else { return };
+                log.lock().expect("no holder panics").push(format!("{ask:?}"));
+                let _ = stream.write_all(&Answer::new("200 OK", "application/json", r#"{"token":"sunk"}"#).bytes());
+            });
         }
     });
     (address, sunk)

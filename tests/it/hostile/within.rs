@@ -2,8 +2,8 @@
 
 use super::front::{Answer, Around, Say};
 use super::lies::{
-    BOMB, EVERY, JSON, Lie, METRICS, NASTY, NOBODY, OCI, PAGE, PULL, PUSH, REFUSALS, body, changed, echo, error, every,
-    lie, manifest, tags, upload,
+    BOMB, BUT_THE_CLOCK, JSON, Lie, METRICS, NASTY, NOBODY, OCI, PAGE, PULL, PUSH, REFUSALS, body, changed, echo,
+    error, every, lie, manifest, tags, upload,
 };
 
 fn index(digest: &str) -> String {
@@ -26,13 +26,13 @@ fn as_index(around: &Around<'_>, digest: &str) -> Say {
 
 /// What is changed in the answers of a registry that is healthy otherwise.
 pub const WITHIN: &[Lie] = &[
-    lie("bearer_realm_elsewhere", &["registry::"], |around| {
+    lie("bearer_realm_elsewhere", &["registry::answers"], |around| {
         let realm = format!("Bearer realm=\"http://{}/token\",service=\"registry\"", around.sink);
         let honest = around.honest();
         let challenged = honest.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
         Say::This(if challenged { honest.with("WWW-Authenticate", realm) } else { honest })
     }),
-    lie("basic_and_bearer_elsewhere", &["registry::"], |around| {
+    lie("basic_and_bearer_elsewhere", &["registry::answers"], |around| {
         let realm = format!("Basic realm=\"a\", Bearer realm=\"http://{}/token\",service=\"registry\"", around.sink);
         let honest = around.honest();
         let challenged = honest.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
@@ -184,7 +184,7 @@ pub const WITHIN: &[Lie] = &[
         around.memory.lock().expect("no holder panics").push((key, honest.clone()));
         Say::This(honest)
     }),
-    lie("the_answer_before", EVERY, |around| {
+    lie("the_answer_before", BUT_THE_CLOCK, |around| {
         // Of another path: by chance, the answer before could be the right one.
         let path = around.ask.target.split('?').next().unwrap_or_default().to_owned();
         let honest = around.honest();

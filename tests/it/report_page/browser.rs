@@ -44,12 +44,12 @@ impl Browser {
     /// A browser with an empty profile; `None`, said loudly, where this machine has none.
     pub fn start(test: &str) -> Option<Self> {
         let Some(program) = support::on_path("chromedriver") else {
-            support::skip(test, "no chromedriver: run `make tools`");
+            support::lacks(test, "chromedriver");
             return None;
         };
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let mut driver = Server::spawn(&program, &["--port=0"], &folder.path().join("driver.log"));
-        let port = driver.wait_until(Duration::from_secs(20), |log| {
+        let port = driver.wait_until(Duration::from_secs(120), |log| {
             let line = log.lines().find_map(|line| line.split_once("started successfully on port "))?;
             line.1.trim_end_matches('.').parse::<u16>().ok()
         });

@@ -19,7 +19,7 @@ pub const SENTINEL: &str = "window.regproofWasHere";
 pub fn axe(test: &str) -> Option<String> {
     let text = fs::read_to_string(support::tools().join("npm/node_modules/axe-core/axe.min.js")).ok();
     if text.is_none() {
-        support::skip(test, "no axe-core: run `make tools`");
+        support::lacks(test, "axe-core");
     }
     text
 }

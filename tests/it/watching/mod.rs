@@ -5,7 +5,7 @@
 
 pub mod soak;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use regproof::lab::{Lab, Options, Weakness};
 
 use crate::support::http::{Answer, Request, block_on};
 use crate::support::poll;
+use crate::support::process::{Reserved, accepted};
 
 /// The first value of a series that begins so.
 pub fn metric(text: &str, series: &str) -> Option<f64> {
@@ -23,7 +24,8 @@ pub fn metric(text: &str, series: &str) -> Option<f64> {
 
 /// A registry at one address, in whichever state, and its scenario.
 pub struct World {
-    address: SocketAddr,
+    /// The registry's place and the provider's beside it, kept also while nobody listens.
+    places: [Reserved; 2],
     lab: Option<Lab>,
     silent: Option<TcpListener>,
     folder: tempfile::TempDir,
@@ -36,20 +38,14 @@ impl World {
     pub fn start() -> World {
         let folder = tempfile::tempdir().unwrap();
         let scenario = folder.path().join("regproof.toml");
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let limits = ("5s".to_owned(), 8);
-        let mut world = World { address, lab: None, silent: None, folder, limits, scenario };
-        // The provider listens beside the registry, where somebody else may listen already.
-        let started = poll(Duration::from_secs(10), || {
-            world.address.set_port(crate::support::process::free_port());
-            world.try_lab(None)
-        });
-        started.expect("two ports beside each other are free");
+        let mut world = World { places: Reserved::pair(), lab: None, silent: None, folder, limits, scenario };
+        world.lab(None);
         world
     }
 
     fn try_lab(&mut self, weakness: Option<Weakness>) -> Option<()> {
-        let listen = Some(self.address);
+        let listen = Some(self.places[0].address);
         let options = Options { listen, weaknesses: weakness.into_iter().collect(), ..Options::default() };
         let lab = block_on(async move { Lab::start(options).await }).ok()?;
         self.lab = Some(lab);
@@ -60,7 +56,7 @@ impl World {
     /// From now on, a lab with this weakness, or with none; it has new secrets, and so has the scenario.
     pub fn lab(&mut self, weakness: Option<Weakness>) {
         self.down();
-        poll(Duration::from_secs(10), || self.try_lab(weakness)).expect("the lab comes back to its place");
+        poll(Duration::from_secs(60), || self.try_lab(weakness)).expect("the lab comes back to its place");
     }
 
     /// From now on, nobody listens.
@@ -74,7 +70,7 @@ impl World {
     /// From now on, somebody listens and never answers.
     pub fn stall(&mut self) {
         self.down();
-        let bound = poll(Duration::from_secs(10), || TcpListener::bind(self.address).ok());
+        let bound = poll(Duration::from_secs(60), || TcpListener::bind(self.places[0].address).ok());
         self.silent = Some(bound.expect("the place is free again"));
     }
 
@@ -82,7 +78,7 @@ impl World {
     pub fn wait_for_a_caller(&self) {
         let silent = self.silent.as_ref().expect("the registry stalls");
         // Kept open: a closed connection would be an answer of its own.
-        std::mem::forget(silent.accept().unwrap());
+        std::mem::forget(accepted(silent));
     }
 
     /// From now on, the scenario has this deadline, which is also that of a request, and so many checks at the same time.

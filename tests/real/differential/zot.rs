@@ -1,13 +1,15 @@
 //! A real zot on loopback with storage that is written before it starts; ended when dropped, whatever happens.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 use regproof::zot::release::Release;
 use sha2::{Digest, Sha256};
 
 use super::{REPOSITORIES, USERS};
+use crate::support::process::{Server, on_free_port};
 
 /// The password of every user of the htpasswd file, and its bcrypt hash at the lowest cost.
 pub const PASSWORD: &str = "loopback";
@@ -17,25 +19,10 @@ const CONFIG: &str = "{}";
 pub const LAYER: &str = "regproof";
 
 pub struct Zot {
-    child: Child,
+    _server: Server,
     pub url: String,
     pub file: &'static str,
     pub config: String,
-}
-
-impl Drop for Zot {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-pub fn binary() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("ZOT_BIN") {
-        return Some(path.into());
-    }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join("zot")).find(|file| file.is_file())
 }
 
 pub fn release(binary: &Path) -> Release {
@@ -46,29 +33,25 @@ pub fn release(binary: &Path) -> Release {
 }
 
 /// Starts zot with the configuration that `config` writes for a port, and waits until it answers.
-pub fn start(binary: &Path, folder: &Path, config: impl FnOnce(u16) -> String) -> Zot {
+pub fn start(binary: &Path, folder: &Path, mut config: impl FnMut(u16) -> String) -> Zot {
     seed_storage(folder);
     let users: String = USERS.iter().map(|user| format!("{user}:{HASH}\n")).collect();
     std::fs::write(folder.join("htpasswd"), users).unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let config = config(port);
-    let file = if config.starts_with('{') { "config.json" } else { "config.yaml" };
-    std::fs::write(folder.join(file), &config).unwrap();
-    let log = std::fs::File::create(folder.join("log")).unwrap();
-    let mut command = Command::new(binary);
-    command.arg("serve").arg(folder.join(file)).stdin(Stdio::null()).stderr(log.try_clone().unwrap()).stdout(log);
-    let mut zot = Zot { child: command.spawn().unwrap(), url: format!("http://127.0.0.1:{port}"), file, config };
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        let ended = zot.child.try_wait().unwrap();
-        if ended.is_some() || Instant::now() > deadline {
-            let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-            let last: Vec<_> = log.lines().filter(|line| line.to_lowercase().contains("error")).take(4).collect();
-            panic!("zot does not start: {ended:?}\n{}\n{}", last.join("\n"), zot.config);
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    zot
+    let started = on_free_port(|port| {
+        let config = config(port);
+        let file = if config.starts_with('{') { "config.json" } else { "config.yaml" };
+        std::fs::write(folder.join(file), &config).unwrap();
+        let written = folder.join(file);
+        let mut server = Server::spawn(binary, &["serve", written.to_str().unwrap()], &folder.join("log"));
+        server.wait_until(Duration::from_secs(60), |_| TcpStream::connect(("127.0.0.1", port)).ok())?;
+        // Somebody else may have answered; zot ends then.
+        server.wait_until(Duration::from_secs(60), |log| log.contains("\"Starting server\"").then_some(()))?;
+        Ok(Zot { _server: server, url: format!("http://127.0.0.1:{port}"), file, config })
+    });
+    started.unwrap_or_else(|error| {
+        let last: Vec<_> = error.log.lines().filter(|line| line.to_lowercase().contains("error")).take(4).collect();
+        panic!("zot does not start: {}\n{}", error.reason, last.join("\n"))
+    })
 }
 
 /// Each repository with one image under the tags `v1` and `latest`, as an OCI layout on disk.

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::support::caddy::{Caddy, Rules};
 use crate::support::http::block_on;
 use crate::support::image::Image;
 use crate::support::keys::log_in;
-use crate::support::process::free_port;
+use crate::support::process::Reserved;
 use crate::support::provider::{ADMIN, CI, GUEST, Options, User};
 use crate::support::world::{Setup, World};
 use crate::support::zot::{RealZot, Release, Zot};
@@ -41,10 +41,12 @@ pub fn judge(name: &str, base: &Base, change: &Change, refused: Option<&str>) ->
         Some(release) => Zot::find_release(name, parse(release))?,
     };
     if base.proxy && Caddy::program().is_none() {
-        support::skip(name, "no caddy: run `make tools`");
+        support::lacks(name, "caddy");
         return None;
     }
-    let port = free_port();
+    // Kept until Caddy has it.
+    let reserved = Reserved::new();
+    let port = reserved.port();
     let front = format!("https://localhost:{port}");
     let provider = Options { redirect_uris: vec![format!("{front}/zot/auth/callback/oidc")], ..Options::default() };
     let setup = Setup { private: true, provider, config: base.config.clone(), ..Setup::default() };
@@ -79,7 +81,14 @@ pub fn judge(name: &str, base: &Base, change: &Change, refused: Option<&str>) ->
     let target = Target::open(&file, None, Machine::here(!base.browser)).expect("the scenario is sound");
     let target = if base.snapshot { with_snapshot(target) } else { target };
     let silent = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-    let mut world = change_world(world, &zot, change, refused, &silent);
+    let nowhere = Reserved::new();
+    let mut world = change_world(
+        world,
+        &zot,
+        change,
+        refused,
+        [silent.local_addr().expect("a bound socket has an address"), nowhere.address],
+    );
     if let Some(network) = &change.network {
         match network.stopped {
             Part::Registry => world.zot.stop(),
@@ -91,12 +100,17 @@ pub fn judge(name: &str, base: &Base, change: &Change, refused: Option<&str>) ->
 }
 
 /// Makes the mistake.
-fn change_world(mut world: World, zot: &Zot, change: &Change, refused: Option<&str>, silent: &TcpListener) -> World {
-    let silent = silent.local_addr().expect("a bound socket has an address");
-    let (url, issuer, nowhere) = (world.zot.url.clone(), world.provider.issuer.clone(), free_port());
+fn change_world(
+    mut world: World,
+    zot: &Zot,
+    change: &Change,
+    refused: Option<&str>,
+    [silent, nowhere]: [SocketAddr; 2],
+) -> World {
+    let (url, issuer) = (world.zot.url.clone(), world.provider.issuer.clone());
     let words = move |text: &str| {
         text.replace("{silent}", &format!("http://{silent}"))
-            .replace("{nowhere}", &format!("http://127.0.0.1:{nowhere}"))
+            .replace("{nowhere}", &format!("http://{nowhere}"))
             .replace("{issuer}", &issuer)
             .replace("{url}", &url)
     };

@@ -130,7 +130,8 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_paths_are_decoded_after_the_decision() {
-        fails(ID, Weakness::EncodedPathsDecoded).await;
+        let finding = fails(ID, Weakness::EncodedPathsDecoded).await;
+        assert!(finding.summary.ends_with(": encoded-dot-dot"), "{finding:?}");
     }
 
     #[tokio::test]

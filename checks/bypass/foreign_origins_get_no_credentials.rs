@@ -108,7 +108,8 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_every_origin_is_trusted() {
-        fails(ID, Weakness::CorsReflectsOrigin).await;
+        let finding = fails(ID, Weakness::CorsReflectsOrigin).await;
+        assert!(finding.summary.ends_with(": cors-preflight-keys"), "{finding:?}");
     }
 
     #[tokio::test]

@@ -166,7 +166,8 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_a_header_is_the_login() {
-        fails(ID, Weakness::IdentityHeadersTrusted).await;
+        let finding = fails(ID, Weakness::IdentityHeadersTrusted).await;
+        assert!(finding.summary.ends_with(": x-forwarded-user"), "{finding:?}");
     }
 
     #[tokio::test]

@@ -174,7 +174,8 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_profiling_is_open() {
-        fails(ID, Weakness::ProfilingOpen).await;
+        let finding = fails(ID, Weakness::ProfilingOpen).await;
+        assert!(finding.summary.ends_with(": pprof-zot"), "{finding:?}");
     }
 
     #[tokio::test]

@@ -187,7 +187,8 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_the_catalog_is_not_filtered() {
-        fails(ID, Weakness::CatalogListsEverything).await;
+        let finding = fails(ID, Weakness::CatalogListsEverything).await;
+        assert!(finding.summary.ends_with(": catalog"), "{finding:?}");
     }
 
     #[tokio::test]

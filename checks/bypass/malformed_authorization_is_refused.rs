@@ -164,7 +164,8 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_any_scheme_is_taken() {
-        fails(ID, Weakness::AnySchemeAccepted).await;
+        let finding = fails(ID, Weakness::AnySchemeAccepted).await;
+        assert!(finding.summary.ends_with(": bearer-with-a-key"), "{finding:?}");
     }
 
     #[tokio::test]

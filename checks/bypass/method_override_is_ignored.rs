@@ -134,7 +134,8 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_an_override_is_honoured() {
-        fails(ID, Weakness::MethodOverrideHonoured).await;
+        let finding = fails(ID, Weakness::MethodOverrideHonoured).await;
+        assert!(finding.summary.ends_with(": override-header-put"), "{finding:?}");
     }
 
     #[tokio::test]

@@ -86,7 +86,8 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_the_labels_are_not_filtered() {
-        fails(ID, Weakness::MetricsNamePrivateRepositories).await;
+        let finding = fails(ID, Weakness::MetricsNamePrivateRepositories).await;
+        assert!(finding.summary.ends_with(": metrics"), "{finding:?}");
     }
 
     #[tokio::test]

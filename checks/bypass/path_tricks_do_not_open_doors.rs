@@ -152,7 +152,8 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_unclean_paths_are_served() {
-        fails(ID, Weakness::UncleanPathsServed).await;
+        let finding = fails(ID, Weakness::UncleanPathsServed).await;
+        assert!(finding.summary.ends_with(": path-dot-dot-from-public"), "{finding:?}");
     }
 
     #[tokio::test]

@@ -134,7 +134,8 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_a_range_is_served_to_anyone() {
-        fails(ID, Weakness::RangedGetUnchecked).await;
+        let finding = fails(ID, Weakness::RangedGetUnchecked).await;
+        assert!(finding.summary.ends_with(": foreign-blob-range"), "{finding:?}");
     }
 
     fn scratch_is_open_to(config: &mut Value, all_who_log_in: &[&str]) {

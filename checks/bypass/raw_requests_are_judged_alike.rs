@@ -161,7 +161,8 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_old_requests_are_not_checked() {
-        fails(ID, Weakness::OldProtocolUnchecked).await;
+        let finding = fails(ID, Weakness::OldProtocolUnchecked).await;
+        assert!(finding.summary.ends_with(": http10-push"), "{finding:?}");
     }
 
     #[tokio::test]

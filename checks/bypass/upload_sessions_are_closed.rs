@@ -147,7 +147,8 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_sessions_are_enough() {
-        fails(ID, Weakness::UploadSessionsOpen).await;
+        let finding = fails(ID, Weakness::UploadSessionsOpen).await;
+        assert!(finding.summary.ends_with(": upload-continue"), "{finding:?}");
     }
 
     #[tokio::test]

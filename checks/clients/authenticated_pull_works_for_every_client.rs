@@ -85,7 +85,8 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_one_client_is_refused() {
-        fails(ID, Weakness::ContainerdRefused).await;
+        let finding = fails(ID, Weakness::ContainerdRefused).await;
+        assert!(format!("{finding:?}").contains("containerd"), "{finding:?}");
     }
 
     #[tokio::test]

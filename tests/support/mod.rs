@@ -29,6 +29,14 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// Whether generated documents are written instead of compared, by `REGPROOF_UPDATE`. Never where `CI` is set: there, nobody
+/// would see what was written.
+pub fn updates() -> bool {
+    let wanted = env::var_os("REGPROOF_UPDATE").is_some();
+    assert!(!wanted || env::var_os("CI").is_none(), "REGPROOF_UPDATE writes documents, which CI must compare");
+    wanted
+}
+
 /// The folder that `make tools` fills.
 pub fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(".tools")

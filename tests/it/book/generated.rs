@@ -14,7 +14,7 @@ const NOTE: &str = "<!-- Generated: `make book` writes this page again. -->\n\n"
 /// Compares a page with what it should be, or writes it.
 fn hold(name: &str, text: &str) {
     let file = super::book().join("src").join(name);
-    if std::env::var_os("REGPROOF_UPDATE").is_some() {
+    if crate::support::updates() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         return std::fs::write(file, text).unwrap();
     }

@@ -98,7 +98,7 @@ fn run(file: &Path, effects: &str) -> BTreeSet<(String, String)> {
 fn nothing_changes_outside_of_the_scratch_repository_and_all_that_is_new_inside_is_told() {
     let test = "nothing_changes_outside_of_the_scratch_repository_and_all_that_is_new_inside_is_told";
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let Some(crane) = Crane::start(folder.path()) else { return support::skip(test, "no crane: run `make tools`") };
+    let Some(crane) = Crane::start(folder.path()) else { return support::lacks(test, "crane") };
     Image::with_content("app").push(&crane.url, "team/app", "v1", None);
     Image::with_content("app").push(&crane.url, "team/app", "latest", None);
     Image::with_content("secret").push(&crane.url, "team/secret", "v1", None);

@@ -5,6 +5,7 @@
 
 mod driver;
 mod form;
+mod picture;
 mod session;
 mod totp;
 
@@ -23,10 +24,22 @@ pub(crate) enum BrowserError {
     Driver { what: String, reason: String },
     #[error("the login page is on {origin}, not on the provider's {issuer}: nothing was typed into it")]
     ForeignPage { origin: String, issuer: String },
-    #[error("the page shows a secret of the scenario: no picture was taken")]
+    #[error("the page shows a secret: no picture was kept")]
     Secret,
     #[error("the provider refused the login: {said}")]
     Refused { said: String },
+    #[error("the provider does not let this user in: {said}")]
+    Denied { said: String },
+    #[error(
+        "the provider wants to set something up for this account ({what}): nothing was clicked, nothing typed{}",
+        quoted(said)
+    )]
+    SetUp { what: String, said: String },
     #[error("the login page asks for something that a machine must not answer: {what}")]
     Stage { what: String },
+}
+
+/// The page's words, behind what is said of it.
+fn quoted(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(". The page says: {said}") }
 }

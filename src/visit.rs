@@ -46,6 +46,36 @@ impl LoginPage {
     }
 }
 
+const CLAIM: &str = "the scenario's user can log in at the provider";
+
+/// Why a login ended on the provider's pages, by what its last page was.
+fn ended(error: &BrowserError) -> Why<'static> {
+    let (cause, remedy) = match error {
+        BrowserError::SetUp { .. } => (
+            "the provider asks this account to enrol a second factor, to choose a new password, to accept terms or to verify \
+             an address before it lets it in; a login by regproof never changes an account",
+            "log in by hand once with the same user and finish it, or take the requirement from this user at the provider; for \
+             a second factor put its secret into [oidc] login.totp",
+        ),
+        BrowserError::Denied { .. } => (
+            "a policy of the provider keeps this user out of the application, or the client or its redirect URI is not the one \
+             that the provider has registered",
+            "read what the page says; compare the policies, client_id and redirect URI of the application at the provider",
+        ),
+        BrowserError::Stage { .. } => (
+            "the provider asks for more than the scenario can answer, or shows a page that is not known; nothing on it was \
+             answered",
+            "look at the picture in the HTML report; for a second factor set [oidc] login.totp; give a consent once by hand, \
+             with the same user; set [oidc] login.profile to the provider's name",
+        ),
+        _ => (
+            "the user name or password of [oidc] login is wrong or locked, or its one-time code was not taken",
+            "log in by hand with the same user; look at the picture in the HTML report",
+        ),
+    };
+    Why { claim: CLAIM, cause, remedy }
+}
+
 /// One browser, visiting.
 pub(crate) struct Visit<'a> {
     cx: &'a Cx,
@@ -117,22 +147,19 @@ impl<'a> Visit<'a> {
             Err(BrowserError::ForeignPage { origin, issuer }) => {
                 Err(why.fail(format_args!("a login page on {issuer}"), format_args!("one on {origin}"), index))
             }
-            Err(error @ (BrowserError::Refused { .. } | BrowserError::Stage { .. })) => {
+            Err(
+                error @ (BrowserError::Refused { .. }
+                | BrowserError::Denied { .. }
+                | BrowserError::SetUp { .. }
+                | BrowserError::Stage { .. }),
+            ) => {
                 self.picture("the login page").await;
                 let said = error.to_string();
                 let found = diagnosis::refusal(&Clues { said: &said, ..Clues::default() });
-                const CLAIM: &str = "the scenario's user can log in at the provider";
                 if let Some(found) = &found {
                     return Err(found.of(CLAIM).undecided("a login", error, index));
                 }
-                let provider = Why {
-                    claim: CLAIM,
-                    cause: "the user name or password of [oidc] login is wrong or locked, or the provider asks for more \
-                            than the scenario can answer",
-                    remedy: "log in by hand with the same user; look at the picture in the HTML report; for a second \
-                             factor set [oidc] login.totp",
-                };
-                Err(provider.undecided("a login", error, index))
+                Err(ended(&error).undecided("a login", error, index))
             }
             Err(error) => Err(error.into()),
         }

@@ -16,10 +16,8 @@ use crate::scenario::secrets::Secret;
 
 /// The key of an element in WebDriver answers (W3C WebDriver, section Elements).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-const SCAN: &str = include_str!("scan.js");
-/// How long a page may take to react to what was done.
-const REACTION: Duration = Duration::from_secs(10);
-/// How long a page without fields must stay as it is before its button is taken for a consent.
+const SCAN: &str = concat!(include_str!("page.js"), include_str!("scan.js"));
+/// How long a page must stay as it is before its consent is given, or before it is told that it is not known.
 const SETTLED: Duration = Duration::from_millis(400);
 const PAUSE: Duration = Duration::from_millis(50);
 /// As much of a page's complaint as a sentence needs.
@@ -114,22 +112,59 @@ struct View {
     password: Option<Value>,
     code: Option<Value>,
     submit: Option<Value>,
+    /// The button that agrees, or keeps nothing, in a stage that is known by its own element.
     consent: Option<Value>,
+    /// The button that chooses codes by time among second factors.
+    choice: Option<Value>,
     captcha: bool,
+    /// Whether the page is still sending what was typed.
+    busy: bool,
+    /// What shows that something would be set up, or changed, for the account.
+    setup: Option<String>,
+    /// A stage that is known by no element.
+    unknown: Option<String>,
+    /// Fields of the stage that are not known.
+    strange: Option<String>,
     other: Option<String>,
+    /// Whether there is a button at all: a page without one may still be loading.
+    buttons: bool,
     /// The words of a page that ends the login.
     denied: Option<String>,
+    /// What the page complains about.
     said: String,
+    /// All that the page says; nothing of a page that shows a secret.
+    words: String,
 }
 
 /// Document, path, which fields there are, and what the page says.
-type Stage = (String, String, [bool; 4], String);
+type Stage = (String, String, [bool; 5], String);
 
 impl View {
     /// What changes when a page reacts.
     fn stage(&self) -> Stage {
-        let fields = [&self.user, &self.password, &self.code, &self.consent].map(Option::is_some);
+        let fields = [&self.user, &self.password, &self.code, &self.consent, &self.choice].map(Option::is_some);
         (self.document.clone(), self.path.clone(), fields, self.said.clone())
+    }
+
+    /// Ends the login where a machine must not go on, before anything is typed or clicked.
+    fn may_be_answered(&self) -> Result<(), BrowserError> {
+        let stage = |what: String| Err(BrowserError::Stage { what });
+        if let Some(what) = self.setup.clone() {
+            return Err(BrowserError::SetUp { what, said: self.words.clone() });
+        }
+        if let Some(said) = self.denied.clone() {
+            return Err(BrowserError::Denied { said });
+        }
+        if let Some(unknown) = &self.unknown {
+            return stage(format!("the stage {unknown}{}", super::quoted(&self.words)));
+        }
+        if self.captcha {
+            return stage("a captcha".to_owned());
+        }
+        match &self.other {
+            Some(other) if self.choice.is_none() => stage(format!("the stage {other}")),
+            _ => Ok(()),
+        }
     }
 
     fn asks(&self) -> bool {
@@ -151,39 +186,60 @@ impl Browser {
                 }
                 return Ok(());
             }
-            if view.captcha {
-                return Err(BrowserError::Stage { what: "a captcha".to_owned() });
+            view.may_be_answered()?;
+            let second_factor = view.code.is_some() || view.choice.is_some();
+            if view.busy || view.strange.is_some() {
+                self.waits(&view, &mut done).await?;
+                continue;
             }
-            if let Some(said) = view.denied {
-                return Err(BrowserError::Refused { said });
+            if second_factor && login.totp.is_none() {
+                let what = "a second factor, and the scenario has no [oidc] login.totp".to_owned();
+                return Err(BrowserError::Stage { what });
             }
-            if let Some(other) = &view.other {
-                return Err(BrowserError::Stage { what: format!("the stage {other}") });
+            if (view.consent.is_some() || second_factor) && self.shows_a_code().await? {
+                return Err(BrowserError::SetUp { what: "a QR code".to_owned(), said: String::new() });
             }
             if view.asks() {
                 first = false;
                 self.fill(&view, login, &mut done).await?;
+            } else if let Some(choice) = view.choice.as_ref().filter(|_| !done.choice) {
+                (first, done.choice) = (false, true);
+                self.click(choice).await?;
             } else if let Some(consent) = view.consent.as_ref().filter(|_| done.consents < 2 && done.settled(&view)) {
                 first = false;
                 done.consents += 1;
                 self.click(consent).await?;
-            } else if view.ready != "complete" || done.idle.is_none_or(|since| since.elapsed() < REACTION) {
-                done.idle.get_or_insert_with(Instant::now);
-                done.seen(&view);
-                tokio::time::sleep(PAUSE).await;
-                continue;
             } else {
-                let text = self.text().await.unwrap_or_default();
-                return Err(BrowserError::Stage { what: format!("a page without known fields: {text}") });
+                self.waits(&view, &mut done).await?;
+                continue;
             }
             done.idle = None;
             self.reaction(&view, login).await?;
         }
     }
 
+    /// Waits for a page that is not ready, or not known yet; ends the login where it stays so.
+    async fn waits(&self, view: &View, done: &mut Done) -> Result<(), BrowserError> {
+        let idle = done.idle.get_or_insert_with(Instant::now).elapsed();
+        let stays = done.settled(view);
+        let over = idle >= self.patience;
+        // A button is there for somebody to click: that page is built.
+        let unknown = view.buttons && view.consent.is_none() && stays && idle >= self.patience / 5;
+        if let Some(fields) = view.strange.as_ref().filter(|_| over || stays) {
+            let what = format!("fields that are not known: {fields}{}", super::quoted(&view.words));
+            return Err(BrowserError::Stage { what });
+        }
+        if view.ready == "complete" && (over || (unknown && !view.busy)) {
+            return Err(BrowserError::Stage { what: format!("a page without known fields: {}", view.words) });
+        }
+        done.seen(view);
+        tokio::time::sleep(PAUSE).await;
+        Ok(())
+    }
+
     /// Whether the issuer's page asks for a user, a password or a code; waits for pages that build themselves.
     pub(crate) async fn asks_for_login(&self, issuer: &Url, profile: &'static Profile) -> Result<bool, BrowserError> {
-        let (origin, end) = (issuer.origin().ascii_serialization(), Instant::now() + REACTION);
+        let (origin, end) = (issuer.origin().ascii_serialization(), Instant::now() + self.patience);
         while Instant::now() < end && !self.time_left().is_zero() {
             if let Some(view) = self.look(profile).await?
                 && view.origin == origin
@@ -205,6 +261,7 @@ impl Browser {
                 // After the look: should the page have changed in between, the fields that were seen are gone.
                 view.origin = self.origin().await?;
                 view.said = self.short(&view.said, SAID);
+                view.words = self.short(&view.words, SAID);
                 view.denied = view.denied.map(|words| self.short(&words, SAID));
                 Ok(Some(view))
             }
@@ -227,7 +284,7 @@ impl Browser {
     async fn fill(&self, view: &View, login: &Login, done: &mut Done) -> Result<(), BrowserError> {
         let again = (view.password.is_some() && done.password)
             || (view.user.is_some() && view.password.is_none() && done.user)
-            || (view.code.is_some() && done.code);
+            || (view.code.is_some() && done.codes > 1);
         if again {
             let said = if view.said.is_empty() { "the same page came again".to_owned() } else { view.said.clone() };
             return Err(BrowserError::Refused { said });
@@ -244,9 +301,7 @@ impl Browser {
             (done.password, last) = (true, Some(field));
         }
         if let Some(field) = &view.code {
-            let secret = login.totp.as_ref().ok_or_else(|| BrowserError::Stage {
-                what: "a second factor, and the scenario has no [oidc] login.totp".to_owned(),
-            })?;
+            let secret = login.totp.as_ref().expect("a stage with a code is filled with a secret only");
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             let (code, wait) = totp::own_code(secret.expose(), now)
                 .ok_or_else(|| BrowserError::Stage { what: "a code, and login.totp is not base32".to_owned() })?;
@@ -255,7 +310,8 @@ impl Browser {
             }
             tokio::time::sleep(wait).await;
             self.type_into(field, login, &code).await?;
-            (done.code, last) = (true, Some(field));
+            done.codes += 1;
+            last = Some(field);
         }
         match (&view.submit, last) {
             (Some(submit), _) => self.click(submit).await,
@@ -266,7 +322,7 @@ impl Browser {
 
     /// Waits until the page is another one, or shows something else.
     async fn reaction(&self, before: &View, login: &Login) -> Result<(), BrowserError> {
-        let end = Instant::now() + REACTION;
+        let end = Instant::now() + self.patience;
         while Instant::now() < end && !self.time_left().is_zero() {
             tokio::time::sleep(PAUSE).await;
             if let Some(view) = self.look(login.profile).await?
@@ -307,7 +363,9 @@ impl Browser {
 struct Done {
     user: bool,
     password: bool,
-    code: bool,
+    /// A code is taken once: where another login was faster, the next one is tried, once.
+    codes: u8,
+    choice: bool,
     consents: u8,
     idle: Option<Instant>,
     last: Option<(Stage, Instant)>,

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
 use super::BrowserError;
 use super::driver::Driver;
+use super::picture;
 use crate::redact::Redactor;
 
 /// One browser with a new, empty profile.
@@ -23,6 +25,8 @@ pub(crate) struct Browser {
     driver: Driver,
     deadline: Instant,
     redactor: Arc<Redactor>,
+    /// How long a page may take to react to what was done.
+    pub(super) patience: Duration,
 }
 
 /// What a page's own `fetch` got.
@@ -48,38 +52,44 @@ fetch(path, { method, headers, body, redirect: "manual", credentials: "same-orig
   .catch((error) => done({ status: 0, body: String(error) }));
 "#;
 
-/// The shown text, in open shadow roots too: `innerText` ends at them.
-const TEXT: &str = r#"
-const text = (root) => [...root.childNodes].map((node) => {
-  if (node.nodeType === Node.TEXT_NODE) return node.data;
-  const shown = node.nodeType === Node.ELEMENT_NODE && node.checkVisibility() && !node.matches("style, script");
-  return shown ? text(node.shadowRoot || node) : "";
-}).join(" ");
-return document.body ? text(document.body).slice(0, 4000) : "";
-"#;
+/// The text that is shown; nothing of a page that shows a secret of an account.
+const TEXT: &str = concat!(
+    include_str!("page.js"),
+    r#"
+const text = document.body ? read(document.body, " ", (element) => element.localName === "slot" || element.checkVisibility()) : "";
+return { secret, text: text.slice(0, 4000) };
+"#
+);
 
 /// As much of a page's text as its scripts give.
 const CUT: usize = 4000;
 
-/// Everything that could be read in a picture, as it is and without the gaps between elements.
-const LEGIBLE: &str = r#"
-const text = (root) => [...root.childNodes].map((node) => {
-  if (node.nodeType === Node.TEXT_NODE) return node.data;
-  return node.nodeType === Node.ELEMENT_NODE && !node.matches("style, script") ? text(node.shadowRoot || node) : "";
-}).join("");
-return document.body ? text(document.body) : "";
-"#;
+/// Everything that could be read in a picture, and whether there is a secret of an account or a place where one may be painted.
+const LEGIBLE: &str = concat!(
+    include_str!("page.js"),
+    r#"
+const painted = all.some((element) => element.matches("canvas") && element.checkVisibility());
+return { secret: secret || painted, text: legible };
+"#
+);
 
 /// Nothing that was typed may be in a picture: every field is hidden first, in shadow roots too.
-const HIDE_FIELDS: &str = r#"
-const hide = (root) => {
-  for (const element of root.querySelectorAll("*")) {
-    if (element.matches("input, textarea")) element.style.visibility = "hidden";
-    if (element.shadowRoot) hide(element.shadowRoot);
-  }
-};
-hide(document);
-"#;
+const HIDE_FIELDS: &str = concat!(
+    include_str!("page.js"),
+    r#"
+for (const element of all) if (element.matches("input, textarea, select, [contenteditable]")) element.style.visibility = "hidden";
+"#
+);
+
+/// How long a page may take to react to what was done.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Text that a script of ours read in a page.
+#[derive(Default, Deserialize)]
+struct Read {
+    secret: bool,
+    text: String,
+}
 
 impl Browser {
     /// Starts a browser; it must end its work before `deadline`.
@@ -104,7 +114,7 @@ impl Browser {
         let id = client.session_id().await.ok().flatten();
         let process = client.capabilities().and_then(|c| c.get("goog:processID")).and_then(Value::as_i64);
         driver.session(id.as_deref(), process);
-        Ok(Browser { client, driver, deadline, redactor: Arc::clone(redactor) })
+        Ok(Browser { client, driver, deadline, redactor: Arc::clone(redactor), patience: PATIENCE })
     }
 
     /// Awaits a WebDriver call within the deadline.
@@ -134,13 +144,23 @@ impl Browser {
         self.call("tell its URL", self.client.current_url()).await
     }
 
-    /// The page's visible text, shortened to one paragraph.
+    /// The page's visible text, shortened to one paragraph; nothing of a page that shows a secret of an account.
     pub(crate) async fn text(&self) -> Result<String, BrowserError> {
-        let text = self.call("read the page", self.client.execute(TEXT, vec![])).await?;
-        let text = text.as_str().unwrap_or_default();
-        let dense = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let read = self.read("read the page", TEXT).await?;
+        if read.secret {
+            return Ok("(the page shows a secret of an account: its words are not kept)".to_owned());
+        }
+        let dense = read.text.split_whitespace().collect::<Vec<_>>().join(" ");
         // What was cut is no longer to be seen once the gaps are gone.
-        Ok(self.redactor.start_of(&dense, 500, text.len() < CUT))
+        Ok(self.redactor.start_of(&dense, 500, read.text.len() < CUT))
+    }
+
+    async fn read(&self, what: &str, script: &str) -> Result<Read, BrowserError> {
+        let value = self.call(what, self.client.execute(script, vec![])).await?;
+        serde_json::from_value(value).map_err(|error| BrowserError::Driver {
+            what: what.to_owned(),
+            reason: self.first_line(&error.to_string()),
+        })
     }
 
     /// The start of what a page says, without secrets. The page's script cut it too, if it was long.
@@ -206,16 +226,28 @@ impl Browser {
         Ok(user.map(|cookie| cookie.value().trim_matches('"').to_owned()).filter(|name| !name.is_empty()))
     }
 
-    /// A picture of the page, with every field hidden; none of a page that shows a secret.
+    /// A picture of the page, with every field hidden; none of a page that shows a secret, of the scenario or of an account.
     pub(crate) async fn screenshot(&self) -> Result<Vec<u8>, BrowserError> {
-        let text = self.call("read the page", self.client.execute(LEGIBLE, vec![])).await?;
-        let text = text.as_str().unwrap_or_default();
-        let dense: String = text.split_whitespace().collect();
-        if self.redactor.leaks(text) || self.redactor.leaks(&dense) {
-            return Err(BrowserError::Secret);
-        }
+        self.may_be_seen().await?;
         self.call("hide the fields", self.client.execute(HIDE_FIELDS, vec![])).await?;
-        self.call("take a picture", self.client.screenshot()).await
+        let png = self.call("take a picture", self.client.screenshot()).await?;
+        // A page that builds itself may have changed in between.
+        self.may_be_seen().await?;
+        if picture::may_hold_a_code(&png) { Err(BrowserError::Secret) } else { Ok(png) }
+    }
+
+    /// Refuses a page that shows a secret.
+    async fn may_be_seen(&self) -> Result<(), BrowserError> {
+        let read = self.read("read the page", LEGIBLE).await?;
+        let dense: String = read.text.split_whitespace().collect();
+        let shows = read.secret || self.redactor.leaks(&read.text) || self.redactor.leaks(&dense);
+        if shows { Err(BrowserError::Secret) } else { Ok(()) }
+    }
+
+    /// Whether a QR code is to be seen on the page. The picture is not kept.
+    pub(super) async fn shows_a_code(&self) -> Result<bool, BrowserError> {
+        let png = self.call("look for a QR code", self.client.screenshot()).await?;
+        Ok(picture::may_hold_a_code(&png))
     }
 
     /// Ends the session and every process of it.

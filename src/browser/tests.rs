@@ -91,8 +91,59 @@ const GAPS: &str = "<script>document.write(`<pre>${' '.repeat(3993)}hunter22</pr
 const USER_FIRST: &str = "<form method=post action=/next><input name=username><input type=submit value=Next></form>";
 const THEN_PASSWORD: &str =
     "<form method=post action=/done><input type=password name=password><button>Log in</button></form>";
-const THEN_CONSENT: &str = "<form method=post action=/done><button type=submit>Continue</button></form>\
-    <form method=post action=/next><button type=submit>Cancel</button></form>";
+const THEN_CONSENT: &str = "<form method=post action=/done><input type=hidden name=prompt value=consent>\
+    <button type=submit>Weiter</button></form><form method=post action=/next><button type=submit>Cancel</button></form>";
+const OF_DEX: &str = "<form method=post action=/done><input type=hidden name=approval value=approve>\
+    <button type=submit>Grant</button></form><form method=post action=/next><input type=hidden name=approval value=rejected>\
+    <button type=submit>Cancel</button></form>";
+const OF_KEYCLOAK: &str = "<div id=kc-oauth><form method=post action=/done><input type=hidden name=code value=x>\
+    <input type=submit name=accept id=kc-login value=Ja><input type=submit name=cancel id=kc-cancel value=Nein></form></div>";
+/// Pages that want something of the account, or say nothing of what they want: all with a button that a person would press.
+const NEVER: [(&str, &str); 12] = [
+    ("<form method=post action=/done><button type=submit>Continue</button></form>", "without known fields"),
+    (
+        "<form method=post action=/done><input type=password name=password-new autocomplete=new-password>\
+      <button>OK</button></form>",
+        "set something up",
+    ),
+    (
+        "<form method=post action=/done><input type=password name=a><input type=password name=b><button>OK</button></form>",
+        "set something up",
+    ),
+    (
+        "<form method=post action=/done id=kc-update-profile-form><input name=email><button>OK</button></form>",
+        "set something up",
+    ),
+    ("<form method=post action=/done><button name=accept id=kc-accept>Ja</button></form>", "set something up"),
+    (
+        "<body data-page-id=login-login-verify-email><form method=post action=/done><button>OK</button></form>",
+        "the stage login-login-verify-email",
+    ),
+    (
+        "<form method=post action=/done><input type=hidden name=totpSecret value=x><input name=totp><button>OK</button></form>",
+        "set something up",
+    ),
+    (
+        "<form method=post action=/done><ol id=kc-recovery-codes-list><li>AAAA-1111</li></ol><button>OK</button></form>",
+        "set something up",
+    ),
+    (
+        "<p>q7w2kd81mz p0x9vb34ty h5n6cc72re u8s1lf90gj<form method=post action=/done><input name=code><button>OK</button></form>",
+        "set something up",
+    ),
+    (
+        "<p>JBSW Y3DP EHPK 3PXP JBSW<form method=post action=/done><input name=code><button>OK</button></form>",
+        "set something up",
+    ),
+    (
+        "<a href='otpauth://totp/x?secret=A'>App</a><form method=post action=/done><input name=code><button>OK</button></form>",
+        "set something up",
+    ),
+    (
+        "<form method=post action=/done><input name=code><input name=device><button>OK</button></form>",
+        "not known: input[name=device]",
+    ),
+];
 const THEN_CODE: &str =
     "<form method=post action=/done><input name=code autocomplete=one-time-code><button>OK</button></form>";
 const PASSWORD_PAGE: &str = "<form method=post action=/next><input name=login><input type=password name=password>\
@@ -108,7 +159,9 @@ async fn logs_in_on_one_page_on_two_with_consent_and_with_a_code() {
     for (profile, page, next, wanted) in [
         ("generic", ONE_PAGE, "", &["mail=erich&p=hunter22"][..]),
         ("generic", USER_FIRST, THEN_PASSWORD, &["username=erich", "password=hunter22"]),
-        ("oidc-provider", PASSWORD_PAGE, THEN_CONSENT, &["login=erich&password=hunter22", ""]),
+        ("oidc-provider", PASSWORD_PAGE, THEN_CONSENT, &["login=erich&password=hunter22", "prompt=consent"]),
+        ("dex", PASSWORD_PAGE, OF_DEX, &["login=erich&password=hunter22", "approval=approve"]),
+        ("keycloak", PASSWORD_PAGE, OF_KEYCLOAK, &["login=erich&password=hunter22", "code=x&accept=Ja"]),
         ("keycloak", PASSWORD_PAGE, THEN_CODE, &["login=erich&password=hunter22", "code="]),
     ] {
         let (issuer, back, sent) = provider(page, next).await;
@@ -124,8 +177,27 @@ async fn logs_in_on_one_page_on_two_with_consent_and_with_a_code() {
 }
 
 #[tokio::test]
+async fn a_page_that_would_change_the_account_or_is_not_known_is_never_answered() {
+    let mut browser = Browser::start(DRIVER, soon(), &redactor()).await.unwrap();
+    browser.patience = Duration::from_secs(5);
+    for (next, words) in NEVER {
+        let (issuer, _, sent) = provider(PASSWORD_PAGE, next).await;
+        browser.open(&issuer).await.unwrap();
+        let error = browser.log_in(&login(&issuer, "generic")).await.unwrap_err().to_string();
+        assert!(error.contains(words), "{next}: {error}");
+        assert!(!error.contains("q7w2kd81mz") && !error.contains("JBSW") && !error.contains("AAAA"), "{error}");
+        assert_eq!(sent.lock().unwrap().len(), 1, "{next}: it was answered");
+        let typed =
+            "return [...document.querySelectorAll('input:not([type=hidden])')].map((input) => input.value).join('')";
+        assert_eq!(browser.call("read", browser.client.execute(typed, vec![])).await.unwrap(), json!(""), "{next}");
+    }
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn types_nothing_into_a_foreign_page_and_gives_up_where_a_machine_must() {
-    let browser = Browser::start(DRIVER, soon(), &redactor()).await.unwrap();
+    let mut browser = Browser::start(DRIVER, soon(), &redactor()).await.unwrap();
+    browser.patience = Duration::from_secs(3);
     let (page, _, sent) = provider(ONE_PAGE, "").await;
     browser.open(&page).await.unwrap();
     let other: Url = "http://127.0.0.1:1/".parse().unwrap();

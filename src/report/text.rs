@@ -10,15 +10,15 @@ use crate::transcript::Exchange;
 /// As much text as one element or attribute of a JUnit file or a page holds; viewers load the whole file.
 const MOST: usize = 16_000;
 
-/// The text on one line of printable ASCII, at most `max` characters long.
+/// The text on one line, at most `max` characters long: printable ASCII, and letters and digits of all languages.
 ///
-/// Terminal escapes, control characters, bidirectional overrides and zero-width characters become `\u{…}`. A `#` after a `#`
-/// does too, because Azure, TeamCity and GitHub runners look for `##vso[`, `##teamcity[` and `##[` anywhere in a line.
+/// Everything else becomes `\u{…}`: terminal escapes, control characters, bidirectional overrides, zero-width characters, marks
+/// that pile up, line separators. A `#` after a `#` does too, because Azure, TeamCity and GitHub runners look for `##vso[`, `##teamcity[` and `##[` anywhere in a line.
 #[must_use]
 pub fn visible(text: &str, max: usize) -> String {
     const CUT: &str = "...";
     let mut shown = String::new();
-    let mut fits = 0;
+    let (mut fits, mut long, mut counted) = (0, 0, 0);
     let mut before = ' ';
     for c in text.chars() {
         match c {
@@ -27,19 +27,30 @@ pub fn visible(text: &str, max: usize) -> String {
             '\t' => shown.push_str("\\t"),
             '#' if before == '#' => shown.push_str("\\u{23}"),
             ' '..='~' => shown.push(c),
+            _ if is_letter(c) => shown.push(c),
             _ => shown.extend(c.escape_unicode()),
         }
         before = c;
-        if shown.len() > max {
+        long += shown[counted..].chars().count();
+        counted = shown.len();
+        if long > max {
             shown.truncate(fits);
             shown.push_str(&CUT[..max.min(CUT.len())]);
             return shown;
         }
-        if shown.len() + CUT.len() <= max {
+        if long + CUT.len() <= max {
             fits = shown.len();
         }
     }
     shown
+}
+
+/// A letter or digit of any language that stands for itself, and the marks that sentences have.
+fn is_letter(c: char) -> bool {
+    let mark =
+        matches!(c, '«' | '»' | '‘' | '’' | '‚' | '“' | '”' | '„' | '–' | '—' | '…' | '·' | '¿' | '¡' | '、' | '。');
+    // Fillers are letters by their class, and show nothing.
+    (c.is_alphanumeric() || mark) && !is_invisible(c) && !matches!(c, '\u{ffa0}')
 }
 
 /// The text as an XML 1.0 document may hold it, also inside CDATA; its line breaks stay.
@@ -144,7 +155,9 @@ mod tests {
 
     #[test]
     fn control_and_invisible_characters_become_escapes() {
-        assert_eq!(visible("a\u{1b}[31mb\r\n\u{202e}c\u{9b}é", 200), "a\\u{1b}[31mb\\r\\n\\u{202e}c\\u{9b}\\u{e9}");
+        assert_eq!(visible("a\u{1b}[31mb\r\n\u{202e}c\u{9b}", 200), "a\\u{1b}[31mb\\r\\n\\u{202e}c\\u{9b}");
+        assert_eq!(visible("Ungültiges «Паро́ль» 密碼\u{3164}", 200), "Ungültiges «Паро\\u{301}ль» 密碼\\u{3164}");
+        assert_eq!(visible("üüüüüüü", 6), "üüü...");
         assert_eq!(visible("##[error] ##vso[x ###", 200), "#\\u{23}[error] #\\u{23}vso[x #\\u{23}\\u{23}");
     }
 
@@ -179,10 +192,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn visible_text_is_printable_ascii_and_no_longer_than_asked(text in ".*", max in 0usize..300) {
+        fn visible_text_is_printable_and_no_longer_than_asked(text in ".*", max in 0usize..300) {
             let shown = visible(&text, max);
-            prop_assert!(shown.len() <= max);
-            prop_assert!(shown.bytes().all(|b| (0x20..0x7f).contains(&b)));
+            prop_assert!(shown.chars().count() <= max);
+            prop_assert!(shown.chars().all(|c| (' '..='~').contains(&c) || is_letter(c)));
+            prop_assert!(!shown.chars().any(|c| c.is_control() || c.is_whitespace() && c != ' '));
             prop_assert!(!shown.contains("##"));
         }
 

@@ -166,6 +166,7 @@ function showStage(response, status, interaction, problem) {
       <button type="submit" id="submit">Verify</button>`,
     consent: `
       <p>The registry asks for your name, your address and your groups.</p>
+      <input type="hidden" name="prompt" value="consent">
       <button type="submit" id="consent">Allow</button>`,
   }[stage];
   response.writeHead(status, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' }).end(`<!doctype html>

@@ -57,6 +57,7 @@ mod oidc {
     pub(crate) mod session_cookie_is_protected;
 }
 mod policy {
+    pub(crate) mod configuration_has_no_known_traps;
     pub(crate) mod promises_are_as_agreed;
 }
 mod publish {
@@ -137,6 +138,7 @@ pub static CHECKS: &[Check] = &[
     check!(oidc / login_returns_with_a_session),
     check!(oidc / provider_is_discoverable),
     check!(oidc / session_cookie_is_protected),
+    check!(policy / configuration_has_no_known_traps),
     check!(policy / promises_are_as_agreed),
     check!(publish / api_key_can_push),
     check!(publish / buildah_can_push),

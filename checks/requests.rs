@@ -47,6 +47,7 @@ pub(crate) static REQUESTS: &[(&str, &[Rows])] = &[
     ("oidc::login_returns_with_a_session", &[LOGIN, DISCOVERY, BROWSER, FINGERPRINT, TRIAL, SESSION]),
     ("oidc::provider_is_discoverable", &[DISCOVERY]),
     ("oidc::session_cookie_is_protected", &[LOGIN, DISCOVERY, BROWSER]),
+    ("policy::configuration_has_no_known_traps", &[FINGERPRINT]),
     ("policy::promises_are_as_agreed", &[]),
     ("publish::api_key_can_push", &[PUSH, READ_BACK, WRITER_PING, BUILDKIT, CLEAN_UP]),
     ("publish::buildah_can_push", &[program!("buildah"), READ_BACK, CLEAN_UP]),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Cx;
-use crate::outcome::Finding;
+use crate::outcome::{Finding, Verdict};
 
 /// All that a check file imports.
 pub(crate) mod prelude {
@@ -19,6 +19,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::context::Cx;
     pub(crate) use crate::guard::{KeyUse, NOT_A_KEY, OracleShape};
     pub(crate) use crate::image::{BLOB_TYPE, DOCKER_TYPE, INDEX_TYPE, Image, Index, MANIFEST_TYPE, digest_of};
+    pub(crate) use crate::level::Level;
     pub(crate) use crate::outcome::Verdict;
     pub(crate) use crate::persona::{self, PERSONAS, Pull};
     pub(crate) use crate::probe::{self, Bad, Expect, Impact, Principal, Probe, Severity, Shape};
@@ -29,7 +30,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
     pub(crate) use crate::zot::advisory;
     pub(crate) use crate::{
-        apikeys, cached, diagnosis, discovery, listing, lock, matrix, metrics, oci, oracle, transfer,
+        apikeys, cached, diagnosis, discovery, listing, lock, matrix, metrics, oci, oracle, transfer, traps,
     };
 }
 
@@ -54,6 +55,18 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The finding of a Fail, or one made of the cause chain of an Error.
+    pub(crate) fn finding(&self) -> Finding {
+        match self {
+            Failure::Fail(finding) | Failure::Error(_, Some(finding)) => (**finding).clone(),
+            Failure::Error(error, None) => Finding {
+                summary: "the check could not decide".to_owned(),
+                actual: format!("{error:#}"),
+                ..Finding::default()
+            },
+        }
+    }
+
     /// What failed was a step that only prepares the proof: nothing is proven, nothing is refuted.
     pub(crate) fn into_control(self) -> Failure {
         match self {
@@ -66,17 +79,12 @@ impl Failure {
     }
 }
 
-impl Failure {
-    /// The finding of a Fail, or one made of the cause chain of an Error.
-    pub(crate) fn finding(&self) -> Finding {
-        match self {
-            Failure::Fail(finding) | Failure::Error(_, Some(finding)) => (**finding).clone(),
-            Failure::Error(error, None) => Finding {
-                summary: "the check could not decide".to_owned(),
-                actual: format!("{error:#}"),
-                ..Finding::default()
-            },
-        }
+/// The verdict of a proof, and the finding of one that is none.
+pub(crate) fn verdict_of(proof: &Proof) -> (Verdict, Option<Finding>) {
+    match proof {
+        Ok(()) => (Verdict::Pass, None),
+        Err(failure @ Failure::Fail(_)) => (Verdict::Fail, Some(failure.finding())),
+        Err(failure @ Failure::Error(..)) => (Verdict::Error, Some(failure.finding())),
     }
 }
 
@@ -211,6 +219,8 @@ pub enum Need {
     ColdImage,
     /// `[tags]`.
     TagPattern,
+    /// `[registry] zot_config`.
+    ZotConfig,
     /// `[registry] zot_config` or `[access]`, so that rights are promised at all.
     Policy,
     /// A WebDriver and a browser.

@@ -88,6 +88,9 @@ pub struct Selection {
     /// Skip checks that need a browser
     #[arg(long)]
     pub no_browser: bool,
+    /// Count advice that does not hold as a broken promise: exit status 1
+    #[arg(long)]
+    pub strict: bool,
     /// Only one part of the checks, as `hash:1/4`, or `auto` by $JOB_COMPLETION_INDEX and $JOB_COMPLETIONS
     #[arg(long, value_name = "hash:PART/PARTS", value_parser = part)]
     pub partition: Option<Part>,

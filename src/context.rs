@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use crate::apikeys::Own;
-use crate::check::{Check, Effect, Failure};
+use crate::check::{Check, Effect, Failure, verdict_of};
 use crate::clearance::{self, Clearance, Vantage};
 use crate::guard::{Cleared, Guard, Intent, KeyUse};
 use crate::ledger::Ledger;
+use crate::level::Level;
 use crate::outcome::{Case, Fingerprint, Leftover, Measure, Screenshot, Table, Told, Verdict};
 use crate::scenario::secrets::LoginSecrets;
 use crate::scenario::{Action, Oidc, Scenario};
@@ -49,6 +50,8 @@ pub(crate) struct Found {
     pub(crate) told: Vec<Told>,
     pub(crate) screenshots: Vec<Screenshot>,
     pub(crate) leftovers: Vec<Leftover>,
+    /// Whether what was found was promised.
+    pub(crate) level: Level,
     /// Keys to revoke.
     keys: Vec<Own>,
 }
@@ -263,14 +266,20 @@ impl Cx {
         self.found().screenshots.push(Screenshot { name: name.to_owned(), png });
     }
 
+    /// Nobody promised what was found not to hold: it is advice, and a warning.
+    pub(crate) fn advises(&self) {
+        self.found().level = Level::Advice;
+    }
+
     /// One part with a verdict of its own.
     pub(crate) fn case(&self, name: impl Into<String>, proof: &Result<(), Failure>) {
-        let (verdict, finding) = match proof {
-            Ok(()) => (Verdict::Pass, None),
-            Err(Failure::Fail(finding)) => (Verdict::Fail, Some((**finding).clone())),
-            Err(failure @ Failure::Error(..)) => (Verdict::Error, Some(failure.finding())),
-        };
-        self.found().cases.push(Case { name: name.into(), verdict, finding });
+        self.case_at(Level::Promise, name, proof);
+    }
+
+    /// One part with a verdict and a level of its own.
+    pub(crate) fn case_at(&self, level: Level, name: impl Into<String>, proof: &Result<(), Failure>) {
+        let (verdict, finding) = verdict_of(proof);
+        self.found().cases.push(Case { name: name.into(), verdict, finding, level });
     }
 
     /// Books a tag or digest for removal, before it is made: what happens afterwards can't make it forgotten. Tags of this run

@@ -27,6 +27,7 @@ mod image;
 pub mod init;
 pub mod lab;
 mod ledger;
+pub mod level;
 mod listing;
 mod lock;
 pub mod log;
@@ -49,6 +50,7 @@ pub mod scenario;
 pub mod target;
 pub mod transcript;
 mod transfer;
+mod traps;
 #[cfg(test)]
 mod trial;
 mod visit;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::level::Level;
 use crate::plan::Share;
 use crate::transcript::Exchange;
 
@@ -64,6 +65,9 @@ pub struct Case {
     pub verdict: Verdict,
     /// Why, unless it passed.
     pub finding: Option<Finding>,
+    /// Whether it was promised.
+    #[serde(default)]
+    pub level: Level,
 }
 
 /// A table that belongs to a check, as the permission matrix.
@@ -111,6 +115,9 @@ pub struct Outcome {
     pub title: String,
     /// How it ended.
     pub verdict: Verdict,
+    /// Whether it was promised: advice that does not hold is a warning.
+    #[serde(default)]
+    pub level: Level,
     /// Why, unless it passed; the summary alone for a skip.
     pub finding: Option<Finding>,
     /// How much was proven, in one line, as `119 of 168 proven, 24 without such a tag`. Shown beside the verdict.
@@ -217,8 +224,10 @@ pub struct Run {
 pub struct Summary {
     /// Proven.
     pub pass: usize,
-    /// Broken.
+    /// Broken promises.
     pub fail: usize,
+    /// Advice that does not hold.
+    pub warn: usize,
     /// Not proven.
     pub error: usize,
     /// Not asked.
@@ -256,6 +265,7 @@ impl Run {
         for outcome in &self.outcomes {
             match outcome.verdict {
                 Verdict::Pass => summary.pass += 1,
+                Verdict::Fail if outcome.warns() => summary.warn += 1,
                 Verdict::Fail => summary.fail += 1,
                 Verdict::Error => summary.error += 1,
                 Verdict::Skip => summary.skip += 1,
@@ -264,7 +274,7 @@ impl Run {
         summary
     }
 
-    /// The exit status; with `no_skips`, a skipped check counts as not proven.
+    /// The exit status; with `no_skips`, a skipped check counts as not proven. A warning does not count.
     #[must_use]
     pub fn exit_status(&self, no_skips: bool) -> ExitStatus {
         let summary = self.summary();
@@ -272,7 +282,7 @@ impl Run {
             ExitStatus::Broken
         } else if summary.error > 0 || self.interrupted.is_some() || (no_skips && summary.skip > 0) {
             ExitStatus::NotProven
-        } else if summary.pass == 0 {
+        } else if summary.pass + summary.warn == 0 {
             ExitStatus::Nothing
         } else {
             ExitStatus::Proven
@@ -297,93 +307,5 @@ mod seconds {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn outcome(verdict: Verdict) -> Outcome {
-        Outcome {
-            id: "area::promise".into(),
-            title: "A promise".into(),
-            verdict,
-            finding: None,
-            proven: None,
-            waived: None,
-            cases: vec![],
-            tables: vec![],
-            notes: vec![],
-            leftovers: vec![],
-            transcript: vec![],
-            screenshots: vec![],
-            measures: vec![],
-            told: vec![],
-            started: OffsetDateTime::UNIX_EPOCH,
-            duration: Duration::ZERO,
-        }
-    }
-
-    fn run(verdicts: &[Verdict]) -> Run {
-        Run {
-            schema: 1,
-            version: "0".into(),
-            scenario: "s".into(),
-            target: "t".into(),
-            registry: Fingerprint::default(),
-            started: OffsetDateTime::UNIX_EPOCH,
-            duration: Duration::ZERO,
-            part: None,
-            interrupted: None,
-            outcomes: verdicts.iter().copied().map(outcome).collect(),
-        }
-    }
-
-    #[test]
-    fn the_exit_status_follows_the_worst_verdict() {
-        use Verdict::{Error, Fail, Pass, Skip};
-        for (verdicts, no_skips, expected) in [
-            (&[Pass, Pass][..], false, ExitStatus::Proven),
-            (&[Pass, Skip], false, ExitStatus::Proven),
-            (&[Pass, Skip], true, ExitStatus::NotProven),
-            (&[Pass, Pass], true, ExitStatus::Proven),
-            (&[Pass, Error], false, ExitStatus::NotProven),
-            (&[Error, Fail, Pass], false, ExitStatus::Broken),
-            (&[Skip, Skip], false, ExitStatus::Nothing),
-            (&[], false, ExitStatus::Nothing),
-        ] {
-            assert_eq!(run(verdicts).exit_status(no_skips), expected, "{verdicts:?}");
-        }
-    }
-
-    #[test]
-    fn a_verdict_is_one_word_and_a_status_one_number() {
-        use Verdict::{Error, Fail, Pass, Skip};
-        for (verdict, word) in [(Pass, "pass"), (Skip, "skip"), (Error, "error"), (Fail, "fail")] {
-            assert_eq!(verdict.word(), word);
-        }
-        use ExitStatus::{Broken, NotProven, Nothing, Proven, Usage};
-        assert_eq!([Proven, Broken, NotProven, Usage, Nothing].map(ExitStatus::code), [0, 1, 2, 3, 4]);
-    }
-
-    #[test]
-    fn each_verdict_is_counted() {
-        use Verdict::{Error, Fail, Pass, Skip};
-        let summary = run(&[Pass, Fail, Fail, Error, Error, Error, Skip, Skip, Skip, Skip]).summary();
-        assert_eq!(summary, Summary { pass: 1, fail: 2, error: 3, skip: 4 });
-    }
-
-    #[test]
-    fn times_are_seconds_to_the_microsecond_and_read_back() {
-        let mut run = run(&[]);
-        run.duration = Duration::from_nanos(1_234_567_890);
-        let json = serde_json::to_value(&run).unwrap();
-        assert_eq!(json["seconds"], 1.234_568);
-        let back: Run = serde_json::from_value(json).unwrap();
-        assert_eq!(back.duration, Duration::from_nanos(1_234_568_000));
-    }
-
-    #[test]
-    fn an_interrupted_run_is_never_proven() {
-        let mut run = run(&[Verdict::Pass]);
-        run.interrupted = Some("interrupted".into());
-        assert_eq!(run.exit_status(false), ExitStatus::NotProven);
-    }
-}
+#[path = "outcome_tests.rs"]
+mod tests;

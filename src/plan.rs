@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Check, Effect, Need};
+use crate::level::{Level, Setting};
 use crate::lock;
 use crate::scenario::{Action, Reception, Scenario, Waive};
 
@@ -21,6 +22,8 @@ pub struct Step {
     pub skip: Option<String>,
     /// The waiver that covers it.
     pub waived: Option<Waive>,
+    /// What the scenario says of its level; nothing where the check says it.
+    pub level: Option<Level>,
     /// Whether it runs when all others have ended.
     pub last: bool,
 }
@@ -138,7 +141,12 @@ impl Plan {
                 more.then(|| format!("it needs `--effects {}`, this run is allowed `{effects}`", check.meta.effect))
             });
             let waived = scenario.waive.iter().find(|waiver| waiver.check == check.id).cloned();
-            Step { check, skip, waived, last: false }
+            let setting = scenario.levels.get(check.id);
+            let off = setting.and_then(|setting| match setting {
+                Setting::Off { reason } => Some(format!("off in [levels]: {reason}")),
+                Setting::Fail | Setting::Warn => None,
+            });
+            Step { check, skip: off.or(skip), waived, level: setting.and_then(Setting::level), last: false }
         };
         Ok(Plan { steps: checks.iter().filter(selected).map(step).collect(), share: None })
     }
@@ -148,6 +156,15 @@ impl Plan {
     pub fn part(mut self, part: Part, effects: Effect) -> Plan {
         self.share = Some(Share { part, planned: self.steps.len(), effects });
         self.steps.retain(|step| part.holds(step.check.id));
+        self
+    }
+
+    /// The same plan, in which advice counts as a promise.
+    #[must_use]
+    pub fn strict(mut self) -> Plan {
+        for step in &mut self.steps {
+            step.level = Some(Level::Promise);
+        }
         self
     }
 
@@ -279,6 +296,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             scenario.creator().is_none(),
             &certain("no identity may create without update and delete", scenario),
         ),
+        Need::ZotConfig => promised(scenario.config.is_none(), "[registry] zot_config is not set"),
         Need::Lock => scenario.agreed.is_none().then(|| lock::missing(scenario)),
         Need::Backend => promised(scenario.registry.backend.is_none(), "[registry] backend is not set"),
         Need::OpenMetrics => {

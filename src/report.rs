@@ -154,9 +154,24 @@ fn is_broken(outcome: &Outcome) -> bool {
     matches!(outcome.verdict, Verdict::Fail | Verdict::Error)
 }
 
+/// The checks that need someone to look at them: what is broken or not proven first, then the warnings.
+fn to_look_at(run: &Run) -> impl Iterator<Item = (usize, &Outcome)> {
+    let broken = || run.outcomes.iter().enumerate().filter(|(_, outcome)| is_broken(outcome));
+    broken().filter(|(_, outcome)| !outcome.warns()).chain(broken().filter(|(_, outcome)| outcome.warns()))
+}
+
+/// `, 2 warnings`, where there are any.
+fn with_warnings(run: &Run) -> String {
+    match run.summary().warn {
+        0 => String::new(),
+        warnings => format!(", {}", text::count(warnings, "warning")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::level::Level;
     use crate::report::sample;
 
     #[test]
@@ -174,7 +189,7 @@ mod tests {
 
     #[test]
     fn every_outcome_that_is_not_proven_has_a_reason() {
-        let case = |name: &str, verdict| Case { name: name.to_owned(), verdict, finding: None };
+        let case = |name: &str, verdict| Case { name: name.to_owned(), verdict, finding: None, level: Level::Promise };
         let with = |verdict, summary: &str, waived: Option<&str>, cases: Vec<Case>| {
             let finding = Some(Finding { summary: summary.to_owned(), ..Finding::default() });
             let waived = waived.map(str::to_owned);

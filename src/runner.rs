@@ -9,9 +9,10 @@ use futures::StreamExt;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
-use crate::check::{Check, Failure, Proof};
+use crate::check::{Check, Failure, Proof, verdict_of};
 use crate::context::{CLEAN_UP, Cx};
 use crate::fingerprint;
+use crate::level::Level;
 use crate::outcome::{Finding, Fingerprint, Outcome, Run, Verdict};
 use crate::plan::{Plan, Step};
 use crate::target::Target;
@@ -105,6 +106,7 @@ fn blank(check: &Check, verdict: Verdict, finding: Option<Finding>) -> Outcome {
         id: check.id.to_owned(),
         title: check.title(),
         verdict,
+        level: Level::Promise,
         finding,
         proven: None,
         waived: None,
@@ -186,17 +188,15 @@ pub async fn execute_one(step: &Step, target: &Arc<Target>, mut stop: Stop) -> O
     if tokio::time::timeout(CLEAN_UP + Duration::from_secs(1), cx.clean_up()).await.is_err() {
         cx.note("clean-up did not end in time");
     }
-    let (verdict, finding) = match &proof {
-        Ok(()) => (Verdict::Pass, None),
-        Err(failure @ Failure::Fail(_)) => (Verdict::Fail, Some(failure.finding())),
-        Err(failure @ Failure::Error(..)) => (Verdict::Error, Some(failure.finding())),
-    };
+    let (verdict, finding) = verdict_of(&proof);
     let found = cx.take();
     outcome.verdict = verdict;
     outcome.finding = finding.map(|finding| clean(finding, target));
     outcome.proven = found.proven.map(|text| target.redactor.text(&text));
     outcome.cases = found.cases;
+    outcome.level = step.level.unwrap_or(found.level);
     for case in &mut outcome.cases {
+        case.level = step.level.unwrap_or(case.level.max(found.level));
         case.finding = case.finding.take().map(|finding| clean(finding, target));
     }
     outcome.tables = found.tables;

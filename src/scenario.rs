@@ -23,6 +23,7 @@ pub use content::{Content, Probes, Reception};
 pub(crate) use rights::{Promise, who};
 pub use values::{Day, Days, Period, SecretSource};
 
+use crate::level::Setting;
 use crate::lock::Lock;
 use crate::zot::config::Config;
 
@@ -75,6 +76,9 @@ pub struct Scenario {
     pub waive: Vec<Waive>,
     /// The file in which `plan --lock` keeps the agreed promises, beside this one; `regproof.lock` by default.
     pub lock: Option<PathBuf>,
+    /// How much a finding counts, by the id of a check or a lint: `"fail"` as a promise, `"warn"` as advice, or off with a reason.
+    #[serde(default)]
+    pub levels: BTreeMap<String, Setting>,
     /// The deployed configuration, once `registry.zot_config` was read.
     #[serde(skip)]
     #[schemars(skip)]
@@ -143,9 +147,9 @@ pub struct Identity {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keys {
-    /// A key must live at least this long still, so that it can be renewed in time.
-    #[schemars(extend("default" = "14d"))]
-    pub horizon: Days,
+    /// A key must live at least this long still, so that it can be renewed in time; 14 days where it is not set. Where it is set,
+    /// a key without an end breaks the promise; else it is a warning.
+    pub horizon: Option<Days>,
     /// Whether a check may log in, mint a key that ends within minutes, and revoke it.
     pub lifecycle: bool,
 }

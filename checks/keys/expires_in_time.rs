@@ -9,7 +9,8 @@
 //!
 //! 1. With each identity's own key, `GET /zot/auth/apikey`: the list of its user's keys, without their secrets.
 //! 2. The key that asked is the one that was used last: zot writes down the use of a key before it answers.
-//! 3. Its `expirationDate` is there, and later than `[keys] horizon` from now (default 14 days).
+//! 3. Its `expirationDate` is there, and later than `[keys] horizon` from now (default 14 days). Where `horizon` is not set, a
+//!    key without an end is a warning.
 //!
 //! The days left are a metric, `key_days_left`. How many keys each user has, and which of them nobody used for 90 days, is a
 //! note and never fails.
@@ -46,8 +47,9 @@ const LIST: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let now = OffsetDateTime::now_utc();
-    let horizon = cx.scenario().keys.horizon.0;
-    let (mut wrong, mut shown) = (vec![], None);
+    let promised = cx.scenario().keys.horizon;
+    let horizon = promised.unwrap_or_default().0;
+    let (mut wrong, mut shown, mut soon) = (vec![], None, false);
     for name in cx.key_identities() {
         let client = cx.identity(name)?;
         let (keys, index) = apikeys::list(&client, &LIST).await?;
@@ -61,6 +63,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         let about = match own.ends() {
             None => format!("the key of {name}, {}, never ends", own.name()),
             Some(ends) if days < f64::from(horizon) => {
+                soon = true;
                 format!("the key of {name}, {}, ends in {days:.1} days, on {}", own.name(), ends.date())
             }
             Some(_) => continue,
@@ -71,12 +74,17 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     if wrong.is_empty() {
         return Ok(());
     }
+    // zot mints keys without an end by default: without a horizon nobody said that they have one.
+    if promised.is_none() && !soon {
+        cx.advises();
+    }
     Err(WHY.fail(format_args!("an end, and not within {horizon} days"), wrong.join("; "), shown))
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, fails, proven};
+    use crate::level::Level;
+    use crate::trial::{Setting, Weakness, error_when_down, fails, proven};
 
     const ID: &str = "keys::expires_in_time";
 
@@ -97,6 +105,15 @@ mod tests {
         ] {
             let finding = fails(ID, weakness).await;
             assert!(finding.actual.contains(words), "{weakness:?}: {finding:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_without_an_end_is_a_warning_where_no_horizon_is_promised() {
+        let change = |text: String| text.replace("horizon = \"14d\"\n", "");
+        for (weakness, level) in [(Weakness::KeysNeverEnd, Level::Advice), (Weakness::KeysEndSoon, Level::Promise)] {
+            let outcome = Setting { id: ID, weaknesses: &[], change }.run(Some(weakness), false).await;
+            assert_eq!((outcome.verdict.word(), outcome.level), ("fail", level), "{:#?}", outcome.finding);
         }
     }
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::{Audit, Found};
+use crate::level::Level;
 use crate::outcome::{Case, ExitStatus, Finding, Fingerprint, Outcome, Run, Verdict};
 use crate::report::{self, ReportError, visible};
 
@@ -32,6 +33,7 @@ pub(crate) fn junit(audit: &Audit) -> Result<String, ReportError> {
     let case = |found: &Found| Case {
         name: place(found),
         verdict: found.verdict,
+        level: Level::Promise,
         finding: Some(Finding {
             summary: format!("{} is {}", place(found), state(found.verdict)),
             expected: found.expected.clone(),
@@ -46,6 +48,7 @@ pub(crate) fn junit(audit: &Audit) -> Result<String, ReportError> {
         id: "audit".to_owned(),
         title: TITLE.to_owned(),
         verdict,
+        level: Level::Promise,
         finding: why,
         proven: None,
         waived: None,

@@ -57,7 +57,8 @@ fn proven(
 fn checked(args: &cli::Demo, lab: &Lab, folder: &Path, signals: &Signals, terminal: &Terminal) -> Result<Run, Trouble> {
     let file = lab.write_scenario(folder);
     let file = file.map_err(|error| Trouble::failed(format_args!("cannot write the lab's scenario: {error}")))?;
-    let selection = Selection { only: vec![], effects: None, no_browser: args.no_browser, partition: None };
+    let selection =
+        Selection { only: vec![], effects: None, no_browser: args.no_browser, partition: None, strict: false };
     let boards = prepare::boards(&[file], &selection, None)?;
     let mut closing = Closing::new(boards, terminal);
     closing.colour = colour(args.look.colour, terminal);
@@ -68,7 +69,7 @@ fn checked(args: &cli::Demo, lab: &Lab, folder: &Path, signals: &Signals, termin
 /// What both runs say about regproof.
 fn verdict(sound: &Run, weak: &Run, weakness: Weakness) -> (String, ExitStatus) {
     let ids = |run: &Run, wanted: &[Verdict]| -> BTreeSet<String> {
-        let outcomes = run.outcomes.iter().filter(|outcome| wanted.contains(&outcome.verdict));
+        let outcomes = run.outcomes.iter().filter(|outcome| wanted.contains(&outcome.verdict) && !outcome.warns());
         outcomes.map(|outcome| outcome.id.clone()).collect()
     };
     let bad = [Verdict::Fail, Verdict::Error];

@@ -6,6 +6,7 @@ use super::{Terminal, Trouble, prepare, show};
 use crate::check::Effect;
 use crate::checks::CHECKS;
 use crate::cli;
+use crate::level::Setting;
 use crate::lock;
 use crate::outcome::ExitStatus;
 use crate::output;
@@ -13,7 +14,7 @@ use crate::plan::{Plan, Step};
 use crate::requests;
 use crate::scenario::{Action, Scenario};
 use crate::target::Target;
-use crate::zot::lint::{self, Severity};
+use crate::zot::lint;
 
 /// `plan`.
 pub(crate) fn plan(args: &cli::Plan, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
@@ -176,18 +177,15 @@ fn rights(scenario: &Scenario) -> String {
 /// What an operator would not expect of the configuration, each with its line, what follows, and what to do.
 fn advice(scenario: &Scenario) -> String {
     let Some(config) = &scenario.config else { return String::new() };
-    let mut findings = lint::lint(config, None);
+    let mut findings = lint::lint_beside(config, None, &scenario.beside());
+    findings.retain(|finding| !matches!(scenario.levels.get(finding.id), Some(Setting::Off { .. })));
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.place));
     if findings.is_empty() {
         return "\nnothing unexpected in the configuration\n".to_owned();
     }
     let mut text = format!("\n{} things in the configuration that an operator may not expect\n", findings.len());
     for finding in findings {
-        let severity = match finding.severity {
-            Severity::High => "high",
-            Severity::Medium => "medium",
-            Severity::Low => "low",
-        };
+        let severity = finding.severity.word();
         text.push_str(&format!(
             "\n{}:{}  {}  ({severity})\n    {}\n    remedy: {}\n",
             config.file, finding.place, finding.id, finding.consequence, finding.remedy

@@ -32,6 +32,7 @@ fn target(scenario: &Path, selection: &Selection) -> Result<Target, Trouble> {
 pub(crate) fn planned(target: &Target, selection: &Selection) -> Result<Plan, Trouble> {
     let only: Vec<&str> = selection.only.iter().map(String::as_str).collect();
     let plan = target.plan(CHECKS, &only)?;
+    let plan = if selection.strict { plan.strict() } else { plan };
     Ok(match selection.partition {
         Some(part) => plan.part(part, target.effects()),
         None => plan,

@@ -214,7 +214,7 @@ mod tests {
         let today = time::macros::date!(2026 - 01 - 01);
         let loaded = load::parse(&folder.path().join("r.toml"), text, |_| true, today).unwrap();
         let target = Arc::new(Target::ready(loaded, None, Machine::here(true)).unwrap());
-        let steps = vec![Step { check: &BLOCKS, skip: None, waived: None, last: false }];
+        let steps = vec![Step { check: &BLOCKS, skip: None, waived: None, level: None, last: false }];
         let board = Arc::new(Board::new(target, Plan { steps, share: None }));
         let terminal = Terminal { print: |_| Ok(()), tell: silent, end, colour: false, live: false };
         let junit = folder.path().join("report.xml");

@@ -108,18 +108,23 @@ fn line(run: &Run) -> String {
         run.started.format(format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z")).unwrap_or_default();
     let sum = run.summary();
     let named = |verdict: Verdict, word: &str| {
-        let ids = run.outcomes.iter().filter(|outcome| outcome.verdict == verdict).map(|outcome| outcome.id.as_str());
+        let ids = run
+            .outcomes
+            .iter()
+            .filter(|outcome| outcome.verdict == verdict && !outcome.warns())
+            .map(|outcome| outcome.id.as_str());
         let ids = ids.collect::<Vec<_>>().join(" ");
         if ids.is_empty() { ids } else { format!("; {word}: {ids}") }
     };
     let left: usize = run.outcomes.iter().map(|outcome| outcome.leftovers.len()).sum();
     let left = if left == 0 { String::new() } else { format!("; {left} left in the registry, see `regproof clean`") };
     format!(
-        "{at} {}: {} passed, {} failed, {} errors, {} skipped in {:.2}s{}{}{}{left}\n",
+        "{at} {}: {} passed, {} failed, {} errors{}, {} skipped in {:.2}s{}{}{}{left}\n",
         run.scenario,
         sum.pass,
         sum.fail,
         sum.error,
+        if sum.warn == 0 { String::new() } else { format!(", {} warnings", sum.warn) },
         sum.skip,
         run.duration.as_secs_f64(),
         run.interrupted.as_ref().map_or_else(String::new, |reason| format!("; {reason}")),

@@ -60,7 +60,7 @@ const WHY: Why<'static> = Why {
 pub(crate) fn step(effects: Effect) -> Step {
     let more = CHECK.meta.effect > effects;
     let skip = more.then(|| format!("it needs `--effects {}`, this run is allowed `{effects}`", CHECK.meta.effect));
-    Step { check: &CHECK, skip, waived: None, last: true }
+    Step { check: &CHECK, skip, waived: None, level: None, last: true }
 }
 
 async fn run(cx: &Cx) -> Proof {

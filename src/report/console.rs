@@ -2,10 +2,13 @@
 //!
 //! Remote text never starts a line: runners take a line that begins with `::` as a command. Detail lines carry a fixed bar.
 
+use crate::level::Shown;
 use crate::outcome::{Case, Outcome, Run, Table, Verdict};
 use crate::report::left;
 use crate::report::text::{count, seconds, visible};
-use crate::report::{Format, details, differing, evidence, exit_status, is_broken, reason, registry_name};
+use crate::report::{
+    Format, details, differing, evidence, exit_status, is_broken, reason, registry_name, to_look_at, with_warnings,
+};
 
 /// What stands before every line that holds remote text.
 const BAR: &str = "      │ ";
@@ -43,13 +46,14 @@ impl Paint {
         if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    fn verdict(self, verdict: Verdict, width: usize) -> String {
-        let word = format!("{:<width$}", verdict.word().to_uppercase());
-        match verdict {
-            Verdict::Pass => self.code("32", &word),
-            Verdict::Skip => self.code("33", &word),
-            Verdict::Error => self.code("1;35", &word),
-            Verdict::Fail => self.code("1;31", &word),
+    fn verdict(self, shown: Shown, width: usize) -> String {
+        let word = format!("{:<width$}", shown.word().to_uppercase());
+        match shown {
+            Shown::Pass => self.code("32", &word),
+            Shown::Skip => self.code("33", &word),
+            Shown::Warn => self.code("1;33", &word),
+            Shown::Error => self.code("1;35", &word),
+            Shown::Fail => self.code("1;31", &word),
         }
     }
 
@@ -70,9 +74,9 @@ fn pretty(run: &Run, paint: Paint) -> String {
         lines.extend(readable.into_iter().map(|left| format!("{BAR}{}", visible(&left::line(left), DETAIL))));
         lines.push(String::new());
     }
-    let width = run.outcomes.iter().map(|outcome| visible(&outcome.id, BESIDE).len()).max().unwrap_or(0);
+    let width = run.outcomes.iter().map(|outcome| visible(&outcome.id, BESIDE).chars().count()).max().unwrap_or(0);
     lines.extend(run.outcomes.iter().map(|outcome| line(outcome, width, paint)));
-    for outcome in run.outcomes.iter().filter(|outcome| is_broken(outcome)) {
+    for (_, outcome) in to_look_at(run) {
         lines.push(String::new());
         lines.extend(explained(outcome, paint));
     }
@@ -102,7 +106,7 @@ fn line(outcome: &Outcome, width: usize, paint: Paint) -> String {
     } else {
         seconds(outcome.duration)
     };
-    let verdict = paint.verdict(outcome.verdict, 5);
+    let verdict = paint.verdict(outcome.shown(), 5);
     let time = paint.dim(&format!("{time:>7}"));
     let beside = if outcome.verdict == Verdict::Pass { proven(outcome) } else { visible(&reason(outcome), BESIDE) };
     format!("  {verdict}  {id:<width$}  {time}  {beside}")
@@ -115,7 +119,7 @@ fn proven(outcome: &Outcome) -> String {
 fn explained(outcome: &Outcome, paint: Paint) -> Vec<String> {
     let mut lines = vec![format!(
         "{} {} — {}",
-        paint.verdict(outcome.verdict, 0),
+        paint.verdict(outcome.shown(), 0),
         paint.bold(&visible(&outcome.id, BESIDE)),
         visible(&outcome.title, BESIDE)
     )];
@@ -151,7 +155,7 @@ fn case_line(case: &Case) -> String {
         (expected, actual) if expected.is_empty() && actual.is_empty() => finding.summary.clone(),
         (expected, actual) => format!("expected {expected}, got {actual}"),
     });
-    format!("{} {}: {why}", case.verdict.word().to_uppercase(), case.name)
+    format!("{} {}: {why}", case.shown().word().to_uppercase(), case.name)
 }
 
 fn differs(table: &Table) -> bool {
@@ -173,8 +177,9 @@ pub(crate) fn aligned(table: &Table) -> Vec<String> {
         rows.push(shown.collect());
     }
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> =
-        (0..columns).map(|at| rows.iter().filter_map(|row| row.get(at)).map(String::len).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..columns)
+        .map(|at| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .collect();
     let mut lines = vec![visible(&table.title, BESIDE)];
     for row in rows {
         let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
@@ -195,7 +200,8 @@ fn closing(run: &Run, paint: Paint) -> Vec<String> {
     }
     let total = run.summary();
     let errors = count(total.error, "error");
-    let counts = format!("{} passed, {} failed, {errors}, {} skipped", total.pass, total.fail, total.skip);
+    let warnings = with_warnings(run);
+    let counts = format!("{} passed, {} failed, {errors}{warnings}, {} skipped", total.pass, total.fail, total.skip);
     let counts = paint.bold(&counts);
     lines.push(format!("{counts} in {}   exit {}", seconds(run.duration), exit_status(run)));
     let left = left::behind(run);
@@ -211,12 +217,13 @@ fn closing(run: &Run, paint: Paint) -> Vec<String> {
 fn services(run: &Run, several: bool) -> String {
     let mut text = String::new();
     for outcome in &run.outcomes {
-        let answer = match outcome.verdict {
-            Verdict::Pass if outcome.proven.is_some() => format!("OK ({})", proven(outcome)),
-            Verdict::Pass => "OK".to_owned(),
-            Verdict::Fail => "FAILED".to_owned(),
-            Verdict::Error => "NOT PROVEN".to_owned(),
-            Verdict::Skip => format!("SKIPPED ({})", visible(&reason(outcome), BESIDE)),
+        let answer = match outcome.shown() {
+            Shown::Pass if outcome.proven.is_some() => format!("OK ({})", proven(outcome)),
+            Shown::Pass => "OK".to_owned(),
+            Shown::Warn => format!("WARNING ({})", visible(&reason(outcome), BESIDE)),
+            Shown::Fail => "FAILED".to_owned(),
+            Shown::Error => "NOT PROVEN".to_owned(),
+            Shown::Skip => format!("SKIPPED ({})", visible(&reason(outcome), BESIDE)),
         };
         text.push_str(&format!("regproof {}... {answer}\n", named(run, &outcome.id, several)));
     }
@@ -229,13 +236,14 @@ fn services(run: &Run, several: bool) -> String {
 fn annotations(run: &Run, several: bool) -> String {
     let mut text = String::new();
     for outcome in &run.outcomes {
-        let (command, rows) = match outcome.verdict {
-            Verdict::Pass => continue,
-            Verdict::Skip => ("notice", Vec::new()),
-            Verdict::Fail | Verdict::Error => ("error", details(outcome)),
+        let (command, rows) = match outcome.shown() {
+            Shown::Pass => continue,
+            Shown::Skip => ("notice", Vec::new()),
+            Shown::Warn => ("warning", details(outcome)),
+            Shown::Fail | Shown::Error => ("error", details(outcome)),
         };
         let title =
-            property(&format!("{} {}", outcome.verdict.word().to_uppercase(), named(run, &outcome.id, several)));
+            property(&format!("{} {}", outcome.shown().word().to_uppercase(), named(run, &outcome.id, several)));
         let mut message = format!("{}: {}", visible(&outcome.title, BESIDE), visible(&reason(outcome), DETAIL));
         for (label, detail) in rows {
             message.push_str(&format!("\n{label}: {}", visible(detail, DETAIL)));
@@ -260,145 +268,5 @@ fn property(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::outcome::{Cell, Finding};
-    use crate::report::sample;
-    use proptest::prelude::*;
-    use regex::Regex;
-
-    /// What runners look for, in each line: act and Forgejo, GitHub (which trims the line), Azure, TeamCity, GitLab.
-    fn commands() -> Vec<Regex> {
-        [r"^\s*::([^ ]+)( (.+))?::", r"##\[", r"##vso\[", r"##teamcity\[", r"^\s*section_(start|end):", "\r", "\x1b"]
-            .iter()
-            .map(|pattern| Regex::new(pattern).unwrap())
-            .collect()
-    }
-
-    fn assert_no_command(text: &str) {
-        for line in text.split('\n') {
-            for command in commands() {
-                assert!(!command.is_match(line), "{command} in {line:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn each_format_looks_as_it_did() {
-        let run = sample::run();
-        sample::snapshot("pretty", &console(&[&run], Format::Pretty, false));
-        sample::snapshot("services", &console(&[&run], Format::Services, false));
-        sample::snapshot("github", &annotations(&run, false));
-    }
-
-    #[test]
-    fn of_several_runs_each_line_names_its_scenario() {
-        let (one, mut two) = (sample::run(), sample::run());
-        two.scenario = "the other".to_owned();
-        two.interrupted = Some("it rains".to_owned());
-        let text = console(&[&one, &two], Format::Services, false);
-        let lines = |name: &str| text.lines().filter(|line| line.starts_with(&format!("regproof {name} "))).count();
-        let early = usize::from(one.interrupted.is_some());
-        assert_eq!(lines(&visible(&one.scenario, 60)), one.outcomes.len() + early, "{text}");
-        assert_eq!(lines("the other"), two.outcomes.len() + 1, "{text}");
-        assert!(text.contains("regproof the other stopped early: it rains\n") && !text.contains("\n\n"), "{text}");
-        assert!(console(&[&one, &two], Format::Pretty, false).contains(&format!("\n\n{}", pretty(&two, Paint(false)))));
-        let told = console(&[&one, &two], Format::Github, false);
-        assert!(told.contains("::error title=FAIL the other "), "{told}");
-        assert_no_command(&text);
-    }
-
-    #[test]
-    fn hostile_text_is_no_workflow_command() {
-        let run = sample::run();
-        for format in [Format::Pretty, Format::Services] {
-            assert_no_command(&console(&[&run], format, false));
-        }
-    }
-
-    #[test]
-    fn annotations_are_the_only_commands_of_the_github_format() {
-        let run = sample::run();
-        let text = console(&[&run], Format::Github, false);
-        let expected = run.outcomes.iter().filter(|outcome| outcome.verdict != Verdict::Pass).count();
-        let (own, rest): (Vec<&str>, Vec<&str>) =
-            text.lines().partition(|l| l.starts_with("::error title=") || l.starts_with("::notice title="));
-        assert_eq!(own.len(), expected);
-        assert_no_command(&rest.join("\n"));
-        assert_eq!(data("50%\r\n::x"), "50%25%0D%0A::x");
-        assert_eq!(property("a::b, c"), "a%3A%3Ab%2C c");
-    }
-
-    #[test]
-    fn a_check_of_many_cases_shows_the_first_that_differ_and_how_many_more_there_are() {
-        let finding = |summary: &str, expected: &str, actual: &str| Finding {
-            summary: summary.to_owned(),
-            expected: expected.to_owned(),
-            actual: actual.to_owned(),
-            ..Finding::default()
-        };
-        let case = |name: &str, verdict, finding| Case { name: name.to_owned(), verdict, finding: Some(finding) };
-        assert_eq!(case_line(&case("a", Verdict::Fail, finding("s", "", ""))), "FAIL a: s");
-        assert_eq!(case_line(&case("a", Verdict::Fail, finding("s", "x", ""))), "FAIL a: expected x, got ");
-        assert_eq!(case_line(&case("a", Verdict::Error, finding("s", "", "y"))), "ERROR a: expected , got y");
-        let told = |count: usize| {
-            let mut outcome = sample::outcome("a::b", "t", Verdict::Fail, 0);
-            outcome.cases = (0..count).map(|n| case(&n.to_string(), Verdict::Fail, finding("s", "", ""))).collect();
-            outcome.cases.push(case("good", Verdict::Pass, finding("s", "", "")));
-            explained(&outcome, Paint(false))
-        };
-        let exact = told(CASES);
-        assert!(exact.iter().filter(|line| line.contains("FAIL ")).count() > CASES && !exact.concat().contains("more"));
-        assert!(told(CASES + 2).concat().contains("and 2 more"));
-    }
-
-    #[test]
-    fn only_a_table_in_which_something_differs_is_shown() {
-        let cell = |verdict| Cell { text: "t".to_owned(), verdict };
-        let table = |verdict| Table {
-            title: "rights".to_owned(),
-            columns: vec!["c".to_owned()],
-            rows: vec![vec![cell(None), cell(verdict)]],
-        };
-        for (verdict, shown) in [
-            (None, false),
-            (Some(Verdict::Pass), false),
-            (Some(Verdict::Skip), false),
-            (Some(Verdict::Fail), true),
-            (Some(Verdict::Error), true),
-        ] {
-            assert_eq!(differs(&table(verdict)), shown, "{verdict:?}");
-        }
-    }
-
-    #[test]
-    fn colour_is_used_only_when_asked_for() {
-        let run = sample::run();
-        assert!(!console(&[&run], Format::Pretty, false).contains('\x1b'));
-        assert!(console(&[&run], Format::Pretty, true).contains("\x1b[1;31mFAIL"));
-    }
-
-    #[test]
-    fn a_run_that_only_skips_can_break_says_what_no_skips_would_do() {
-        let text = console(&[&sample::small()], Format::Pretty, false);
-        assert!(
-            text.contains("1 passed, 0 failed, 0 errors, 1 skipped in 0.17s   exit 0 (2 with --no-skips)"),
-            "{text}"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_remote_text_becomes_a_command_or_a_line(text in "(::|##\\[|##vso\\[|\n|\r|\u{1b}|.){0,40}") {
-            let mut run = sample::small();
-            let lines = console(&[&run], Format::Pretty, false).lines().count();
-            run.outcomes[1].finding.as_mut().unwrap().summary = text.clone();
-            run.registry.product = Some(text.clone());
-            run.target = text;
-            let pretty = console(&[&run], Format::Pretty, false);
-            assert_no_command(&pretty);
-            prop_assert_eq!(pretty.lines().count(), lines);
-            prop_assert!(pretty.chars().all(|c| c == '\n' || (' '..='~').contains(&c)));
-        }
-    }
-}
+#[path = "console_tests.rs"]
+mod tests;

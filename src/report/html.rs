@@ -10,7 +10,7 @@ use time::macros::format_description;
 use self::markup::Page;
 use crate::outcome::{Run, Summary};
 use crate::report::text::{count, seconds};
-use crate::report::{exit_status, registry_name};
+use crate::report::{exit_status, registry_name, with_warnings};
 
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
     <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
@@ -68,7 +68,7 @@ fn whole_run(page: &mut Page, at: usize, run: &Run) {
 fn headline(run: &Run) -> String {
     let total = run.summary();
     match run.exit_status(false).code() {
-        0 => format!("{} proven", count(total.pass, "promise")),
+        0 => format!("{} proven{}", count(total.pass, "promise"), with_warnings(run)),
         1 => format!("{} broken", count(total.fail, "promise")),
         2 if run.interrupted.is_some() => "Stopped before everything was proven".to_owned(),
         2 => format!("{} not proven", count(total.error, "promise")),
@@ -113,6 +113,7 @@ fn counts(page: &mut Page, total: Summary) {
         ("<li class=\"pass\">", total.pass, "passed"),
         ("<li class=\"fail\">", total.fail, "failed"),
         ("<li class=\"error\">", total.error, if total.error == 1 { "error" } else { "errors" }),
+        ("<li class=\"warn\">", total.warn, if total.warn == 1 { "warning" } else { "warnings" }),
         ("<li class=\"skip\">", total.skip, "skipped"),
     ] {
         page.raw(if number == 0 { "<li class=\"none\">" } else { open })

@@ -5,6 +5,7 @@
 
 use junit_report::{Duration as Span, ReportBuilder, TestCase, TestResult, TestSuiteBuilder};
 
+use crate::level::Shown;
 use crate::outcome::{Finding, Outcome, Run, Verdict};
 use crate::report::console::aligned;
 use crate::report::left;
@@ -29,9 +30,14 @@ pub fn junit(runs: &[&Run]) -> Result<String, ReportError> {
         suite.testsuite.hostname = attribute(&run.target);
         for outcome in &run.outcomes {
             for row in rows(outcome) {
-                expected[row.verdict as usize] += 1;
-                properties.push(if row.first { properties_of(outcome) } else { vec![] });
-                suite.add_testcase(testcase(run, outcome, &row));
+                let mut case = testcase(run, outcome, &row);
+                if row.shown == Shown::Warn {
+                    let story = case.system_out.take().unwrap_or_default();
+                    case.set_system_out(&format!("{}{story}", xml_text(&explained(outcome, &row))));
+                }
+                expected[counted(row.shown) as usize] += 1;
+                properties.push(properties_of(outcome, &row));
+                suite.add_testcase(case);
             }
         }
         report.add_testsuite(suite.build());
@@ -47,9 +53,22 @@ pub fn junit(runs: &[&Run]) -> Result<String, ReportError> {
     Ok(text)
 }
 
+/// As JUnit counts it: a warning is a testcase that passes.
+fn counted(shown: Shown) -> Verdict {
+    match shown {
+        Shown::Pass | Shown::Warn => Verdict::Pass,
+        Shown::Skip => Verdict::Skip,
+        Shown::Error => Verdict::Error,
+        Shown::Fail => Verdict::Fail,
+    }
+}
+
 /// What a machine reads of a testcase besides its verdict.
-fn properties_of(outcome: &Outcome) -> Vec<(&'static str, String)> {
-    outcome.proven.iter().map(|proven| ("proven", attribute(proven))).collect()
+fn properties_of(outcome: &Outcome, row: &Row<'_>) -> Vec<(&'static str, String)> {
+    let proven = outcome.proven.iter().filter(|_| row.first).map(|proven| ("proven", attribute(proven)));
+    let warned =
+        (row.shown == Shown::Warn).then(|| [("level", "advice".to_owned()), ("warning", attribute(&row.reason))]);
+    proven.chain(warned.into_iter().flatten()).collect()
 }
 
 /// Puts properties into testcases, which the library cannot write: in front of what each has, where a parser finds it.
@@ -83,7 +102,7 @@ fn head(run: &Run) -> String {
 /// One testcase to be.
 struct Row<'a> {
     name: String,
-    verdict: Verdict,
+    shown: Shown,
     finding: Option<&'a Finding>,
     reason: String,
     first: bool,
@@ -97,18 +116,18 @@ fn rows(outcome: &Outcome) -> Vec<Row<'_>> {
         .map(|case| {
             let broken = matches!(case.verdict, Verdict::Fail | Verdict::Error);
             // A waiver speaks for the whole check: its cases must not turn a gate red either.
-            let (verdict, why) = match &outcome.waived {
-                Some(_) if broken => (Verdict::Skip, reason(outcome)),
-                _ => (case.verdict, case.finding.as_ref().map_or_else(String::new, |finding| finding.summary.clone())),
+            let (shown, why) = match &outcome.waived {
+                Some(_) if broken => (Shown::Skip, reason(outcome)),
+                _ => (case.shown(), case.finding.as_ref().map_or_else(String::new, |finding| finding.summary.clone())),
             };
             let name = format!("{}: {}", outcome.id, case.name);
-            Row { name, verdict, finding: case.finding.as_ref(), reason: why, first: false }
+            Row { name, shown, finding: case.finding.as_ref(), reason: why, first: false }
         })
         .collect();
-    if !rows.iter().any(|row| row.verdict == outcome.verdict) {
+    if !rows.iter().any(|row| row.shown == outcome.shown()) {
         let finding = outcome.finding.as_ref();
         let name = outcome.id.clone();
-        rows.insert(0, Row { name, verdict: outcome.verdict, finding, reason: reason(outcome), first: false });
+        rows.insert(0, Row { name, shown: outcome.shown(), finding, reason: reason(outcome), first: false });
     }
     rows[0].first = true;
     rows
@@ -120,15 +139,15 @@ fn testcase(run: &Run, outcome: &Outcome, row: &Row<'_>) -> TestCase {
     let seconds = if row.first { outcome.duration.as_secs_f64() } else { 0.0 };
     let mut case = TestCase::success(&attribute(&row.name), Span::seconds_f64(seconds));
     case.set_classname(&attribute(&format!("{}.{area}", run.scenario)));
-    let message = if row.reason.is_empty() { row.verdict.word() } else { row.reason.as_str() };
-    let (type_, message) = (row.verdict.word().to_owned(), attribute(message));
+    let message = if row.reason.is_empty() { row.shown.word() } else { row.reason.as_str() };
+    let (type_, message) = (row.shown.word().to_owned(), attribute(message));
     let cause = Some(xml_text(&explained(outcome, row)));
-    case.result = match row.verdict {
-        Verdict::Pass => TestResult::Success,
-        Verdict::Fail => TestResult::Failure { type_, message, cause },
-        Verdict::Error => TestResult::Error { type_, message, cause },
+    case.result = match row.shown {
+        Shown::Pass | Shown::Warn => TestResult::Success,
+        Shown::Fail => TestResult::Failure { type_, message, cause },
+        Shown::Error => TestResult::Error { type_, message, cause },
         // Some viewers show a skip's message, some its text, so the reason stands in both.
-        Verdict::Skip => TestResult::SkippedWithCause { type_, message, cause },
+        Shown::Skip => TestResult::SkippedWithCause { type_, message, cause },
     };
     if row.first {
         case.set_system_out(&xml_text(&story(run, outcome)));
@@ -183,7 +202,7 @@ fn facts(run: &Run) -> String {
     ))
 }
 
-/// One line of printable ASCII: readers normalise line breaks in attributes away, and names are shown in logs.
+/// One line: readers normalise line breaks in attributes away, and names are shown in logs.
 fn attribute(text: &str) -> String {
     xml_text(&visible(text, MESSAGE))
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 use proptest::prelude::*;
 
 use super::*;
+use crate::level::Level;
 use crate::outcome::Case;
 use crate::report::sample;
 
@@ -31,11 +32,13 @@ fn each_check_or_case_is_one_testcase_with_its_verdict() {
             "oidc::login_returns_with_a_session",
             "keys::cannot_mint_keys: mint",
             "keys::expire_later",
+            "policy::no_traps: config.json:3:5 lint::default_timeouts",
+            "policy::no_traps: config.json:9:5 lint::plain_listener",
         ]
     );
     let document = roxmltree::Document::parse(&text).unwrap();
     let suite = document.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
-    for (name, value) in [("name", "example"), ("tests", "10"), ("failures", "2"), ("errors", "2")] {
+    for (name, value) in [("name", "example"), ("tests", "12"), ("failures", "2"), ("errors", "2")] {
         assert_eq!(suite.attribute(name), Some(value), "{name}");
     }
     assert_eq!(suite.attribute("package"), Some("regproof 0.1.0 zot v2.1.20"));
@@ -55,13 +58,36 @@ fn a_check_whose_cases_hide_its_verdict_has_a_testcase_of_its_own() {
 
 #[test]
 fn a_waiver_skips_the_cases_that_are_broken_and_leaves_the_others() {
-    let case = |name: &str, verdict| Case { name: name.to_owned(), verdict, finding: None };
+    let case = |name: &str, verdict| Case { name: name.to_owned(), verdict, finding: None, level: Level::Promise };
     let mut outcome = sample::outcome("a::b", "t", Verdict::Skip, 0);
     outcome.cases = vec![case("good", Verdict::Pass), case("bad", Verdict::Fail), case("open", Verdict::Error)];
-    let verdicts = |outcome: &Outcome| rows(outcome).iter().map(|row| row.verdict).collect::<Vec<_>>();
+    let verdicts = |outcome: &Outcome| rows(outcome).iter().map(|row| counted(row.shown)).collect::<Vec<_>>();
     assert_eq!(verdicts(&outcome), [Verdict::Skip, Verdict::Pass, Verdict::Fail, Verdict::Error]);
     outcome.waived = Some("known".to_owned());
     assert_eq!(verdicts(&outcome), [Verdict::Pass, Verdict::Skip, Verdict::Skip]);
+}
+
+#[test]
+fn a_warning_is_a_testcase_that_passes_and_says_what_was_found() {
+    let run = sample::run();
+    let text = junit(&[&run]).unwrap();
+    let document = roxmltree::Document::parse(&text).unwrap();
+    let warned: Vec<_> = document
+        .descendants()
+        .filter(|node| {
+            node.has_tag_name("properties") && node.first_element_child().unwrap().attribute("name") == Some("level")
+        })
+        .collect();
+    assert_eq!(warned.len(), 2);
+    for (properties, words) in warned.iter().zip(["longer than 60 s", "stop-commands"]) {
+        let case = properties.parent().unwrap();
+        let out = case.children().find(|node| node.has_tag_name("system-out")).unwrap().text().unwrap();
+        assert!(case.has_tag_name("testcase") && case.first_child() == Some(*properties));
+        assert!(out.contains(words) && out.contains("set both"), "{out}");
+        let values: Vec<_> = properties.children().map(|node| node.attribute("value").unwrap()).collect();
+        assert!(values[0] == "advice" && values[1].contains(words), "{values:?}");
+    }
+    assert_eq!(document.descendants().filter(|node| node.has_tag_name("failure")).count(), 2);
 }
 
 #[test]
@@ -159,6 +185,7 @@ fn how_much_was_proven_is_a_property_of_the_first_testcase_and_in_its_text() {
         let out = case.children().find(|node| node.has_tag_name("system-out")).unwrap().text().unwrap();
         assert!(out.contains(&format!("proven: {}", xml_text(text))), "{out}");
     }
+    run.outcomes.retain(|outcome| !outcome.warns());
     run.outcomes.iter_mut().for_each(|outcome| outcome.proven = None);
     assert!(!junit(&[&run]).unwrap().contains("<properties>"));
 }

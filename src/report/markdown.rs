@@ -2,11 +2,12 @@
 //!
 //! Remote text stands only in code: there it needs no escapes, so neither a link nor a secret can hide in one.
 
+use crate::level::Shown;
 use crate::outcome::{Run, Verdict};
 use crate::report::console::aligned;
 use crate::report::left;
 use crate::report::text::{count, exchange, printable, seconds, visible};
-use crate::report::{details, differing, evidence, is_broken, reason, registry_name};
+use crate::report::{details, differing, evidence, reason, registry_name, to_look_at, with_warnings};
 
 /// The longest line of code; a summary is read, and the other reports are kept.
 const LINE: usize = 400;
@@ -27,14 +28,17 @@ pub fn markdown(run: &Run) -> String {
         text.extend(readable.into_iter().map(|left| format!("- {}\n", code(&left::line(left)))));
         text.push('\n');
     }
-    text.push_str("| passed | failed | errors | skipped |\n| ---: | ---: | ---: | ---: |\n");
-    text.push_str(&format!("| {} | {} | {} | {} |\n", total.pass, total.fail, total.error, total.skip));
-    for outcome in run.outcomes.iter().filter(|outcome| is_broken(outcome)) {
-        text.push_str(&format!("\n### {} {}\n\n", mark(outcome.verdict), code(&outcome.id)));
+    text.push_str("| passed | failed | errors | warnings | skipped |\n| ---: | ---: | ---: | ---: | ---: |\n");
+    text.push_str(&format!(
+        "| {} | {} | {} | {} | {} |\n",
+        total.pass, total.fail, total.error, total.warn, total.skip
+    ));
+    for (_, outcome) in to_look_at(run) {
+        text.push_str(&format!("\n### {} {}\n\n", mark(outcome.shown()), code(&outcome.id)));
         let mut lines = vec![visible(&outcome.title, LINE), String::new(), row("found", &reason(outcome))];
         lines.extend(outcome.proven.iter().map(|proven| row("proven", proven)));
         lines.extend(details(outcome).into_iter().map(|(label, detail)| row(label, detail)));
-        lines.extend(differing(outcome).map(|case| row("case", &format!("{}: {}", case.verdict.word(), case.name))));
+        lines.extend(differing(outcome).map(|case| row("case", &format!("{}: {}", case.shown().word(), case.name))));
         for table in &outcome.tables {
             lines.push(String::new());
             lines.extend(aligned(table));
@@ -50,7 +54,7 @@ pub fn markdown(run: &Run) -> String {
         let why =
             if outcome.verdict == Verdict::Pass { outcome.proven.clone().unwrap_or_default() } else { reason(outcome) };
         let why = if why.is_empty() { String::new() } else { format!(": {}", code(&why)) };
-        text.push_str(&format!("- {} {}{why}\n", mark(outcome.verdict), code(&outcome.id)));
+        text.push_str(&format!("- {} {}{why}\n", mark(outcome.shown()), code(&outcome.id)));
     }
     text.push_str("\n</details>\n");
     let left = left::behind(run);
@@ -69,19 +73,20 @@ pub fn markdown(run: &Run) -> String {
 fn headline(run: &Run) -> String {
     let total = run.summary();
     match run.exit_status(false).code() {
-        0 => format!("{} proven", count(total.pass, "promise")),
+        0 => format!("{} proven{}", count(total.pass, "promise"), with_warnings(run)),
         1 => format!("{} broken", count(total.fail, "promise")),
         2 => "not proven".to_owned(),
         _ => "nothing to run".to_owned(),
     }
 }
 
-fn mark(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "✅ pass",
-        Verdict::Fail => "❌ fail",
-        Verdict::Error => "⚠️ error",
-        Verdict::Skip => "➖ skip",
+fn mark(shown: Shown) -> &'static str {
+    match shown {
+        Shown::Pass => "✅ pass",
+        Shown::Fail => "❌ fail",
+        Shown::Error => "⚠️ error",
+        Shown::Warn => "💡 warn",
+        Shown::Skip => "➖ skip",
     }
 }
 

@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use crate::outcome::{Run, Verdict};
+use crate::level::Shown;
+use crate::outcome::Run;
 
-const VERDICTS: [Verdict; 4] = [Verdict::Pass, Verdict::Fail, Verdict::Error, Verdict::Skip];
+const VERDICTS: [Shown; 5] = [Shown::Pass, Shown::Fail, Shown::Error, Shown::Warn, Shown::Skip];
 
 /// The runs as Prometheus text.
 #[must_use]
@@ -18,9 +19,9 @@ pub fn prometheus(runs: &[&Run]) -> String {
         for outcome in &run.outcomes {
             let check = ("check", outcome.id.as_str());
             for verdict in VERDICTS {
-                let value = f64::from(u8::from(outcome.verdict == verdict));
+                let value = f64::from(u8::from(outcome.shown() == verdict));
                 let labels = [scenario, check, ("verdict", verdict.word())];
-                page.add("check_verdict", "1 for the verdict of a check, 0 for the other three.", &labels, value);
+                page.add("check_verdict", "1 for the verdict of a check, 0 for the other four.", &labels, value);
             }
             let took = outcome.duration.as_secs_f64();
             page.add("check_duration_seconds", "How long a check took.", &[scenario, check], took);

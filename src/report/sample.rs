@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use time::macros::datetime;
 
+use crate::level::Level;
 use crate::outcome::{Case, Cell, Finding, Fingerprint, Leftover, Measure, Outcome, Run, Screenshot, Table, Verdict};
 use crate::redact::Redactor;
 use crate::transcript::Exchange;
@@ -22,6 +23,7 @@ pub(crate) fn outcome(id: &str, title: &str, verdict: Verdict, millis: u64) -> O
         id: id.into(),
         title: title.into(),
         verdict,
+        level: Level::Promise,
         finding: None,
         proven: None,
         waived: None,
@@ -73,7 +75,7 @@ pub(crate) fn run() -> Run {
     let mut run = small();
     let skipped = run.outcomes.pop().expect("the small run has two outcomes");
     run.duration = Duration::from_millis(3_214);
-    run.outcomes.extend([pushed(), matrix(), down(), skipped, waived(), keys()]);
+    run.outcomes.extend([pushed(), matrix(), down(), skipped, waived(), keys(), advice()]);
     for (outcome, at) in run.outcomes.iter_mut().zip([0_i64, 150, 210, 1_240, 0, 2_600, 2_900]) {
         outcome.started += time::Duration::milliseconds(at);
     }
@@ -133,7 +135,7 @@ fn matrix() -> Outcome {
     let cell = |text: &str, verdict| Cell { text: text.into(), verdict };
     let yes = || cell("allowed", Some(Verdict::Pass));
     let no = || cell("refused", Some(Verdict::Pass));
-    let case = |name: &str, verdict, finding| Case { name: name.into(), verdict, finding };
+    let case = |name: &str, verdict, finding| Case { name: name.into(), verdict, finding, level: Level::Promise };
     Outcome {
         finding: summary("1 of 12 permissions differs"),
         proven: Some(format!("10 of 12 proven, 1 without an identity {HOSTILE}")),
@@ -195,8 +197,36 @@ fn waived() -> Outcome {
     Outcome {
         finding: summary("a key could mint another key"),
         waived: Some("accepted until zot enforces key scopes".into()),
-        cases: vec![Case { name: "mint".into(), verdict: Verdict::Fail, finding: summary("201 Created") }],
+        cases: vec![Case {
+            name: "mint".into(),
+            verdict: Verdict::Fail,
+            finding: summary("201 Created"),
+            level: Level::Promise,
+        }],
         ..outcome("keys::cannot_mint_keys", "API keys cannot mint keys", Verdict::Skip, 240)
+    }
+}
+
+fn advice() -> Outcome {
+    let trap = |name: &str, text: &str| Case {
+        name: name.into(),
+        verdict: Verdict::Fail,
+        finding: Some(Finding {
+            summary: text.into(),
+            cause: "nothing in the configuration says otherwise".into(),
+            remedy: "set both".into(),
+            ..Finding::default()
+        }),
+        level: Level::Advice,
+    };
+    Outcome {
+        level: Level::Advice,
+        finding: summary("2 traps in the configuration"),
+        cases: vec![
+            trap("config.json:3:5 lint::default_timeouts", "a push that takes longer than 60 s is cut"),
+            trap("config.json:9:5 lint::plain_listener", HOSTILE),
+        ],
+        ..outcome("policy::no_traps", "The configuration has no known traps", Verdict::Fail, 12)
     }
 }
 

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::Scenario;
 use crate::browser::Profile;
+use crate::zot::lint;
 
 /// Why a scenario cannot be used. Ends the run with status 3, before anything was sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -146,6 +147,12 @@ impl Loaded {
         self.validate_urls()?;
         self.validate_repositories()?;
         self.validate_promises()?;
+        if let Some(id) = scenario.levels.keys().find(|id| !known(id) && lint::info(id).is_none()) {
+            let message = format!(
+                "there is no check and no lint `{id}`; `regproof list` names all checks, `regproof plan` lints"
+            );
+            return Err(self.error(&["levels", id], message));
+        }
         for (index, waiver) in scenario.waive.iter().enumerate() {
             let at = index.to_string();
             if !known(&waiver.check) {

@@ -26,6 +26,12 @@ fn every_mistake_names_its_place_and_what_to_do() {
         (format!("{MINIMAL}nope = 1\n"), "r.toml:5:1: ", "unknown field `nope`"),
         ("schema = \n".to_owned(), "r.toml:1:10: ", ""),
         (MINIMAL.replace("schema = 1", "schema = 2"), "r.toml:1:10: ", "schema 2"),
+        (
+            format!("{MINIMAL}[levels]\n\"lint::nope\" = \"warn\"\n"),
+            "r.toml:6:16: ",
+            "no check and no lint `lint::nope`",
+        ),
+        (format!("{MINIMAL}[levels]\n\"lint::empty_user\" = \"off\"\n"), "r.toml:6:22: ", "needs a reason"),
         (MINIMAL.replace("https://r.example.test", "ftp://r"), "r.toml:4:7: ", "https://"),
         (MINIMAL.replace("https://r.example.test", "https://u:pw@r"), "r.toml:4:7: ", "credentials"),
         (MINIMAL.replace("https://r.example.test", "https://r/v2"), "r.toml:4:7: ", "no path"),

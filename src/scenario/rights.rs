@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{Action, Identity, Scenario};
+use crate::zot::lint::Beside;
 use crate::zot::policy::{Decision, Login, Who, decide};
 
 /// What is promised about one client, one repository and one action.
@@ -99,6 +100,24 @@ impl Scenario {
                 let namespaces = config.extensions.cache_namespaces();
                 namespaces.iter().any(|namespace| crate::zot::glob::matches(&namespace.pattern, repository))
             })
+    }
+
+    /// What lints of the zot configuration compare with it.
+    #[must_use]
+    pub fn beside(&self) -> Beside {
+        let declared = &self.repositories;
+        let own = declared.scratch.iter().chain(&declared.public).chain(&declared.private);
+        // An image that is meant to come from an upstream is not the operator's own.
+        let cached = |name: &String| {
+            self.cache.iter().any(|cache| cache.image.rsplit_once(':').is_some_and(|(image, _)| image == name))
+        };
+        let said = |(name, identity): (&String, &Identity)| {
+            identity.groups.iter().map(|group| (name.clone(), group.clone())).collect::<Vec<_>>()
+        };
+        Beside {
+            repositories: own.filter(|name| !cached(name)).cloned().collect(),
+            groups: self.identities.iter().flat_map(said).collect(),
+        }
     }
 
     /// Whether anything is promised about who may do what.

@@ -5,7 +5,10 @@
 mod access;
 mod clash;
 mod deployment;
+mod groups;
+mod open;
 mod subject;
+mod sync;
 mod table;
 
 use super::config::Config;
@@ -59,17 +62,47 @@ pub fn info(id: &str) -> Option<&'static LintInfo> {
     LINTS.iter().find(|info| info.id == id)
 }
 
+/// What the scenario says beside the configuration, as far as lints compare the two.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Beside {
+    /// The repositories of the operator's own.
+    pub repositories: Vec<String>,
+    /// Each identity that logs in, with a group that it is said to be in.
+    pub groups: Vec<(String, String)>,
+}
+
 /// All findings, in the file's order. Without a known release, the newest rules apply.
 #[must_use]
 pub fn lint(config: &Config, release: Option<Release>) -> Vec<LintFinding> {
+    lint_beside(config, release, &Beside::default())
+}
+
+/// The same, with what the scenario says.
+#[must_use]
+pub fn lint_beside(config: &Config, release: Option<Release>, beside: &Beside) -> Vec<LintFinding> {
     let mut findings = Findings(Vec::new());
+    open::lint(config, &mut findings);
     access::lint(config, &mut findings);
+    groups::lint(config, beside, &mut findings);
+    sync::lint(config, beside, &mut findings);
     deployment::lint(config, release, &mut findings);
     findings.0.sort_by(|one, other| (one.place, one.id).cmp(&(other.place, other.id)));
     findings.0
 }
 
 struct Findings(Vec<LintFinding>);
+
+impl Severity {
+    /// The word as it is printed.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::High => "high",
+            Severity::Medium => "medium",
+            Severity::Low => "low",
+        }
+    }
+}
 
 impl Findings {
     fn add(&mut self, id: &'static str, place: Place, consequence: String, remedy: &str) {

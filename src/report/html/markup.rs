@@ -5,7 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::outcome::Verdict;
+use crate::level::Shown;
 use crate::report::text::capped;
 
 #[derive(Default)]
@@ -53,12 +53,13 @@ impl Page {
     }
 
     /// A verdict in words, with a sign and a colour.
-    pub(super) fn verdict(&mut self, verdict: Verdict) -> &mut Page {
-        self.raw(match verdict {
-            Verdict::Pass => "<span class=\"verdict pass\"><span aria-hidden=\"true\">✓</span> pass</span>",
-            Verdict::Fail => "<span class=\"verdict fail\"><span aria-hidden=\"true\">✗</span> fail</span>",
-            Verdict::Error => "<span class=\"verdict error\"><span aria-hidden=\"true\">!</span> error</span>",
-            Verdict::Skip => "<span class=\"verdict skip\"><span aria-hidden=\"true\">–</span> skip</span>",
+    pub(super) fn verdict(&mut self, shown: Shown) -> &mut Page {
+        self.raw(match shown {
+            Shown::Warn => "<span class=\"verdict warn\"><span aria-hidden=\"true\">?</span> warn</span>",
+            Shown::Pass => "<span class=\"verdict pass\"><span aria-hidden=\"true\">✓</span> pass</span>",
+            Shown::Fail => "<span class=\"verdict fail\"><span aria-hidden=\"true\">✗</span> fail</span>",
+            Shown::Error => "<span class=\"verdict error\"><span aria-hidden=\"true\">!</span> error</span>",
+            Shown::Skip => "<span class=\"verdict skip\"><span aria-hidden=\"true\">–</span> skip</span>",
         })
     }
 

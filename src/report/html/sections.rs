@@ -1,10 +1,11 @@
 //! The sections of one run in the HTML report. A section without content is left out, never empty.
 
 use super::markup::Page;
+use crate::level::Shown;
 use crate::outcome::{Outcome, Run, Table, Verdict};
 use crate::report::left;
 use crate::report::text::{count, exchange, seconds};
-use crate::report::{details, differing, evidence, is_broken, labelled, reason};
+use crate::report::{details, differing, evidence, is_broken, labelled, reason, to_look_at};
 
 /// What broke, and what could not be proven: everything someone needs to repair it.
 pub(super) fn broken(page: &mut Page, at: usize, run: &Run) {
@@ -12,13 +13,13 @@ pub(super) fn broken(page: &mut Page, at: usize, run: &Run) {
         return;
     }
     page.raw("<section>\n<h2>To repair</h2>\n");
-    for (check, outcome) in run.outcomes.iter().enumerate().filter(|(_, outcome)| is_broken(outcome)) {
-        page.raw(if outcome.verdict == Verdict::Fail {
-            "<div class=\"card fail\" id=\""
-        } else {
-            "<div class=\"card error\" id=\""
+    for (check, outcome) in to_look_at(run) {
+        page.raw(match outcome.shown() {
+            Shown::Warn => "<div class=\"card warn\" id=\"",
+            Shown::Fail => "<div class=\"card fail\" id=\"",
+            _ => "<div class=\"card error\" id=\"",
         });
-        page.anchor(at, check).raw("\">\n<h3>").verdict(outcome.verdict).raw(" ").text(&outcome.title).raw("</h3>\n");
+        page.anchor(at, check).raw("\">\n<h3>").verdict(outcome.shown()).raw(" ").text(&outcome.title).raw("</h3>\n");
         page.raw("<p class=\"id\"><code>").id(&outcome.id).raw("</code></p>\n");
         let why = reason(outcome);
         if !why.eq_ignore_ascii_case(&outcome.title) {
@@ -69,7 +70,7 @@ fn cases(page: &mut Page, outcome: &Outcome) {
         .raw(" cases differ</p>\n<ul class=\"cases\">");
     let told = details(outcome);
     for case in differing(outcome) {
-        page.raw("<li>").verdict(case.verdict).raw(" <strong>").text(&case.name).raw("</strong>");
+        page.raw("<li>").verdict(case.shown()).raw(" <strong>").text(&case.name).raw("</strong>");
         if let Some(finding) = &case.finding {
             if outcome.finding.as_ref().is_none_or(|whole| whole.summary != finding.summary) {
                 page.raw(" ").text(&finding.summary);
@@ -107,7 +108,7 @@ pub(super) fn checklist(page: &mut Page, at: usize, run: &Run) {
     page.raw("<section>\n<h2>Checklist</h2>\n<div class=\"scroll\"><table class=\"checklist\">\n<caption>Every check, in the order of the plan</caption>\n");
     page.raw("<thead><tr><th scope=\"col\">Verdict</th><th scope=\"col\">Promise</th><th scope=\"col\" class=\"time\">Time</th></tr></thead>\n<tbody>\n");
     for (check, outcome) in run.outcomes.iter().enumerate() {
-        page.raw("<tr><td>").verdict(outcome.verdict).raw("</td><th scope=\"row\">");
+        page.raw("<tr><td>").verdict(outcome.shown()).raw("</td><th scope=\"row\">");
         if is_broken(outcome) {
             page.raw("<a href=\"#").anchor(at, check).raw("\">").text(&outcome.title).raw("</a>");
         } else {
@@ -180,11 +181,12 @@ pub(super) fn timeline(page: &mut Page, run: &Run) {
     }
     page.raw("<section>\n<h2>Timeline</h2>\n<ol class=\"timeline\">");
     for outcome in ran {
-        page.raw(match outcome.verdict {
-            Verdict::Pass => "<li class=\"pass\"><code>",
-            Verdict::Fail => "<li class=\"fail\"><code>",
-            Verdict::Error => "<li class=\"error\"><code>",
-            Verdict::Skip => "<li class=\"skip\"><code>",
+        page.raw(match outcome.shown() {
+            Shown::Pass => "<li class=\"pass\"><code>",
+            Shown::Fail => "<li class=\"fail\"><code>",
+            Shown::Error => "<li class=\"error\"><code>",
+            Shown::Warn => "<li class=\"warn\"><code>",
+            Shown::Skip => "<li class=\"skip\"><code>",
         });
         page.id(&outcome.id).raw("</code><span class=\"track\"><span class=\"bar\" style=\"left:");
         page.text(&percent(begin(outcome), whole))

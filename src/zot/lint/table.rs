@@ -93,11 +93,32 @@ pub static LINTS: &[LintInfo] = &[
                   that its map yields first: another one from request to request. Make one of them longer.",
     },
     LintInfo {
+        id: "lint::every_user_may_delete",
+        severity: High,
+        title: "every user who can log in may do everything",
+        explain: "Without `accessControl` zot asks nobody for more than a login: each user may push, overwrite and delete in every \
+                  repository. Write `accessControl` with `read` in `defaultPolicy`, and grant the rest to groups.",
+    },
+    LintInfo {
+        id: "lint::granted_group_without_identity",
+        severity: Low,
+        title: "a granted group has no identity in the scenario",
+        explain: "A policy grants something to a group, and no identity of the scenario is in it. Nothing proves then what its \
+                  members may do, and whether the name is spelt as the identity provider sends it.",
+    },
+    LintInfo {
         id: "lint::group_name_case",
         severity: High,
         title: "a group of `accessControl.groups` is never found",
         explain: "zot's reader lower-cases keys, so that the group's name becomes lower-case while the grants keep \
                   their spelling. Write the name in lower case in both places.",
+    },
+    LintInfo {
+        id: "lint::identity_group_without_grant",
+        severity: Medium,
+        title: "no policy names the group of an identity",
+        explain: "The scenario says that an identity is in a group that no policy names. zot compares groups as text: a slip in either \
+                  file takes all rights of the group away.",
     },
     LintInfo {
         id: "lint::insecure_session",
@@ -135,6 +156,13 @@ pub static LINTS: &[LintInfo] = &[
                   `metrics.users` lists it.",
     },
     LintInfo {
+        id: "lint::no_access_control",
+        severity: High,
+        title: "anyone may push, overwrite and delete",
+        explain: "There is no `http.auth` and no `http.accessControl`: zot lets everyone who reaches the port do everything, and serves \
+                  the metrics to everyone. A login alone is not enough; see `lint::every_user_may_delete`.",
+    },
+    LintInfo {
         id: "lint::no_external_url",
         severity: High,
         title: "logins return to the address that zot binds",
@@ -166,6 +194,21 @@ pub static LINTS: &[LintInfo] = &[
         severity: High,
         title: "`*` is a name, not everybody",
         explain: "zot compares user and group names as they are. Use `defaultPolicy` for every authenticated user.",
+    },
+    LintInfo {
+        id: "lint::sync_covers_own_names",
+        severity: High,
+        title: "an upstream can fill a repository of your own",
+        explain: "A sync rule covers the name of a repository that the scenario calls its own. Where zot does not have what is asked for, it \
+                  asks the upstream: private names are told to a stranger, who can serve an image under them \
+                  (dependency confusion).",
+    },
+    LintInfo {
+        id: "lint::sync_rules_meet",
+        severity: Medium,
+        title: "two upstreams fill the same names",
+        explain: "Two sync rules lead to one local name. zot asks one upstream after the other, and serves what it gets first: the name no \
+                  longer tells where an image comes from. Give each upstream its own `destination`.",
     },
     LintInfo {
         id: "lint::timeout_in_nanoseconds",

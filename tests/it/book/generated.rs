@@ -187,11 +187,11 @@ fn kind(root: &Value, schema: &Value) -> String {
     if let Some(constant) = schema["const"].as_str() {
         return format!("`\"{constant}\"`");
     }
-    if let Some(choices) = schema["anyOf"].as_array().or(schema["oneOf"].as_array()) {
-        return words(choices);
-    }
     if let Some(example) = schema["examples"][0].as_str() {
         return format!("as `\"{example}\"`");
+    }
+    if let Some(choices) = schema["anyOf"].as_array().or(schema["oneOf"].as_array()) {
+        return words(choices);
     }
     let name = match &schema["type"] {
         Value::Array(names) => names.iter().find(|name| *name != "null").and_then(Value::as_str),

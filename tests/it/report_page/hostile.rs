@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use regproof::level::Level;
 use regproof::outcome::{
     Case, Cell, Finding, Fingerprint, Leftover, Measure, Outcome, Run, Screenshot, Table, Verdict,
 };
@@ -76,10 +77,11 @@ fn outcome(at: usize, verdict: Verdict) -> Outcome {
         id: format!("{}{at}", text(at)),
         title: text(at),
         verdict,
+        level: if at.is_multiple_of(2) { Level::Promise } else { Level::Advice },
         finding: (verdict != Verdict::Pass).then(|| finding(at)),
         proven: at.is_multiple_of(2).then(|| text(at + 2)),
         waived: (verdict == Verdict::Skip).then(|| text(at + 5)),
-        cases: vec![Case { name: text(at), verdict, finding: Some(finding(at + 1)) }],
+        cases: vec![Case { name: text(at), verdict, finding: Some(finding(at + 1)), level: Level::Promise }],
         tables: if at < 4 { vec![table(at)] } else { vec![] },
         notes: vec![text(at), huge()],
         leftovers: vec![Leftover {

@@ -1,0 +1,41 @@
+//! What the lints find in the deployed configuration, as a check tells it: with file, line, level and words.
+//!
+//! Sends nothing, and decides no verdict.
+
+use crate::level::{Level, Setting};
+use crate::scenario::Scenario;
+use crate::zot::lint;
+
+/// One finding of a lint.
+#[derive(Debug)]
+pub(crate) struct Trap {
+    pub(crate) id: &'static str,
+    /// File, line and column.
+    pub(crate) place: String,
+    /// What follows.
+    pub(crate) consequence: String,
+    /// What the lint is about, and how bad it is.
+    pub(crate) about: String,
+    pub(crate) remedy: String,
+    pub(crate) level: Level,
+}
+
+/// All findings that the scenario has not switched off, the gravest first.
+pub(crate) fn of(scenario: &Scenario, release: Option<&str>) -> Vec<Trap> {
+    let Some(config) = &scenario.config else { return Vec::new() };
+    let release = release.and_then(|release| release.parse().ok());
+    let mut findings = lint::lint_beside(config, release, &scenario.beside());
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.place));
+    let said = findings.into_iter().map(|finding| (scenario.levels.get(finding.id), finding));
+    let on = said.filter(|(setting, _)| !matches!(setting, Some(Setting::Off { .. })));
+    on.map(|(setting, finding)| Trap {
+        id: finding.id,
+        place: format!("{}:{}", config.file, finding.place),
+        consequence: finding.consequence,
+        about: lint::info(finding.id)
+            .map_or_else(String::new, |info| format!("{} ({})", info.title, finding.severity.word())),
+        remedy: format!("{}; `regproof explain {}` tells more", finding.remedy, finding.id),
+        level: setting.and_then(Setting::level).unwrap_or(Level::Advice),
+    })
+    .collect()
+}

@@ -30,7 +30,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
     pub(crate) use crate::zot::advisory;
     pub(crate) use crate::{
-        apikeys, cached, diagnosis, discovery, listing, lock, matrix, metrics, oci, oracle, transfer, traps,
+        apikeys, cached, diagnosis, discovery, listing, lock, matrix, meanwhile, metrics, oci, oracle, transfer, traps,
     };
 }
 

@@ -17,7 +17,7 @@ use crate::clearance::{self, Clearance, Vantage};
 use crate::guard::{Cleared, Guard, Intent, KeyUse};
 use crate::ledger::Ledger;
 use crate::level::Level;
-use crate::outcome::{Case, Fingerprint, Leftover, Measure, Screenshot, Table, Told, Verdict};
+use crate::outcome::{Case, Fingerprint, Leftover, Measure, Screenshot, Table, Told};
 use crate::scenario::secrets::LoginSecrets;
 use crate::scenario::{Action, Oidc, Scenario};
 use crate::target::Target;
@@ -50,7 +50,6 @@ pub(crate) struct Found {
     pub(crate) told: Vec<Told>,
     pub(crate) screenshots: Vec<Screenshot>,
     pub(crate) leftovers: Vec<Leftover>,
-    /// Whether what was found was promised.
     pub(crate) level: Level,
     /// Keys to revoke.
     keys: Vec<Own>,

@@ -32,6 +32,7 @@ mod listing;
 mod lock;
 pub mod log;
 mod matrix;
+mod meanwhile;
 pub mod merge;
 mod metrics;
 mod oci;

@@ -108,7 +108,9 @@ pub(crate) async fn some_tag(client: &Client, repository: &str, why: &Why<'_>) -
     let Ok(list) = serde_json::from_slice::<TagList>(&answer.body) else {
         return Err(why.fail("a list of tags", answer.brief(), answer.index));
     };
-    usual_tag(list.tags.unwrap_or_default()).ok_or_else(|| why.fail("at least one tag", "none", answer.index))
+    // An empty repository keeps and breaks no promise about images.
+    usual_tag(list.tags.unwrap_or_default())
+        .ok_or_else(|| why.undecided("at least one tag", format_args!("{repository} has none"), answer.index))
 }
 
 fn usual_tag(tags: Vec<String>) -> Option<String> {

@@ -6,6 +6,8 @@
 pub(crate) mod common;
 pub(crate) mod config;
 pub(crate) mod proxy;
+#[cfg(test)]
+mod sound;
 pub(crate) mod tls;
 pub(crate) mod vantage;
 

@@ -21,9 +21,9 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 
 pub(crate) use answer::{Answer, is_registry_error};
 pub(crate) use origin::Origin;
-pub(crate) use raw::Raw;
 #[cfg(test)]
 pub(crate) use raw::parse as parse_raw;
+pub(crate) use raw::{Closed, Raw};
 
 use crate::guard::Guard;
 use crate::ledger::Ledger;

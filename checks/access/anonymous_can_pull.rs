@@ -43,14 +43,15 @@ const WHY: Why<'static> = Why {
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let client = cx.anonymous()?;
     for repository in &cx.scenario().repositories.public {
-        pull(cx, &client, repository).await?;
+        let client = &client;
+        let whole = |tag: String| async move { pull(cx, client, repository, &tag).await };
+        meanwhile::with_a_tag(client, repository, &WHY, whole).await?;
     }
     Ok(())
 }
 
-async fn pull(cx: &Cx, client: &Client, repository: &str) -> Proof {
-    let tag = transfer::some_tag(client, repository, &WHY).await?;
-    let by_tag = transfer::manifest(client, repository, &tag, &WHY).await?;
+async fn pull(cx: &Cx, client: &Client, repository: &str, tag: &str) -> Proof {
+    let by_tag = transfer::manifest(client, repository, tag, &WHY).await?;
     let by_digest = transfer::manifest(client, repository, &by_tag.digest, &WHY).await?;
     let image = match by_digest.preferred() {
         Some(entry) => transfer::manifest(client, repository, &entry.digest, &WHY).await?,

@@ -47,12 +47,13 @@ const DOCKER: Why<'static> = Why {
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let client = cx.anonymous()?;
     let repository = cx.scenario().repositories.public.first().map(String::as_str).unwrap_or_default();
-    let tag = transfer::some_tag(&client, repository, &WHY).await?;
     let promised = cx.scenario().clients.as_ref().is_some_and(|clients| clients.anonymous_docker);
     let mut worst = Ok(());
     for persona in PERSONAS {
-        let pulled = persona.pull(cx, &client, repository, &tag, &WHY).await;
-        persona::tell(cx, &persona, "pull without credentials", &pulled);
+        let (client, persona) = (&client, &persona);
+        let pull = |tag: String| async move { persona.pull(cx, client, repository, &tag, &WHY).await };
+        let pulled = meanwhile::with_a_tag(client, repository, &WHY, pull).await;
+        persona::tell(cx, persona, "pull without credentials", &pulled);
         let proof = match pulled {
             Ok(Pull::Done) => Ok(()),
             Ok(Pull::StoppedAtPing(ping)) if promised => {

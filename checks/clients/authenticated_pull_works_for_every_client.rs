@@ -41,14 +41,19 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let name = scenario.puller().unwrap_or_default();
     let client = cx.identity(name)?;
     let repository = readable(cx, &client).await?;
-    let tag = transfer::some_tag(&client, &repository, &WHY).await.map_err(Failure::into_control)?;
+    let mut tag = transfer::some_tag(&client, &repository, &WHY).await.map_err(Failure::into_control)?;
     cx.note(format!("as {name}, on {repository}"));
     let mut worst = Ok(());
     for persona in PERSONAS {
-        let pulled = match persona.log_in(&client, &WHY).await {
+        let mut pulled = match persona.log_in(&client, &WHY).await {
             Ok(()) => persona.pull(cx, &client, &repository, &tag, &WHY).await,
             Err(failure) => Err(failure),
         };
+        // A tag that others deleted meanwhile is no finding.
+        if matches!(pulled, Err(Failure::Fail(_))) && meanwhile::gone(&client, &repository, &tag).await {
+            tag = transfer::some_tag(&client, &repository, &WHY).await.map_err(Failure::into_control)?;
+            pulled = persona.pull(cx, &client, &repository, &tag, &WHY).await;
+        }
         persona::tell(cx, &persona, &format!("log in and pull as {name}"), &pulled);
         let proof = pulled.map(|_| ());
         cx.case(persona.name, &proof);

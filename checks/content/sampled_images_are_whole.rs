@@ -41,7 +41,7 @@ const SAMPLES: usize = 3;
 const BUDGET: u64 = 256 << 20;
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let (mut hashed, mut left_out, mut images) = (0, 0, 0);
+    let (mut sample, mut images) = (Sample::default(), 0);
     for repository in &cx.scenario().repositories.public {
         let client = cx.reader(repository)?;
         let mut tags = listing::tags(&client, repository, &WHY).await?;
@@ -50,28 +50,65 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         }
         tags.sort_by_cached_key(|tag| digest_of(format!("{} {tag}", cx.run_id()).as_bytes()));
         let mut seen = BTreeSet::new();
-        for tag in tags.iter().take(SAMPLES) {
-            images += 1;
-            let mut waiting = vec![transfer::manifest(&client, repository, tag, &WHY).await?];
-            while let Some(manifest) = waiting.pop() {
-                for blob in manifest.blobs().filter(|blob| seen.insert(blob.digest.clone())) {
-                    if blob.size > transfer::BLOB_LIMIT || hashed + blob.size > BUDGET {
-                        left_out += 1;
-                        continue;
-                    }
-                    transfer::blob(cx, &client, repository, blob, &WHY).await?;
-                    hashed += blob.size;
-                }
-                for entry in &manifest.content.manifests {
-                    if seen.insert(entry.digest.clone()) {
-                        waiting.push(transfer::manifest(&client, repository, &entry.digest, &WHY).await?);
-                    }
-                }
+        let mut whole = 0;
+        for tag in &tags {
+            if whole == SAMPLES {
+                break;
+            }
+            match image(cx, &client, repository, tag, &mut sample, &mut seen).await {
+                // What others deleted meanwhile is no finding, and says nothing about the others.
+                Err(Failure::Fail(_)) if meanwhile::gone(&client, repository, tag).await => continue,
+                proof => proof?,
+            }
+            whole += 1;
+        }
+        if whole == 0 {
+            return Err(WHY.undecided(
+                "an image that stays",
+                format_args!("each tag of {repository} was deleted"),
+                None,
+            ));
+        }
+        images += whole;
+    }
+    cx.measure("content_hashed_bytes", "", sample.hashed as f64);
+    let Sample { hashed, left_out } = sample;
+    cx.note(format!("{images} images, {hashed} bytes hashed, {left_out} blobs left out for their size"));
+    Ok(())
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Sample {
+    hashed: u64,
+    left_out: usize,
+}
+
+/// Reads one image whole, but for blobs that were read before.
+async fn image(
+    cx: &Cx,
+    client: &Client,
+    repository: &str,
+    tag: &str,
+    sample: &mut Sample,
+    seen: &mut BTreeSet<String>,
+) -> Proof {
+    let mut waiting = vec![transfer::manifest(client, repository, tag, &WHY).await?];
+    while let Some(manifest) = waiting.pop() {
+        for blob in manifest.blobs().filter(|blob| seen.insert(blob.digest.clone())) {
+            if blob.size > transfer::BLOB_LIMIT || sample.hashed + blob.size > BUDGET {
+                sample.left_out += 1;
+                continue;
+            }
+            transfer::blob(cx, client, repository, blob, &WHY).await?;
+            sample.hashed += blob.size;
+        }
+        for entry in &manifest.content.manifests {
+            if seen.insert(entry.digest.clone()) {
+                waiting.push(transfer::manifest(client, repository, &entry.digest, &WHY).await?);
             }
         }
     }
-    cx.measure("content_hashed_bytes", "", hashed as f64);
-    cx.note(format!("{images} images, {hashed} bytes hashed, {left_out} blobs left out for their size"));
     Ok(())
 }
 

@@ -10,8 +10,8 @@
 //! For each repository in `[repositories] public`, as anyone who may read:
 //!
 //! 1. The whole list of tags, page by page, following `Link` on the same origin and list only.
-//! 2. Each page brings tags after those of the page before, none twice, and the list ends.
-//! 3. Each tag matches `[tags] pattern`.
+//! 2. No page brings a tag twice, and the list ends.
+//! 3. Each tag matches `[tags] pattern`; one that does not is looked for again, since others push and delete meanwhile.
 //!
 //! ## When it fails
 //!
@@ -51,8 +51,12 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         if tags.is_empty() {
             return Err(WHY.undecided("at least one tag", format_args!("{repository} has none"), None));
         }
-        let found = tags.iter().filter(|tag| !matcher.is_match(tag));
-        strangers.extend(found.map(|tag| format!("{repository}:{tag}")));
+        let mut found: Vec<&String> = tags.iter().filter(|tag| !matcher.is_match(tag)).collect();
+        if !found.is_empty() {
+            let now = listing::tags(&client, repository, &WHY).await?;
+            found.retain(|tag| now.contains(tag));
+        }
+        strangers.extend(found.into_iter().map(|tag| format!("{repository}:{tag}")));
     }
     if strangers.is_empty() {
         return Ok(());

@@ -15,7 +15,7 @@ use crate::context::Cx;
 use crate::guard::{ORACLE_TYPE, Refused};
 use crate::scenario::{Action, Promise};
 use crate::transfer;
-use crate::wire::{Answer, Client, MANIFEST_LIMIT, Origin, Raw, Request};
+use crate::wire::{Answer, Client, Closed, MANIFEST_LIMIT, Origin, Raw, Request};
 
 /// Denials may be delayed by the registry (zot's `failDelay`); so many at once keep a family within its deadline.
 const AT_ONCE: usize = 4;
@@ -273,7 +273,13 @@ async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Fi
     };
     let answer = match probe.shape.raw {
         None => send(client, filled).await?,
-        Some(version) => client.send_raw(&raw(facts, probe, filled, version)).await?,
+        Some(version) => match as_written(cx, probe, client, &raw(facts, probe, filled, version), &why).await? {
+            Some(answer) => answer,
+            None => {
+                cx.tell(format!("probe {}", probe.id), "closed, without an answer");
+                return Ok(());
+            }
+        },
     };
     if book(cx, facts, probe, &answer) {
         // At once, not at the end: what is linked here answers every probe that follows.
@@ -297,6 +303,26 @@ async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Fi
         Err(Failure::Error(..)) => {}
     }
     proof
+}
+
+/// The answer to a request that is sent as it is written. Nothing, where the connection is closed at it, twice, and the registry
+/// answers before and after: some servers refuse a malformed request so (zot with its pages does), and nothing was served.
+async fn as_written(
+    cx: &Cx,
+    probe: &Probe,
+    client: &Client,
+    raw: &Raw,
+    why: &Why<'_>,
+) -> Result<Option<Answer>, Failure> {
+    // A refusal in the registry's own words is more than silence.
+    let in_words = matches!(probe.expect, Expect::Denied | Expect::Unauthorized);
+    for _ in 0..2 {
+        match client.send_raw(raw).await {
+            Err(error) if !in_words && error.is::<Closed>() => alive(cx, why).await?,
+            other => return Ok(Some(other?)),
+        }
+    }
+    Ok(None)
 }
 
 fn raw(facts: &Facts, probe: &Probe, filled: &Filled, version: &'static str) -> Raw {

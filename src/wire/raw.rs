@@ -19,6 +19,17 @@ use super::intent::intent;
 use super::{Answer, BODY_LIMIT, Client, HEADER_LIMIT, Route};
 use crate::transcript::{Exchange, millis};
 
+/// The connection was closed, and not one byte of an answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection was closed without an answer")]
+pub(crate) struct Closed;
+
+/// Whether the other side ended the connection.
+fn hung_up(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+}
+
 /// A request as it goes on the wire. Nothing is added but `Connection: close` and the length of a body.
 #[derive(Clone, Debug)]
 pub(crate) struct Raw {
@@ -146,7 +157,11 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     text: &str,
     method: &str,
 ) -> anyhow::Result<(u16, HeaderMap, Bytes)> {
-    stream.write_all(text.as_bytes()).await.context("the request could not be sent")?;
+    match stream.write_all(text.as_bytes()).await {
+        // What was said before the connection was closed can still be read.
+        Err(error) if !hung_up(&error) => return Err(error).context("the request could not be sent"),
+        _ => {}
+    }
     let mut received = Vec::new();
     let mut buffer = vec![0; 16 << 10];
     loop {
@@ -158,8 +173,12 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             Ok(read) => read,
             // Many servers close without a TLS goodbye, or reset what they refuse; what came before counts.
             Err(_) if !received.is_empty() => 0,
+            Err(error) if hung_up(&error) => return Err(Closed.into()),
             Err(error) => return Err(error).context("the exchange broke off"),
         };
+        if read == 0 && received.is_empty() {
+            return Err(Closed.into());
+        }
         if read == 0 {
             return parse(&received, method, true)?.context("the connection was closed without a whole answer");
         }

@@ -182,7 +182,7 @@ async fn serve(State((content, seen)): State<Shared>, request: Request) -> Respo
         seen.lock().expect("no test panics with it").push((request.method().to_string(), target.clone()));
         if let Some(until) = content.held.get(&(target.clone(), nth)) {
             // Bounded: what never comes fails the test by the answer.
-            for _ in 0..1000 {
+            for _ in 0..5000 {
                 if count(until) > 0 {
                     break;
                 }

@@ -73,7 +73,7 @@ impl Caddy {
         let program = Self::program().expect("program() was asked before");
         let mut server = Server::spawn(&program, &arguments, &folder.path().join("caddy.log"));
         server
-            .wait_until(Duration::from_secs(30), |log| log.contains("serving initial configuration").then_some(()))
+            .wait_until(Duration::from_secs(120), |log| log.contains("serving initial configuration").then_some(()))
             .unwrap_or_else(|error| panic!("caddy did not start: {error:?}"));
         Self { authority: ours.pem(), server, _folder: folder }
     }

@@ -12,7 +12,7 @@ use reqwest::{Client, Method, redirect};
 use tokio::runtime::{Builder, Runtime};
 use url::{Origin, Url};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// What came back.
 #[derive(Debug, Clone)]

@@ -85,7 +85,7 @@ impl Provider {
             &folder.path().join("provider.log"),
         );
         let issuer = server
-            .wait_until(Duration::from_secs(30), |log| {
+            .wait_until(Duration::from_secs(120), |log| {
                 log.lines().find_map(|line| line.strip_prefix("listening ")).map(str::to_owned)
             })
             .unwrap_or_else(|error| panic!("the provider did not start: {error:?}"));

@@ -94,7 +94,7 @@ pub fn serve(program: &Path, folder: &Path) -> (String, Server) {
         );
         let url = format!("http://127.0.0.1:{port}");
         let ping = format!("{url}/v2/");
-        server.wait_until(Duration::from_secs(30), |_| {
+        server.wait_until(Duration::from_secs(120), |_| {
             Request::new("GET", &ping).within(PING).try_send().ok().filter(|answer| answer.status == 200)
         })?;
         Ok::<_, NotStarted>((url, server))

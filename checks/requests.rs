@@ -4,10 +4,10 @@
 //! guard's to say.
 
 use crate::requests::rows::{
-    BEHIND, BROWSER, BUILDKIT, CALLBACK, CLEAN_UP, COLD, CREATOR_PUSH, DISCOVERY, FACTS, FINGERPRINT, FOREIGN_NAMES,
-    KEYS, LIFECYCLE, LISTED, LOGIN, MATRIX, METRICS, MINTING, NO_CACHE_PUSH, PERSONAS, PING, PULL, PULL_CACHED, PUSH,
-    READ_BACK, REFUSED_DELETE, REFUSED_MOVE, REFUSED_PUSH, Rows, SESSION, STATE_OF_UPLOAD, TRIAL, VANTAGE, WRITER_PING,
-    WRONG_CREDENTIALS, program,
+    BEHIND, BROWSER, BUILDKIT, CALLBACK, CLEAN_UP, COLD, CREATOR_PUSH, DISCOVERY, EACH_PUSH, FACTS, FINGERPRINT,
+    FOREIGN_NAMES, KEYS, LIFECYCLE, LISTED, LOGIN, MATRIX, METRICS, MINTING, NO_CACHE_PUSH, PERSONAS, PING, PULL,
+    PULL_CACHED, PUSH, READ_BACK, REFUSED_DELETE, REFUSED_MOVE, REFUSED_PUSH, Rows, SESSION, STATE_OF_UPLOAD, TRIAL,
+    VANTAGE, WRITER_PING, WRONG_CREDENTIALS, program,
 };
 
 /// The rows of every check, by id, in the order of `CHECKS`.
@@ -49,7 +49,7 @@ pub(crate) static REQUESTS: &[(&str, &[Rows])] = &[
     ("oidc::session_cookie_is_protected", &[LOGIN, DISCOVERY, BROWSER]),
     ("policy::configuration_has_no_known_traps", &[FINGERPRINT]),
     ("policy::promises_are_as_agreed", &[]),
-    ("publish::api_key_can_push", &[PUSH, READ_BACK, WRITER_PING, BUILDKIT, CLEAN_UP]),
+    ("publish::api_key_can_push", &[EACH_PUSH, READ_BACK, BUILDKIT, CLEAN_UP]),
     ("publish::buildah_can_push", &[program!("buildah"), READ_BACK, CLEAN_UP]),
     ("publish::buildkit_sequence_can_push", &[BUILDKIT, PUSH, READ_BACK, CLEAN_UP]),
     ("publish::crane_can_push", &[program!("crane"), READ_BACK, CLEAN_UP]),
@@ -67,7 +67,7 @@ pub(crate) static REQUESTS: &[(&str, &[Rows])] = &[
     ("registry::answers_as_a_registry", &[FINGERPRINT, LISTED]),
     ("registry::both_vantage_points_agree", &[FINGERPRINT, TRIAL, BEHIND, VANTAGE]),
     ("registry::certificate_is_valid_for_days", &[PING]),
-    ("registry::clock_is_right", &[PING]),
+    ("registry::clock_is_right", &[PING, PULL]),
     ("tags::match_the_pattern", &[PULL]),
 ];
 

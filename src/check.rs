@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Cx;
 use crate::outcome::{Finding, Verdict};
+use crate::wire::{TOKEN_CAUSE, TOKEN_REMEDY, TokensOnly};
 
 /// All that a check file imports.
 pub(crate) mod prelude {
@@ -30,7 +31,8 @@ pub(crate) mod prelude {
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
     pub(crate) use crate::zot::advisory;
     pub(crate) use crate::{
-        apikeys, cached, diagnosis, discovery, listing, lock, matrix, meanwhile, metrics, oci, oracle, transfer, traps,
+        apikeys, cached, diagnosis, discovery, listing, lock, matrix, meanwhile, metrics, oci, oracle, presence,
+        transfer, traps,
     };
 }
 
@@ -90,7 +92,13 @@ pub(crate) fn verdict_of(proof: &Proof) -> (Verdict, Option<Finding>) {
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Failure {
-        Failure::Error(error.into(), None)
+        let error = error.into();
+        let tokens = error.downcast_ref::<TokensOnly>().map(|tokens| {
+            let claim = "the registry can be asked with credentials";
+            let why = Why { claim, cause: TOKEN_CAUSE, remedy: TOKEN_REMEDY };
+            Box::new(why.finding(&"an answer without a token", tokens, None))
+        });
+        Failure::Error(error, tokens)
     }
 }
 
@@ -181,6 +189,8 @@ pub enum Need {
     Scratch,
     /// A name in `[repositories] public`.
     PublicRepository,
+    /// Somebody who may read each public repository, where rights are promised at all.
+    PublicReader,
     /// A name in `[repositories] private`.
     PrivateRepository,
     /// `[access]` or a zot configuration lets anonymous clients read.
@@ -189,6 +199,8 @@ pub enum Need {
     AnonymousCannotCreate,
     /// An identity.
     AnyIdentity,
+    /// A repository of the scenario that an identity may read, and anonymous clients may not.
+    BehindLogin,
     /// An identity whose secret is an API key of zot.
     ApiKey,
     /// `[keys] lifecycle = true`.

@@ -5,7 +5,6 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use futures::future::join;
 use url::{Position, Url};
 
 use crate::check::{Failure, Why};
@@ -151,19 +150,12 @@ impl<'a> Shop<'a> {
     }
 
     /// Pushes image and index as they are, each with the command line that `command` makes. The index comes second, so
-    /// that the client always meets one of its manifests in the registry already.
+    /// that the client always meets one of its manifests in the registry already, and no blob is sent twice at once.
     pub(crate) async fn push_layouts(&self, command: impl Fn(&Layout) -> Vec<String>) -> Result<(), Failure> {
         for layout in self.layouts()? {
             self.push_layout(layout, &command).await?;
         }
         Ok(())
-    }
-
-    /// The same at once, for a client that does not care which manifests are there.
-    pub(crate) async fn push_layouts_at_once(&self, command: impl Fn(&Layout) -> Vec<String>) -> Result<(), Failure> {
-        let [image, index] = self.layouts()?;
-        let (image, index) = join(self.push_layout(image, &command), self.push_layout(index, &command)).await;
-        image.and(index)
     }
 
     async fn push_layout(&self, layout: Layout, command: impl Fn(&Layout) -> Vec<String>) -> Result<(), Failure> {
@@ -206,6 +198,7 @@ impl<'a> Shop<'a> {
             }
         }
         transfer::whole(self.cx, &self.reader, self.scratch, &digest, &lost).await?;
+        self.cx.pushed_by_the_writer();
         if matches!(pushed, Pushed::Printed) {
             return Ok(());
         }

@@ -43,6 +43,9 @@ pub struct Snapshot {
     pub tags: BTreeMap<String, Tags>,
     /// What could not be asked or decided, and why. Not compared.
     pub gaps: Vec<String>,
+    /// What of this was asked, and not answered or not decided: nothing is known of it, also not that it stayed the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undecided: Vec<String>,
 }
 
 /// The tags of one repository.

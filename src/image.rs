@@ -29,29 +29,16 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// The image of that flavour; the same flavour has the same bytes, today and on every machine.
+    /// The image of that flavour; the same flavour has the same bytes, today and on every machine. Another has no blob of it:
+    /// checks run at once, and registries have trouble with two uploads of one blob at a time (distribution's storage in files).
     pub(crate) fn tiny(flavour: &str) -> Image {
-        Image::with_layer(flavour, empty_tar())
-    }
-
-    /// An image whose layer is its own too, for a check that tries to delete the blob.
-    pub(crate) fn with_own_layer(flavour: &str) -> Image {
-        let mut layer = empty_tar().to_vec();
-        // Readers of tar stop at the two empty blocks, so what follows is ignored by them.
-        let mut block = format!("regproof {flavour}").into_bytes();
-        block.resize(512, 0);
-        layer.extend(block);
-        Image::with_layer(flavour, Bytes::from(layer))
+        Image::built(flavour, ("linux", "amd64"), layer(flavour), LAYER_TYPE)
     }
 
     /// The provenance that BuildKit puts beside an image by default: a manifest for no platform, with in-toto statements.
     fn provenance(flavour: &str) -> Image {
         let statement = json!({ "_type": "https://in-toto.io/Statement/v0.1", "subject": [{ "name": flavour }] });
         Image::built(flavour, ("unknown", "unknown"), Bytes::from(statement.to_string()), PROVENANCE_TYPE)
-    }
-
-    fn with_layer(flavour: &str, layer: Bytes) -> Image {
-        Image::built(flavour, ("linux", "amd64"), layer, LAYER_TYPE)
     }
 
     fn built(flavour: &str, (os, architecture): (&str, &str), layer: Bytes, layer_type: &str) -> Image {
@@ -121,8 +108,10 @@ pub(crate) struct Index {
 impl Index {
     /// The index of that flavour; as for images, the same flavour has the same bytes.
     pub(crate) fn tiny(flavour: &str) -> Index {
-        let built = |architecture| Image::built(flavour, ("linux", architecture), empty_tar(), LAYER_TYPE);
-        let images = vec![built("amd64"), built("arm64"), Image::provenance(flavour)];
+        let own = layer(&format!("{flavour} for arm64"));
+        let other = Image::built(flavour, ("linux", "arm64"), own, LAYER_TYPE);
+        // The first is the image of the same flavour: who pushes both meets it in the registry already.
+        let images = vec![Image::tiny(flavour), other, Image::provenance(flavour)];
         let platforms = [("linux", "amd64"), ("linux", "arm64"), ("unknown", "unknown")];
         let entries = images.iter().zip(platforms).map(|(image, (os, architecture))| {
             json!({
@@ -191,6 +180,15 @@ pub(crate) fn digest_of(bytes: &[u8]) -> String {
     format!("sha256:{hash}")
 }
 
+/// An archive with one small file that holds this text.
+fn layer(text: &str) -> Bytes {
+    let mut archive = tar_header("regproof", text.len()).to_vec();
+    archive.extend(text.as_bytes());
+    archive.resize(archive.len().next_multiple_of(512), 0);
+    archive.extend(empty_tar());
+    Bytes::from(archive)
+}
+
 /// An archive without entries: two empty blocks.
 fn empty_tar() -> Bytes {
     Bytes::from_static(&[0; 1024])
@@ -204,7 +202,10 @@ mod tests {
     fn the_same_flavour_has_the_same_digest_and_another_has_not() {
         assert_eq!(Image::tiny("a").digest(), Image::tiny("a").digest());
         assert_ne!(Image::tiny("a").digest(), Image::tiny("b").digest());
-        assert_ne!(Image::with_own_layer("a").layer, Image::with_own_layer("b").layer);
+        assert_ne!(Image::tiny("a").layer, Image::tiny("b").layer);
+        let (image, index) = (Image::tiny("a"), Index::tiny("a"));
+        assert_eq!(index.images[0].digest(), image.digest());
+        assert_ne!(index.images[1].layer, image.layer);
         assert_eq!(digest_of(b""), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }
 }

@@ -37,6 +37,8 @@ pub struct Seen {
     pub metrics: Option<(u16, bool)>,
     /// The login's redirect, where there is one.
     pub login: Option<LoginSeen>,
+    /// Whether the registry asks for tokens, which are not fetched.
+    pub asks_for_tokens: bool,
     /// What could not be looked at, and why.
     pub troubles: Vec<String>,
 }
@@ -72,6 +74,13 @@ pub async fn look(url: &Url) -> anyhow::Result<Seen> {
             if !seen.answers {
                 seen.troubles.push(format!("{}: this is not how a registry answers", answer.brief()));
             }
+            if let Some(realm) = answer.asks_for_token() {
+                seen.asks_for_tokens = true;
+                seen.troubles.push(format!(
+                    "the registry asks for tokens of {realm}, which this version does not fetch: what a client with an \
+                     anonymous token may do is not seen, and most checks will be undecided"
+                ));
+            }
         }
         Err(error) => seen.troubles.push(format!("{error:#}")),
     }
@@ -83,7 +92,8 @@ pub async fn look(url: &Url) -> anyhow::Result<Seen> {
     if let Ok(answer) = client.get("/metrics").limit(32 << 20).send().await {
         let text = String::from_utf8_lossy(&answer.body);
         let prometheus = answer.status == 200 && metrics::parse(&text).is_ok_and(|samples| !samples.is_empty());
-        seen.metrics = Some((answer.status, prometheus));
+        // A 401 that asks for a token says nothing about those who have one.
+        seen.metrics = Some((answer.status, prometheus)).filter(|_| answer.asks_for_token().is_none());
     }
     seen.login = login(&client, &mut seen.troubles).await;
     Ok(seen)
@@ -105,7 +115,10 @@ async fn repositories(client: &Client, seen: &mut Seen) {
         .and_then(|body| serde_json::from_value(body.get("repositories")?.clone()).ok())
         .unwrap_or_default();
     if answer.status != 200 {
-        seen.troubles.push(format!("the catalog is closed to anonymous clients: {}", answer.brief()));
+        // That tokens are asked for was said, and a refusal without one closes nothing.
+        if answer.asks_for_token().is_none() {
+            seen.troubles.push(format!("the catalog is closed to anonymous clients: {}", answer.brief()));
+        }
         return;
     }
     seen.listed = Some(names.len());
@@ -214,7 +227,8 @@ pub fn scenario(url: &Url, seen: &Seen) -> String {
     let names: Vec<String> =
         seen.readable.iter().filter(|(name, _)| is_name(name)).map(|(name, _)| quoted(name)).collect();
     if names.is_empty() {
-        say("# public = [\"team/app\"]   # no repository could be read without credentials");
+        let how = if seen.asks_for_tokens { "a token" } else { "credentials" };
+        say(&format!("# public = [\"team/app\"]   # no repository could be read without {how}"));
     } else {
         say(&format!("# seen, confirm: anyone can read these ({} are listed).", seen.listed.unwrap_or_default()));
         say(&format!("public = [{}]", names.join(", ")));

@@ -30,6 +30,15 @@ pub(crate) struct Entry {
     pub(crate) fate: Fate,
     /// The digest of a manifest that was put.
     pub(crate) digest: Option<String>,
+    /// The query of an upload's last Location: distribution knows an upload by it (`_state`), and says 404 without.
+    pub(crate) state: Option<String>,
+}
+
+impl Entry {
+    /// What a request names to end or to see it.
+    pub(crate) fn target(&self) -> String {
+        self.state.as_ref().map_or_else(|| self.what.clone(), |state| format!("{}?{state}", self.what))
+    }
 }
 
 /// An upload of which the registry never told the name.
@@ -71,7 +80,7 @@ impl Ledger {
         let mut entries = self.entries();
         if !entries.iter().any(|entry| entry.repository == repository && entry.what == what) {
             let (repository, what) = (repository.to_owned(), what.to_owned());
-            entries.push(Entry { repository, what, fate: Fate::Booked, digest: None });
+            entries.push(Entry { repository, what, fate: Fate::Booked, digest: None, state: None });
         }
     }
 
@@ -142,7 +151,7 @@ impl Ledger {
             Some(entry) => entry.fate = entry.fate.clone().max(fate),
             None => {
                 let (repository, what) = (repository.to_owned(), what.to_owned());
-                entries.push(Entry { repository, what, fate, digest: None });
+                entries.push(Entry { repository, what, fate, digest: None, state: None });
             }
         }
         booking.made.push((repository.to_owned(), what.to_owned(), before));
@@ -180,7 +189,14 @@ impl Ledger {
                 entries.retain(|entry| !unknown(entry));
             }
             if let Some(what) = session {
-                entries.push(Entry { repository, what, fate: Fate::Made, digest: None });
+                entries.push(Entry { repository, what, fate: Fate::Made, digest: None, state: None });
+            }
+        }
+        let location = answer.header("location").filter(|_| done).and_then(|location| answer.url.join(location).ok());
+        for entry in entries.iter_mut().filter(|entry| entry.what.starts_with("blobs/uploads/")) {
+            let own = |url: &&url::Url| url.path() == format!("/v2/{}/{}", entry.repository, entry.what);
+            if let Some(url) = location.as_ref().filter(own) {
+                entry.state = url.query().map(str::to_owned);
             }
         }
         if let Some((repository, what)) = booking.ends.filter(|_| done) {

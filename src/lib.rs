@@ -2,6 +2,7 @@
 //!
 //! The engine lives here: scenario, plan, runner, run, reports. It knows no particular check.
 
+mod advice;
 mod apikeys;
 mod audit;
 mod browser;
@@ -41,8 +42,10 @@ pub mod outcome;
 pub mod output;
 mod persona;
 pub mod plan;
+mod presence;
 pub mod probe;
 pub mod process;
+mod pushers;
 pub mod redact;
 pub mod report;
 mod requests;

@@ -196,6 +196,10 @@ pub(crate) fn permission(
     answer: &Answer,
     anonymous: bool,
 ) -> Permission {
+    if let Some(realm) = answer.asks_for_token() {
+        let why = "the registry asks for tokens of";
+        return Permission::Undecided(format!("{}: {why} {realm}, which this version does not fetch", answer.brief()));
+    }
     let refused = match dialect {
         Dialect::Zot(_) if anonymous => answer.status == 401,
         Dialect::Zot(_) => answer.status == 403,

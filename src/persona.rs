@@ -111,6 +111,8 @@ impl Persona {
         if self.auth != Auth::Challenge {
             let ping = self.dressed(client.get("/v2/"), false).send().await?;
             ping.expect_status(&[200, 401], why)?;
+            // Each of these clients fetches a token then, also without credentials.
+            ping.needs_no_token(why, "200, or 401 with a Basic challenge")?;
             let challenged = ping.header("www-authenticate").is_some();
             if self.auth == Auth::RefusedPing && ping.status == 401 && !has {
                 return Ok(Pull::StoppedAtPing(Box::new(ping)));

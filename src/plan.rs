@@ -241,6 +241,14 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
     match need {
         Need::Scratch => promised(scenario.repositories.scratch.is_none(), "[repositories] scratch is not set"),
         Need::PublicRepository => promised(scenario.repositories.public.is_empty(), "[repositories] public is empty"),
+        Need::PublicReader => {
+            let kept = |name: &&String| {
+                let may = |who| scenario.promise(who, name, Action::Read) != Some(false);
+                scenario.has_policy() && !may(None) && !scenario.identities.keys().any(|who| may(Some(who.as_str())))
+            };
+            let closed = scenario.repositories.public.iter().find(kept);
+            closed.and_then(|name| promised(true, &format!("{by} lets nobody of the scenario read {name}")))
+        }
         Need::PrivateRepository => {
             promised(scenario.repositories.private.is_empty(), "[repositories] private is empty")
         }
@@ -280,6 +288,13 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
                 promised(true, &format!("{by} lets nobody read {scratch} who may not read {private}"))
             })
         }
+        Need::BehindLogin => promised(
+            scenario.behind_a_login().is_none(),
+            &format!(
+                "{by} has no repository of [repositories] that an identity may read and anonymous clients may not, and \
+                 elsewhere a pull does not show whether the login was sent"
+            ),
+        ),
         Need::AnyIdentity => promised(scenario.identities.is_empty(), "there is no [identities.…]"),
         Need::ApiKey => {
             let none = !scenario.identities.values().any(|identity| identity.api_key);

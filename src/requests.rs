@@ -24,8 +24,12 @@ pub(crate) enum Who {
     Reader,
     /// The identity that pushes.
     Writer,
+    /// Each identity that may create.
+    Writers,
     /// The identity that may create and nothing more.
     Creator,
+    /// Each identity that may create and nothing more.
+    Creators,
     /// The identity that cleans up.
     Remover,
     /// Who looks at what is left: the identity that cleans up, else the one that pushes, else nobody.
@@ -223,7 +227,9 @@ fn who(who: Who, repository: Option<&str>, scenario: &Scenario) -> String {
         Who::Anonymous => "anonymous".to_owned(),
         Who::Reader => name(repository.and_then(|repository| scenario.reader(repository)).or(Some("anonymous"))),
         Who::Writer => name(one(Action::Create, scenario.writer())),
+        Who::Writers => scenario.writers().join(", "),
         Who::Creator => name(scenario.creator()),
+        Who::Creators => scenario.creators().join(", "),
         Who::Login => name(scenario.anybody()),
         Who::Janitor => name(scenario.remover().or(scenario.writer()).or(Some("anonymous"))),
         Who::Remover => name(one(Action::Delete, scenario.remover())),

@@ -110,7 +110,9 @@ fn who_sends_it_is_told_by_the_names_of_the_scenario() {
         assert_eq!(who(one, Some("team/scratch"), &known), names, "{one:?}");
     }
     let closed: Scenario = toml::from_str(&SCENARIO.replace("anonymous = [\"read\"]", "")).unwrap();
-    assert_eq!(who(Who::Reader, Some("team/app"), &closed), "admin");
+    assert_eq!(who(Who::Reader, Some("team/app"), &closed), "ci");
+    assert_eq!(who(Who::Writers, Some("team/scratch"), &known), "ci, admin");
+    assert_eq!(who(Who::Creators, Some("team/scratch"), &known), "ci");
     for (principal, names) in [
         (Principal::Anonymous, "anonymous"),
         (Principal::Creator, "ci"),

@@ -9,6 +9,7 @@ use futures::StreamExt;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
+use crate::advice;
 use crate::check::{Check, Failure, Proof, verdict_of};
 use crate::context::{CLEAN_UP, Cx};
 use crate::fingerprint;
@@ -59,11 +60,13 @@ impl Board {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let reason = interrupted.unwrap_or("the run ended before this check did");
         let outcomes = self.plan.steps.iter().zip(&slots.0).map(|(step, slot)| {
-            slot.clone().unwrap_or_else(|| {
+            let mut outcome = slot.clone().unwrap_or_else(|| {
                 let finding =
                     Finding { summary: "not run to its end".into(), actual: reason.into(), ..Finding::default() };
                 blank(step.check, Verdict::Error, Some(finding))
-            })
+            });
+            advice::fit(&slots.1, &mut outcome);
+            outcome
         });
         Run {
             schema: 1,

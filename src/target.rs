@@ -21,7 +21,7 @@ use crate::redact::Redactor;
 use crate::scenario::Scenario;
 use crate::scenario::load::{self, Loaded, ScenarioError};
 use crate::scenario::secrets::{self, Secrets};
-use crate::wire::{Credential, Origin, Route};
+use crate::wire::{Challenges, Credential, Origin, Route};
 
 /// What checks get beyond their deadline where logins need one-time codes: four of them log in, a code serves one login,
 /// and the next one comes after 30 seconds.
@@ -83,6 +83,7 @@ impl Target {
     #[must_use]
     pub(crate) fn again(&self, today: time::Date) -> Target {
         let mut again = Target { run_id: run_id(), ..self.clone() };
+        again.route.challenges = Some(Arc::new(Challenges::default()));
         again.loaded.scenario.waive.retain(|waiver| waiver.until.0 >= today);
         again
     }
@@ -149,7 +150,8 @@ fn run_id() -> String {
 
 fn route(loaded: &Loaded) -> Result<Route, ScenarioError> {
     let registry = &loaded.scenario.registry;
-    let mut route = Route { timeout: loaded.scenario.limits.request_timeout.0, ..Route::default() };
+    let challenges = Some(Arc::new(Challenges::default()));
+    let mut route = Route { timeout: loaded.scenario.limits.request_timeout.0, challenges, ..Route::default() };
     if let Some(file) = &registry.ca_file {
         let path = &["registry", "ca_file"][..];
         let pem = std::fs::read(loaded.folder().join(file))

@@ -8,22 +8,23 @@ mod body;
 mod intent;
 mod origin;
 mod raw;
+mod tokens;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use base64::Engine;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-pub(crate) use answer::{Answer, is_registry_error};
+pub(crate) use answer::{Answer, TOKEN_CAUSE, TOKEN_REMEDY, is_registry_error};
 pub(crate) use origin::Origin;
 #[cfg(test)]
 pub(crate) use raw::parse as parse_raw;
 pub(crate) use raw::{Closed, Raw};
+pub(crate) use tokens::{Challenges, TokensOnly};
 
 use crate::guard::Guard;
 use crate::ledger::Ledger;
@@ -50,6 +51,8 @@ pub(crate) struct Route {
     /// Host and port, and the address to connect to instead.
     pub(crate) resolve: Vec<(String, u16, std::net::SocketAddr)>,
     pub(crate) timeout: Duration,
+    /// What each origin said of tokens; where there is none, credentials are sent without asking first.
+    pub(crate) challenges: Option<Arc<Challenges>>,
 }
 
 /// A client that speaks to one origin as one identity, or as nobody.
@@ -267,12 +270,7 @@ impl Request<'_> {
         }
         headers.entry(reqwest::header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         if let Some(credential) = self.credential() {
-            let pair = format!("{}:{}", credential.username, credential.secret.expose());
-            let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
-            let mut value =
-                HeaderValue::try_from(format!("Basic {encoded}")).context("the credential fits no header")?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
+            headers.insert(AUTHORIZATION, client.authorization(credential).await?);
         }
         if self.body.is_empty() && matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
             // hyper leaves it out where a body is empty, and zot up to v2.1.18 answers 400 to the end of an upload then.

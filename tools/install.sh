@@ -112,7 +112,7 @@ group_browser() {
 
 group_debian() {
     group_browser
-    debian skopeo=skopeo buildah=buildah docker-registry=docker-registry xmllint=libxml2-utils
+    debian skopeo=skopeo buildah=buildah docker-registry=docker-registry xmllint=libxml2-utils nginx=nginx
 }
 
 # A foreign OpenID provider, from Maven Central.

@@ -55,7 +55,10 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         ("another user's name with this key", Credential { username: other.to_owned(), ..credential.clone() }),
         ("an empty password", with(&credential.username, "")),
     ];
-    for target in targets(cx, name, &right).await? {
+    let targets = targets(cx, name, &right).await?;
+    let where_else =
+        if targets.len() > 1 { " and on a public image" } else { ", with no public image that it may read" };
+    for target in targets {
         right.get(&target).header("Accept", transfer::ACCEPT).limit(MANIFEST_LIMIT).send().await?.expect_control(
             &[200],
             name,
@@ -66,6 +69,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             answer.expect_unauthorized(&WHY)?;
         }
     }
+    cx.proven(format!("asked beside {name} at /v2/{where_else}"));
     Ok(())
 }
 

@@ -7,8 +7,11 @@
 //!
 //! ## How it is proven
 //!
-//! As an identity of the scenario, on the first private repository that it may read, else on a public one, once as each client:
-//! the login, and then a pull in that client's manner, in which credentials are sent when it would send them.
+//! On a repository that an identity may read and anonymous clients may not. Where the scenario has none, the check is skipped:
+//! elsewhere a pull without the login looks the same.
+//!
+//! 1. The control: anonymous clients are refused there.
+//! 2. Once as each client: the login, and then a pull in that client's manner. Credentials are sent when it would send them.
 //!
 //! ## When it fails
 //!
@@ -21,10 +24,12 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use crate::check::prelude::*;
 
 pub(crate) const META: Meta = Meta {
-    needs: &[Need::PublicRepository, Need::AnyIdentity],
+    needs: &[Need::AnyIdentity, Need::BehindLogin],
     effect: Effect::ReadOnly,
     usual: Duration::from_millis(120),
 };
@@ -36,23 +41,32 @@ const WHY: Why<'static> = Why {
     remedy: "upgrade zot to v2.1.16 or later, and look for rules by user agent at the proxy",
 };
 
+const NEEDED: Why<'static> = Why {
+    claim: "credentials are needed where the login is tried",
+    cause: "the repository is not closed to anonymous clients, so that a pull does not show whether the login was sent",
+    remedy: "look at access::permission_matrix and at bypass::private_blobs_stay_private",
+};
+
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let scenario = cx.scenario();
-    let name = scenario.puller().unwrap_or_default();
+    let (repository, name) = cx.scenario().behind_a_login().context("no repository is behind a login")?;
     let client = cx.identity(name)?;
-    let repository = readable(cx, &client).await?;
-    let mut tag = transfer::some_tag(&client, &repository, &WHY).await.map_err(Failure::into_control)?;
-    cx.note(format!("as {name}, on {repository}"));
+    let mut tag = transfer::some_tag(&client, repository, &WHY).await.map_err(Failure::into_control)?;
+    let target = format!("/v2/{repository}/manifests/{tag}");
+    let closed = cx.anonymous()?.get(target).header("Accept", transfer::ACCEPT).limit(MANIFEST_LIMIT).send().await?;
+    closed.needs_no_token(&NEEDED, "a refusal of the registry")?;
+    // Some registries say of what they hide that it does not exist.
+    closed.expect_status(&[401, 403, 404], &NEEDED).map_err(Failure::into_control)?;
+    cx.proven(format!("as {name}, on {repository}"));
     let mut worst = Ok(());
     for persona in PERSONAS {
         let mut pulled = match persona.log_in(&client, &WHY).await {
-            Ok(()) => persona.pull(cx, &client, &repository, &tag, &WHY).await,
+            Ok(()) => persona.pull(cx, &client, repository, &tag, &WHY).await,
             Err(failure) => Err(failure),
         };
         // A tag that others deleted meanwhile is no finding.
-        if matches!(pulled, Err(Failure::Fail(_))) && meanwhile::gone(&client, &repository, &tag).await {
-            tag = transfer::some_tag(&client, &repository, &WHY).await.map_err(Failure::into_control)?;
-            pulled = persona.pull(cx, &client, &repository, &tag, &WHY).await;
+        if matches!(pulled, Err(Failure::Fail(_))) && meanwhile::gone(&client, repository, &tag).await {
+            tag = transfer::some_tag(&client, repository, &WHY).await.map_err(Failure::into_control)?;
+            pulled = persona.pull(cx, &client, repository, &tag, &WHY).await;
         }
         persona::tell(cx, &persona, &format!("log in and pull as {name}"), &pulled);
         let proof = pulled.map(|_| ());
@@ -62,30 +76,35 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     worst
 }
 
-/// A private repository that this identity may read proves more: there, credentials are needed.
-async fn readable(cx: &Cx, client: &Client) -> anyhow::Result<String> {
-    for repository in &cx.scenario().repositories.private {
-        if client.get(format!("/v2/{repository}/tags/list")).send().await?.status == 200 {
-            return Ok(repository.clone());
-        }
-    }
-    Ok(cx.scenario().repositories.public.first().cloned().unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use crate::lab::{Lab, Options, Release};
     use crate::outcome::Verdict;
-    use crate::trial::{Weakness, config, error_when_down, fails, proven, run_on};
+    use crate::trial::{Setting, Weakness, config, error_when_down, errs, fails, proven, run_on};
 
     const ID: &str = "clients::authenticated_pull_works_for_every_client";
 
     #[tokio::test]
     async fn proven_on_the_healthy_lab() {
         let outcome = proven(ID).await;
-        assert!(outcome.cases.len() == 7 && outcome.notes.iter().any(|note| note.contains("private/ledger")));
+        assert_eq!((outcome.cases.len(), outcome.proven.as_deref()), (7, Some("as ci, on private/ledger")));
+    }
+
+    #[tokio::test]
+    async fn skipped_where_no_repository_needs_a_login() {
+        let change = |text: String| text.replace("private = [\"private/ledger\"]", "private = []");
+        let outcome = Setting { id: ID, weaknesses: &[], change }.run(None, false).await;
+        let reason = outcome.finding.map(|finding| finding.summary).unwrap_or_default();
+        assert_eq!((outcome.verdict, reason.contains("whether the login was sent")), (Verdict::Skip, true), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn undecided_where_anyone_is_let_in() {
+        let outcome = errs(ID, Weakness::PrivatePatternMistyped).await;
+        let finding = outcome.finding.expect("it is no proof");
+        assert!(finding.cause.contains("not closed to anonymous clients"), "{finding:?}");
     }
 
     #[tokio::test]
@@ -110,8 +129,13 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_may_read_pulls_and_not_who_may_only_create() {
-        let outcome = config::run(ID, None, config::ci_may_only_create).await;
+        let outcome = config::run(ID, None, |config| {
+            config::ci_may_only_create(config);
+            let private = &mut config["http"]["accessControl"]["repositories"]["private/**"];
+            private["policies"][0]["actions"] = serde_json::json!(["create"]);
+        });
+        let outcome = outcome.await;
         assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
-        assert!(outcome.notes.iter().any(|note| note.starts_with("as admin, on ")), "{:?}", outcome.notes);
+        assert_eq!(outcome.proven.as_deref(), Some("as admin, on private/ledger"));
     }
 }

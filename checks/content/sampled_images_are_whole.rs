@@ -28,8 +28,11 @@ use std::time::Duration;
 
 use crate::check::prelude::*;
 
-pub(crate) const META: Meta =
-    Meta { needs: &[Need::PublicRepository], effect: Effect::ReadOnly, usual: Duration::from_secs(2) };
+pub(crate) const META: Meta = Meta {
+    needs: &[Need::PublicRepository, Need::PublicReader],
+    effect: Effect::ReadOnly,
+    usual: Duration::from_secs(2),
+};
 
 const WHY: Why<'static> = Why {
     claim: "images of the public repositories are whole",

@@ -1,4 +1,4 @@
-//! CI's API key can push a new tag, and anyone can pull what it pushed.
+//! Each identity that may create can push a new tag, and anyone can pull what it pushed.
 //!
 //! ## Why it matters
 //!
@@ -7,7 +7,9 @@
 //!
 //! ## How it is proven
 //!
-//! 1. The identity that pushes uploads a tiny image to the scratch repository under a new tag: blobs, then the manifest.
+//! For each identity that is promised to create in the scratch repository:
+//!
+//! 1. It uploads a tiny image to the scratch repository under a new tag: blobs, then the manifest.
 //! 2. The digest that the registry names is the digest of what was sent.
 //! 3. The manifest is read back by tag and by digest, with every blob, and all bytes are hashed: without credentials
 //!    where anonymous clients may read, else as the same identity.
@@ -31,7 +33,7 @@ pub(crate) const META: Meta =
     Meta { needs: &[Need::Scratch, Need::Writer], effect: Effect::Writes, usual: Duration::from_millis(150) };
 
 const WHY: Why<'static> = Why {
-    claim: "CI's API key can push a new tag",
+    claim: "each identity that may create can push a new tag",
     cause: "the key expired or was revoked (401), or its user is in no group that may create (403): groups are those of \
             the owner's last login",
     remedy: "log the key's owner in once more, and compare the groups in its token with accessControl; mint a new key if \
@@ -45,12 +47,27 @@ const PULL: Why<'static> = Why {
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let (writer, scratch) = (cx.writer()?, cx.scratch()?);
+    let (mut worst, mut pushed) = (Ok(()), Vec::new());
+    for (number, (name, writer)) in cx.writers()?.into_iter().enumerate() {
+        let claim = format!("{name} can push a new tag");
+        let proof = pushes(cx, number, name, &writer, &Why { claim: &claim, ..WHY }).await;
+        cx.case(format!("pushed by {name}"), &proof);
+        pushed.extend(proof.is_ok().then_some(name));
+        worst = graver(worst, proof);
+    }
+    if !pushed.is_empty() {
+        cx.proven(format!("pushed by {}", pushed.join(", ")));
+    }
+    worst
+}
+
+async fn pushes(cx: &Cx, number: usize, name: &str, writer: &Client, why: &Why<'_>) -> Proof {
+    let scratch = cx.scratch()?;
     let image = Image::tiny("api-key-can-push");
-    let tag = cx.tag("pushed");
-    transfer::push_image(cx, &writer, scratch, &tag, &image, &WHY).await?;
+    let tag = cx.tag(&format!("pushed-{number}"));
+    transfer::push_image(cx, writer, scratch, &tag, &image, why).await?;
     let anyone = cx.scenario().promise(None, scratch, Action::Read) == Some(true);
-    let reader = if anyone { cx.anonymous()? } else { cx.reads_back(cx.scenario().writer(), scratch)? };
+    let reader = if anyone { cx.anonymous()? } else { cx.reads_back(Some(name), scratch)? };
     let by_tag = transfer::manifest(&reader, scratch, &tag, &PULL).await?;
     if by_tag.digest != image.digest() {
         return Err(PULL.fail(image.digest(), by_tag.digest, by_tag.index));
@@ -59,8 +76,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     for blob in by_digest.blobs() {
         transfer::blob(cx, &reader, scratch, blob, &PULL).await?;
     }
-    let tag = cx.tag("oci-client");
-    match oci::round_trip(cx, &writer, scratch, &tag).await? {
+    let tag = cx.tag(&format!("oci-client-{number}"));
+    match oci::round_trip(cx, writer, scratch, &tag).await? {
         oci::Trip::LeftOut(reason) => cx.note(format!("oci-client was left out: {reason}")),
         oci::Trip::Done(digest) => {
             let seen = transfer::manifest(&reader, scratch, &tag, &PULL).await?;
@@ -81,13 +98,16 @@ mod tests {
     #[tokio::test]
     async fn proven_on_the_healthy_lab() {
         let outcome = proven(ID).await;
+        assert_eq!(outcome.proven.as_deref(), Some("pushed by ci, admin"));
+        let who = |name: &str| outcome.transcript.iter().filter(|e| e.method == "PUT" && e.who == name).count();
+        assert!(who("ci") > 2 && who("admin") > 2 && who("guest") == 0);
         assert!(!outcome.notes.iter().any(|note| note.contains("left out")), "{:?}", outcome.notes);
     }
 
     #[tokio::test]
     async fn fails_when_ci_cannot_create_and_when_the_push_is_lost() {
         let finding = fails(ID, Weakness::CiCannotCreate).await;
-        assert!(finding.actual.contains("403"), "{finding:?}");
+        assert!(finding.actual.contains("403") && finding.summary.starts_with("ci can"), "{finding:?}");
         let finding = fails(ID, Weakness::PushAcceptedButLost).await;
         assert!(finding.actual.contains("404"), "{finding:?}");
     }

@@ -71,7 +71,10 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let again = writer.head(target).header("Accept", &accept(INDEX_TYPE)).send().await?;
     again.expect_status(&[200], &WHY)?;
     match again.header("docker-content-digest") {
-        Some(found) if found == digest => Ok(()),
+        Some(found) if found == digest => {
+            cx.pushed_by_the_writer();
+            Ok(())
+        }
         found => Err(WHY.fail(digest, found.unwrap_or("no Docker-Content-Digest"), again.index)),
     }
 }
@@ -106,12 +109,14 @@ fn accept(media_type: &str) -> String {
 /// A 401 without a challenge ends BuildKit's push: it would not know how to log in.
 fn challenged(answer: &Answer) -> Proof {
     let scheme = answer.header("www-authenticate").and_then(|value| value.split_whitespace().next());
-    let known = scheme.is_some_and(|s| s.eq_ignore_ascii_case("basic") || s.eq_ignore_ascii_case("bearer"));
+    let known = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"));
+    // BuildKit fetches a token then, and pushes with that.
+    answer.needs_no_token(&WHY, "a Basic challenge")?;
     if answer.status != 401 || known {
         return Ok(());
     }
     let said = answer.header("www-authenticate").unwrap_or("no WWW-Authenticate");
-    Err(WHY.fail("a challenge, Basic or Bearer", said, answer.index))
+    Err(WHY.fail("a challenge of a scheme that BuildKit knows", said, answer.index))
 }
 
 #[cfg(test)]

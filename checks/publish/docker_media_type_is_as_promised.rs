@@ -55,8 +55,10 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             let expected = format!("{} as {DOCKER_TYPE}", digest_of(&manifest));
             return Err(WHY.fail(expected, format_args!("{} as {media_type}", read.digest), read.index));
         }
+        cx.pushed_by_the_writer();
         return Ok(());
     }
+    cx.proven(format!("asked by {}", cx.scenario().writer().unwrap_or_default()));
     answer.expect_status(&[415, 400], &WHY)?;
     match transfer::left_behind(&reader, scratch, &tag, &WHY).await? {
         None => Ok(()),

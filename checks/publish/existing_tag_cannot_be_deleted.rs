@@ -7,7 +7,7 @@
 //!
 //! ## How it is proven
 //!
-//! In the scratch repository, by an identity that may create and nothing more:
+//! In the scratch repository, by each identity that may create and nothing more:
 //!
 //! 1. The control: it pushes a new tag of an image that no other tag has, so the key works.
 //! 2. `DELETE manifests/<tag>`, `DELETE manifests/<digest>`, `DELETE blobs/<digest>` of its layer: refused.
@@ -39,11 +39,27 @@ const WHY: Why<'static> = Why {
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let (ci, scratch) = (cx.creator()?, cx.scratch()?);
-    let reader = cx.reads_back(cx.scenario().creator(), scratch)?;
-    let image = Image::with_own_layer(&format!("deleted-{}", cx.run_id()));
-    let tag = cx.tag("deleted");
-    transfer::push_image(cx, &ci, scratch, &tag, &image, &WHY).await.map_err(Failure::into_control)?;
+    let (mut worst, mut kept_out) = (Ok(()), Vec::new());
+    for (number, (name, ci)) in cx.creators()?.into_iter().enumerate() {
+        let proof = keeps(cx, number, name, &ci).await;
+        cx.case(format!("not deleted by {name}"), &proof);
+        kept_out.extend(proof.is_ok().then_some(name));
+        worst = graver(worst, proof);
+    }
+    if !kept_out.is_empty() {
+        let control =
+            if cx.scenario().remover().is_some() { "" } else { "; nobody may delete, so there was no control" };
+        cx.proven(format!("not deleted by {}{control}", kept_out.join(", ")));
+    }
+    worst
+}
+
+async fn keeps(cx: &Cx, number: usize, name: &str, ci: &Client) -> Proof {
+    let scratch = cx.scratch()?;
+    let reader = cx.reads_back(Some(name), scratch)?;
+    let image = Image::tiny(&format!("deleted-{number}-{}", cx.run_id()));
+    let tag = cx.tag(&format!("deleted-{number}"));
+    transfer::push_image(cx, ci, scratch, &tag, &image, &WHY).await.map_err(Failure::into_control)?;
     for what in [
         format!("manifests/{tag}"),
         format!("manifests/{}", image.digest()),
@@ -63,14 +79,12 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         if answer.status == 405 && answer.error_code().as_deref() != Some("UNSUPPORTED") {
             // UNSUPPORTED is said to everyone where deletes are switched off. zot says DENIED, to those who may delete, of a
             // blob that a manifest still needs: that tells no permission.
-            oracle::delete_blob(&ci, scratch).await?.expect_denied(&WHY)?;
+            oracle::delete_blob(ci, scratch).await?.expect_denied(&WHY)?;
         }
     }
     if let Some(name) = cx.scenario().remover() {
         let deleted = cx.identity(name)?.delete(format!("/v2/{scratch}/manifests/{tag}")).send().await?;
         deleted.expect_control(&[202, 200, 204], name, &WHY)?;
-    } else {
-        cx.note("no identity may delete, so deletes as such have no control here: the registry may refuse everyone");
     }
     Ok(())
 }

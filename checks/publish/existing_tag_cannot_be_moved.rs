@@ -7,7 +7,7 @@
 //!
 //! ## How it is proven
 //!
-//! In the scratch repository, by an identity that may create and nothing more:
+//! In the scratch repository, by each identity that may create and nothing more:
 //!
 //! 1. The control: it pushes a new tag, so the key works and creating is allowed.
 //! 2. `PUT manifests/<tag>` with another image, and with the same image again: refused.
@@ -51,17 +51,31 @@ const QUERY: Why<'static> = Why {
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let (ci, scratch) = (cx.creator()?, cx.scratch()?);
-    let reader = cx.reads_back(cx.scenario().creator(), scratch)?;
-    let both = (&ci, &reader);
+    let (mut worst, mut kept_out) = (Ok(()), Vec::new());
+    for (number, (name, ci)) in cx.creators()?.into_iter().enumerate() {
+        let proof = keeps(cx, number, name, &ci).await;
+        cx.case(format!("not moved by {name}"), &proof);
+        kept_out.extend(proof.is_ok().then_some(name));
+        worst = graver(worst, proof);
+    }
+    if !kept_out.is_empty() {
+        cx.proven(format!("not moved by {}", kept_out.join(", ")));
+    }
+    worst
+}
+
+async fn keeps(cx: &Cx, number: usize, name: &str, ci: &Client) -> Proof {
+    let scratch = cx.scratch()?;
+    let reader = cx.reads_back(Some(name), scratch)?;
+    let both = (ci, &reader);
     let (first, second) = (Image::tiny("moved-first"), Image::tiny("moved-second"));
-    let tag = cx.tag("moved");
-    transfer::push_blobs(&ci, scratch, &second, &WHY).await.map_err(Failure::into_control)?;
-    transfer::push_image(cx, &ci, scratch, &tag, &first, &WHY).await.map_err(Failure::into_control)?;
+    let tag = cx.tag(&format!("moved-{number}"));
+    transfer::push_blobs(ci, scratch, &second, &WHY).await.map_err(Failure::into_control)?;
+    transfer::push_image(cx, ci, scratch, &tag, &first, &WHY).await.map_err(Failure::into_control)?;
     refuses_to_move(both, scratch, &tag, &first, &second, &WHY).await?;
 
     cx.leaves(scratch, &second.digest());
-    let by_query = transfer::put_manifest(&ci, scratch, &format!("{}?tag={tag}", second.digest()), &second).await?;
+    let by_query = transfer::put_manifest(ci, scratch, &format!("{}?tag={tag}", second.digest()), &second).await?;
     stays(&reader, scratch, &tag, &first.digest(), by_query.index, &QUERY).await?;
     // Up to v2.1.15 the query is ignored: 201, and the tag stays. The state decides.
     if !(200..300).contains(&by_query.status) {

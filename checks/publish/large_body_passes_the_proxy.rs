@@ -58,6 +58,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         cx.upload_ended(&location);
         cx.note(format!("{mebibytes} MiB and 1 KiB came through"));
     }
+    cx.pushed_by_the_writer();
     Ok(())
 }
 

@@ -37,7 +37,7 @@ pub(crate) const META: Meta = Meta {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let shop = Shop::open(cx, "skopeo", "--version", clients::why("skopeo can push a new tag as CI")).await?;
-    shop.push_layouts_at_once(|layout| {
+    shop.push_layouts(|layout| {
         let source = format!("oci:{}:{}", layout.path, clients::NAME);
         copy(&shop, &["--preserve-digests", "--all"], &source, &layout.reference)
     })

@@ -54,7 +54,10 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     cx.measure("slow_upload_seconds", "", took);
     let expected = format!("202 after {period:?}");
     let actual = match &sent {
-        Ok(answer) if answer.status == 202 => return Ok(()),
+        Ok(answer) if answer.status == 202 => {
+            cx.pushed_by_the_writer();
+            return Ok(());
+        }
         Ok(answer) => {
             answer.expect_status(&[202, 408, 400], &WHY)?;
             answer.brief()

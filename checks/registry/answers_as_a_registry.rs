@@ -34,6 +34,24 @@ const WHY: Why<'static> = Why {
     remedy: "open registry.url with /v2/ added, and mend the route until the registry itself answers",
 };
 
+const THIS: Why<'static> = Why {
+    claim: "this is the registry that holds the scenario's public repositories",
+    cause: "the URL leads to another registry, or to an empty one",
+    remedy: "compare registry.url and repositories.public with the deployment",
+};
+
+const REALM: Why<'static> = Why {
+    claim: "clients can find the token server that the registry names",
+    cause: "the challenge names no address: in zot, `http.auth.bearer.realm` is a word and not a URL",
+    remedy: "set the realm to the URL of the token server, with https",
+};
+
+const PLAIN: Why<'static> = Why {
+    claim: "clients fetch tokens over an encrypted connection",
+    cause: "the realm is another host over plain http, so that clients send their passwords there in the clear",
+    remedy: "set the realm to the https address of the token server",
+};
+
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let client = cx.anonymous()?;
     let answer = client.get("/v2/").send().await?;
@@ -52,13 +70,16 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         let own = url::Url::parse(&realm).is_ok_and(|url| client.origin().owns(&url));
         if !own && !realm.starts_with("https://") {
             let expected = "a challenge whose realm is on this origin, or elsewhere over https";
-            return Err(WHY.fail(expected, format_args!("the realm `{realm}`"), answer.index));
+            if url::Url::parse(&realm).is_err() {
+                return Err(REALM.fail(expected, format_args!("the realm `{realm}`"), answer.index));
+            }
+            return Err(PLAIN.fail(expected, format_args!("the realm `{realm}`"), answer.index));
         }
     }
     if let Some(repository) = cx.scenario().repositories.public.first()
         && cx.scenario().promise(None, repository, Action::Read) == Some(true)
     {
-        lists_its_tags(cx, repository).await?;
+        presence::lists_its_tags(&cx.anonymous()?, repository, &THIS).await?;
     }
     let print = cx.recognised().await?;
     let product = print.product.as_deref().unwrap_or("a registry of an unknown product");
@@ -68,21 +89,6 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         for advisory in advisory::applicable(release) {
             cx.note(format!("{release} is said to have {}: {} ({})", advisory.id, advisory.title, advisory.proof));
         }
-    }
-    Ok(())
-}
-
-async fn lists_its_tags(cx: &Cx, repository: &str) -> Proof {
-    let why = Why {
-        claim: "this is the registry that holds the scenario's public repositories",
-        cause: "the URL leads to another registry, or to an empty one",
-        remedy: "compare registry.url and repositories.public with the deployment",
-    };
-    let answer = cx.anonymous()?.get(format!("/v2/{repository}/tags/list")).send().await?;
-    let body = answer.expect_status(&[200], &why)?.json();
-    let name = body.ok().and_then(|body| body.get("name")?.as_str().map(str::to_owned));
-    if name.as_deref() != Some(repository) {
-        return Err(why.fail(format_args!("the tags of {repository}"), answer.brief(), answer.index));
     }
     Ok(())
 }

@@ -137,9 +137,7 @@ async fn compare(cx: &Cx, question: &Question, who: Option<&str>) -> Proof {
     let (front, behind) = loop {
         let (front, behind) = (ask(&front, question).await?, ask(&back, question).await?);
         for answer in [&front, &behind] {
-            if answer.status == 429 || answer.status >= 500 {
-                return Err(WHY.undecided("two answers to compare", answer.brief(), answer.index));
-            }
+            answer.undecided(&WHY, "two answers to compare")?;
         }
         if view(&front) == view(&behind) {
             return Ok(());

@@ -7,6 +7,7 @@
 //!
 //! ## How it is proven
 //!
+//! The scenario's own registry answers: `/v2/` speaks the API, and a public repository lists its tags. Then
 //! `GET /v2/` three times. The `Date` of each answer is compared with this machine's clock in the middle of the exchange; the
 //! median of the three counts, so that one slow answer does not. `Date` has whole seconds.
 //!
@@ -43,6 +44,8 @@ const HTTP_DATE: &[BorrowedFormatItem<'static>] =
     format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
+    // The clock of a login page, or of another registry, is not the one that is asked about.
+    presence::proven(cx).await?;
     let client = cx.anonymous()?;
     let (mut offsets, mut index) = (Vec::new(), 0);
     for _ in 0..3 {
@@ -50,6 +53,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         let answer = client.get("/v2/").send().await?;
         let middle = before + (OffsetDateTime::now_utc() - before) / 2;
         index = answer.index;
+        presence::speaks(&answer)?;
         let Some(date) = answer.header("date") else {
             return Err(WHY.undecided("a Date header", "none", answer.index));
         };
@@ -73,7 +77,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, fails, proven};
+    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
 
     const ID: &str = "registry::clock_is_right";
 
@@ -90,7 +94,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn undecided_when_the_registry_is_down() {
+    async fn undecided_when_something_else_answers_or_nothing() {
+        errs(ID, Weakness::ServerErrors).await;
+        errs(ID, Weakness::LoginPageWith200).await;
+        errs(ID, Weakness::Answers200ToEverything).await;
         error_when_down(ID).await;
     }
 }

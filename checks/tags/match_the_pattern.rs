@@ -29,7 +29,7 @@ use anyhow::Context as _;
 use crate::check::prelude::*;
 
 pub(crate) const META: Meta = Meta {
-    needs: &[Need::TagPattern, Need::PublicRepository],
+    needs: &[Need::TagPattern, Need::PublicRepository, Need::PublicReader],
     effect: Effect::ReadOnly,
     usual: Duration::from_millis(50),
 };

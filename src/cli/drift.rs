@@ -6,6 +6,9 @@ use clap::{Args, ValueEnum, ValueHint};
 
 /// `snapshot`.
 #[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 taken, 2 some of what was asked was not decided, or nothing was taken, 3 bad usage."
+)]
 pub struct Snapshot {
     /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
     #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
@@ -21,7 +24,8 @@ pub struct Snapshot {
 /// `diff`.
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "Exit status: 0 nothing changed that was not accepted, 1 something did, 3 a file cannot be used."
+    after_help = "Exit status: 0 nothing changed that was not accepted, 1 something did, 2 no change is known but a snapshot has \
+                  undecided questions, 3 a file cannot be used."
 )]
 pub struct Diff {
     /// The earlier snapshot

@@ -16,7 +16,11 @@ pub(crate) fn diff(args: &cli::Diff, terminal: &Terminal) -> Result<ExitStatus, 
         DiffFormat::Markdown => words::markdown(&diff),
     };
     show(terminal, &text)?;
-    Ok(if diff.open().next().is_some() { ExitStatus::Broken } else { ExitStatus::Proven })
+    Ok(match (diff.open().next(), diff.undecided.is_empty()) {
+        (Some(_), _) => ExitStatus::Broken,
+        (None, false) => ExitStatus::NotProven,
+        (None, true) => ExitStatus::Proven,
+    })
 }
 
 /// The accepted changes; none without a file.

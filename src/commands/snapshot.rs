@@ -27,17 +27,24 @@ pub(crate) fn snapshot(args: &cli::Snapshot, terminal: &Terminal) -> Result<Exit
     for gap in &taken.gaps {
         (terminal.tell)(&format!("not in the snapshot: {}\n", log::clean(gap)));
     }
+    // The file is written all the same: what it does not know, it says.
+    let status = if taken.undecided.is_empty() { ExitStatus::Proven } else { ExitStatus::NotProven };
     let Some(path) = &args.output else {
         let (text, leaked) = firewall(&text, target.redactor());
         show(terminal, &text)?;
         return if leaked {
             Err(Trouble::failed("a secret was kept out of the snapshot; please report this as a bug"))
         } else {
-            Ok(ExitStatus::Proven)
+            Ok(status)
         };
     };
     write_atomically(path, &text, target.redactor())
         .map_err(|error| Trouble::failed(format_args!("failed to {error}")))?;
     let (answers, tags) = (taken.answers.len(), taken.tag_count());
-    show(terminal, &format!("{answers} answers and {tags} tags in {}\n", path.display()))
+    let missing = match taken.undecided.len() {
+        0 => String::new(),
+        count => format!("; {count} questions were not decided, see above"),
+    };
+    show(terminal, &format!("{answers} answers and {tags} tags in {}{missing}\n", path.display()))?;
+    Ok(status)
 }

@@ -94,7 +94,7 @@ impl<'a> Janitor<'a> {
             return Some(format!("{doubt}the registry did not say what it is called"));
         }
         let Some(remover) = self.remover.clone() else {
-            return match self.look(&entry.repository, &entry.what).await {
+            return match self.look(&entry.repository, &entry.target()).await {
                 There::No => None,
                 There::Yes(_) => Some(NOBODY.to_owned()),
                 There::Unknown(_) if self.was_never_made(entry) => None,
@@ -104,11 +104,11 @@ impl<'a> Janitor<'a> {
         };
         let tag = entry.what.strip_prefix("manifests/").filter(|reference| is_tag(reference));
         let digest = entry.digest.as_deref().filter(|_| tag.is_some());
-        match self.delete(&remover, &entry.repository, &entry.what).await {
+        match self.delete(&remover, &entry.repository, &entry.target()).await {
             Ok(answer) if is_done(&answer) => self.what_it_was(&remover, &entry.repository, digest).await,
             Ok(answer) => {
                 let why = answer.brief();
-                match (self.look(&entry.repository, &entry.what).await, digest) {
+                match (self.look(&entry.repository, &entry.target()).await, digest) {
                     (There::No, _) => None,
                     // Some registries remove by digest alone (OCI distribution spec, section Deleting tags).
                     (There::Yes(Some(seen)), Some(digest)) if seen == digest => {

@@ -16,7 +16,7 @@ use crate::matrix;
 use crate::persona::PERSONAS;
 use crate::scenario::load::is_repository_name;
 use crate::transfer::{self, ACCEPT};
-use crate::wire::{Answer, Client, Origin, is_registry_error};
+use crate::wire::{Answer, Client, Origin, TokensOnly, is_registry_error};
 
 /// How many requests are on their way at once.
 const AT_ONCE: usize = 8;
@@ -81,14 +81,20 @@ async fn pages(cx: &Cx) -> Proof {
         asked.push(("anonymous".to_owned(), cx.anonymous()?, login, false));
     }
     let total = asked.len();
-    let told: Vec<bool> = futures::stream::iter(asked)
+    let told: Vec<Told> = futures::stream::iter(asked)
         .map(|(who, client, target, docker)| async move { page(cx, &who, &client, &target, docker).await })
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let missing = told.iter().filter(|told| !**told).count();
+    let missing = told.iter().filter(|told| !matches!(told, Told::Answer)).count();
     if missing == total {
         return Err(anyhow::anyhow!("the registry answers none of {total} questions").into());
+    }
+    let realm = told.iter().find_map(|told| if let Told::Token(realm) = told { Some(realm) } else { None });
+    if let Some(realm) = realm {
+        let what = format!("{missing} of {total} pages were not answered to a client without a token");
+        let why = format!("the registry asks for tokens of {realm}, which this version does not fetch");
+        return Err(anyhow::anyhow!("{what}: {why}").into());
     }
     if missing > 0 {
         cx.note(format!("{missing} of {total} pages were not answered"));
@@ -96,14 +102,26 @@ async fn pages(cx: &Cx) -> Proof {
     Ok(())
 }
 
-/// Whether there was an answer to tell.
-async fn page(cx: &Cx, who: &str, client: &Client, target: &str, docker: bool) -> bool {
+/// What became of a question.
+enum Told {
+    Answer,
+    Nothing,
+    /// The registry wants a token of this server first.
+    Token(String),
+}
+
+async fn page(cx: &Cx, who: &str, client: &Client, target: &str, docker: bool) -> Told {
     let request = client.get(target);
     // The registry may take docker for somebody else: zot does so from v2.1.16.
     let request = if docker { request.header("User-Agent", PERSONAS[0].agent) } else { request };
-    let Ok(answer) = request.send().await else { return false };
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            return error.downcast_ref().map_or(Told::Nothing, |TokensOnly(realm)| Told::Token(realm.clone()));
+        }
+    };
     if matches!(answer.status, 429 | 502..=504) {
-        return false;
+        return Told::Nothing;
     }
     let docker = if docker { " as docker" } else { "" };
     let question = format!("{who} GET {target}{docker}");
@@ -115,8 +133,12 @@ async fn page(cx: &Cx, who: &str, client: &Client, target: &str, docker: bool) -
         shape("", &body, &mut keys);
         cx.tell(format!("{question}, what it names"), keys.into_iter().collect::<Vec<_>>().join(" "));
     }
-    cx.tell(question, words(cx, &answer));
-    true
+    let token = answer.asks_for_token();
+    // That `/v2/` asks for a token is an answer of its own; elsewhere it hides the answer.
+    if token.is_none() || target == "/v2/" {
+        cx.tell(question, words(cx, &answer));
+    }
+    token.map_or(Told::Answer, Told::Token)
 }
 
 /// Status, kind of body, challenge, and where it leads: what stays the same from day to day.

@@ -69,6 +69,8 @@ pub struct Diff {
     pub new_tags: usize,
     /// What to know before believing it.
     pub notes: Vec<String>,
+    /// What was asked for one of the snapshots, and not decided: whether it changed is not known.
+    pub undecided: Vec<String>,
 }
 
 impl Diff {
@@ -90,6 +92,7 @@ pub fn compare(before: &Snapshot, after: &Snapshot, accepted: &BTreeSet<String>)
         tags: 0,
         new_tags: 0,
         notes: notes(before, after),
+        undecided: undecided(before, after),
     };
     for (question, old) in &before.answers {
         match after.answers.get(question) {
@@ -165,6 +168,13 @@ fn head(snapshot: &Snapshot) -> Head {
     let answer = |question: &str| snapshot.answers.get(question).map(String::as_str);
     let registry = [answer("product"), answer("release")].into_iter().flatten().collect::<Vec<_>>().join(" ");
     Head { scenario: snapshot.scenario.clone(), target: snapshot.target.clone(), registry }
+}
+
+fn undecided(before: &Snapshot, after: &Snapshot) -> Vec<String> {
+    let lines = |when: &str, snapshot: &Snapshot| -> Vec<String> {
+        snapshot.undecided.iter().map(|line| format!("{when}: {line}")).collect()
+    };
+    [lines("before", before), lines("after", after)].concat()
 }
 
 fn notes(before: &Snapshot, after: &Snapshot) -> Vec<String> {

@@ -80,7 +80,12 @@ async fn run(cx: &Cx) -> Proof {
         let seen = if matches!(change.kind, Kind::Lost | Kind::New) { &mut lost } else { &mut first };
         seen.get_or_insert(change);
     }
-    let Some(worst) = first.or(lost) else { return Ok(()) };
+    let Some(worst) = first.or(lost) else {
+        return match diff.undecided.first() {
+            None => Ok(()),
+            Some(line) => Err(WHY.undecided("an answer to every question, in both snapshots", line, None)),
+        };
+    };
     let count = diff.open().count();
     cx.note(format!("{count} changes"));
     Err(failure(worst))

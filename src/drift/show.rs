@@ -31,6 +31,9 @@ pub fn text(diff: &Diff) -> String {
         }
     }
     text.push('\n');
+    for line in &diff.undecided {
+        text.push_str(&format!("not decided {}\n", visible(line, LONGEST)));
+    }
     for note in &diff.notes {
         text.push_str(&format!("note: {}\n", visible(note, LONGEST)));
     }
@@ -48,8 +51,11 @@ pub fn markdown(diff: &Diff) -> String {
             text.push_str(&format!("- {}\n", code(&change.id)));
         }
     }
-    if !diff.notes.is_empty() {
+    if !diff.notes.is_empty() || !diff.undecided.is_empty() {
         text.push('\n');
+    }
+    for line in &diff.undecided {
+        text.push_str(&format!("- not decided {}\n", code(line)));
     }
     for note in &diff.notes {
         text.push_str(&format!("- note: {}\n", code(note)));
@@ -70,6 +76,7 @@ pub fn summary(diff: &Diff) -> String {
     let open = diff.open().count();
     let accepted = diff.changes.len() - open;
     let mut parts = vec![match open {
+        0 if !diff.undecided.is_empty() => "no change among the answers that are known".to_owned(),
         0 => "nothing changed".to_owned(),
         1 => "1 change".to_owned(),
         count => format!("{count} changes"),

@@ -73,7 +73,21 @@ fn of(run: &Run, catalog: bool) -> Snapshot {
         answers,
         tags,
         gaps: gaps(run),
+        undecided: undecided(run),
     }
+}
+
+/// What was asked and ended in an Error. What was not asked at all is a gap: where a check may not write, or has no oracle.
+fn undecided(run: &Run) -> Vec<String> {
+    let asked = |outcome: &Outcome| outcome.id.starts_with("snapshot::") || !outcome.cases.is_empty();
+    let errors = run.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Error && asked(outcome));
+    let line = |outcome: &Outcome| {
+        let actual = outcome.finding.as_ref().map(|finding| finding.actual.as_str()).unwrap_or_default();
+        format!("{}: {actual}", outcome.id)
+    };
+    let mut lines: Vec<String> = errors.map(line).collect();
+    lines.sort();
+    lines
 }
 
 fn gaps(run: &Run) -> Vec<String> {

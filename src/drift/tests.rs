@@ -1,6 +1,7 @@
 //! The comparison alone: no registry, no file but those of the test.
 
 use super::*;
+use crate::drift::show;
 
 fn snapshot(answers: &[(&str, &str)], tags: &[(&str, &str)]) -> Snapshot {
     let digests = tags.iter().map(|(tag, digest)| {
@@ -16,6 +17,7 @@ fn snapshot(answers: &[(&str, &str)], tags: &[(&str, &str)]) -> Snapshot {
         answers: answers.iter().map(|(question, answer)| ((*question).into(), (*answer).into())).collect(),
         tags: [("a/b".to_owned(), Tags { whole: true, digests: digests.collect() })].into(),
         gaps: vec![],
+        undecided: vec![],
     }
 }
 
@@ -108,4 +110,24 @@ fn a_snapshot_is_read_as_it_was_written_and_nothing_else_is_one() {
         assert!(Snapshot::read(&file).is_err(), "{text}");
     }
     assert!(Snapshot::read(folder.path()).is_err());
+}
+
+#[test]
+fn what_was_not_decided_is_never_unchanged() {
+    let known = snapshot(&[("q", "200")], &[]);
+    let partly = Snapshot { undecided: vec!["snapshot::pages: asks for tokens".to_owned()], ..known.clone() };
+    for (before, after, count) in
+        [(&known, &known, 0), (&partly, &known, 1), (&known, &partly, 1), (&partly, &partly, 2)]
+    {
+        let diff = compare(before, after, &none());
+        assert_eq!((diff.changes.len(), diff.undecided.len()), (0, count));
+        for text in [show::text(&diff), show::markdown(&diff)] {
+            assert_eq!(text.contains("nothing changed"), count == 0, "{text}");
+            assert_eq!(text.contains("asks for tokens"), count > 0, "{text}");
+        }
+    }
+    // Snapshots of before have no such list.
+    let old = known.text();
+    assert!(!old.contains("undecided"));
+    assert_eq!(serde_json::from_str::<Snapshot>(&old).unwrap(), known);
 }

@@ -40,6 +40,8 @@ const LOGIN: Why<'static> = Why {
 pub(crate) struct Facts {
     known: BTreeMap<&'static str, Result<String, String>>,
     outsider: Option<String>,
+    /// Where the registry asks for tokens of, if it does.
+    pub(crate) tokens: Option<String>,
     clients: Mutex<BTreeMap<Principal, Client>>,
 }
 

@@ -30,8 +30,12 @@ pub(crate) fn judge(probe: &Probe, answer: &Answer, against: &Against<'_>) -> Re
     if let Some(reason) = reason {
         return Err(why.undecided(probe.expect, format_args!("{}: {reason}", answer.brief()), answer.index));
     }
+    if !matches!(probe.expect, Expect::NoForeignOrigin | Expect::SameLogin) {
+        answer.needs_no_token(why, probe.expect)?;
+    }
     let broken = |actual: String| Err(why.fail(probe.expect, actual, answer.index));
     match probe.expect {
+        Expect::Denied | Expect::Unauthorized if is_no_route(probe, answer) => Ok(()),
         Expect::Denied => denied(answer, why, probe.expect),
         Expect::Unauthorized => answer.expect_unauthorized(why).map(|_| ()),
         Expect::Closed => closed(answer, against).or_else(broken),
@@ -64,6 +68,15 @@ pub(crate) fn if_moved(answer: &Answer, before: &Answer, now: &Answer, why: &Why
     let same = now.body == answer.body;
     let moved = || why.undecided("the same plain answer before and after", now.brief(), now.index);
     Some(if same { Ok(()) } else { Err(moved()) })
+}
+
+/// Whether the registry does not have the list of referrers at all, which is newer than many a registry (OCI distribution spec,
+/// section Listing Referrers): its router's own 404 shows nothing to anybody.
+fn is_no_route(probe: &Probe, answer: &Answer) -> bool {
+    probe.shape.target.contains("/referrers/")
+        && answer.status == 404
+        && !answer.is_html()
+        && !is_registry_error(answer)
 }
 
 /// 405 and 412 are what others refuse with; to an oracle they are the handler's words, after authorization.

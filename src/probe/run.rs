@@ -13,6 +13,7 @@ use crate::check::{Effect, Failure, Proof, Why};
 use crate::clearance;
 use crate::context::Cx;
 use crate::guard::{ORACLE_TYPE, Refused};
+use crate::presence;
 use crate::scenario::{Action, Promise};
 use crate::transfer;
 use crate::wire::{Answer, Client, Closed, MANIFEST_LIMIT, Origin, Raw, Request};
@@ -30,11 +31,13 @@ struct Filled {
 
 /// Proves that every door of a family is closed.
 pub(crate) async fn prove(cx: &Cx, probes: &[Probe], why: &Why<'_>) -> Proof {
-    alive(cx, why).await?;
+    // The first control of every family: the scenario's registry answers, so that refusals can be its own.
+    let tokens = presence::proven(cx).await?.asks_for_token();
     if probes.iter().any(is_oracle) {
         cx.clear_oracles().await?;
     }
-    let facts = Facts::of(cx, probes).await?;
+    let mut facts = Facts::of(cx, probes).await?;
+    facts.tokens = tokens;
     facts.logins(cx, probes).await?;
     let controls = Controls::of(cx, &facts, probes).await?;
     let mut left_out: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -107,18 +110,6 @@ fn refusal(facts: &Facts, probe: &Probe, client: &Client, filled: &Filled) -> Op
     };
     let error = permitted.err()?;
     Some(error.downcast_ref::<Refused>().map_or_else(|| format!("{error:#}"), |refused| refused.rule().to_owned()))
-}
-
-/// The first control of every family: a registry answers, so that refusals can be its own.
-async fn alive(cx: &Cx, why: &Why<'_>) -> Proof {
-    let answer = cx.anonymous()?.get("/v2/").send().await?;
-    let speaks =
-        answer.header("docker-distribution-api-version").is_some() || answer.header("www-authenticate").is_some();
-    if matches!(answer.status, 200 | 401) && speaks && !answer.is_html() {
-        return Ok(());
-    }
-    let actual = format!("{}: without an answer of the registry itself, no refusal means anything", answer.brief());
-    Err(why.undecided("200 or 401 by the registry at /v2/", actual, answer.index))
 }
 
 /// Which refusals count: those of requests that get through for somebody else.
@@ -227,6 +218,13 @@ fn ready(cx: &Cx, facts: &Facts, controls: &Controls, probe: &Probe) -> Result<(
 
 /// Who may not read the scratch repository learns nothing there of what is private elsewhere.
 fn seen_at_all(cx: &Cx, facts: &Facts, probe: &Probe) -> Result<(), String> {
+    if probe.expect == Expect::Ignored && probe.shape.target.starts_with("/v2/{public}/") {
+        let (public, name) = (facts.fill("{public}")?, facts.name(cx, probe.who)?);
+        if cx.scenario().promise(name, &public, Action::Read) == Some(false) {
+            let who = name.unwrap_or("anonymous clients");
+            return Err(format!("{who} may not read {public}, so that there is no plain answer to compare with"));
+        }
+    }
     if !matches!(probe.shape.method, "GET" | "HEAD") || !probe.shape.target.starts_with("/v2/{scratch}/") {
         return Ok(());
     }
@@ -273,7 +271,7 @@ async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Fi
     };
     let answer = match probe.shape.raw {
         None => send(client, filled).await?,
-        Some(version) => match as_written(cx, probe, client, &raw(facts, probe, filled, version), &why).await? {
+        Some(version) => match as_written(cx, probe, client, &raw(facts, probe, filled, version)).await? {
             Some(answer) => answer,
             None => {
                 cx.tell(format!("probe {}", probe.id), "closed, without an answer");
@@ -290,6 +288,12 @@ async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Fi
     let (issuer, secret_names) = (issuer.as_ref(), facts.secret_names(cx));
     let against = Against { why: &why, origin: &origin, issuer, plain: plain.as_ref(), secret_names };
     let mut proof = judge(probe, &answer, &against);
+    if let (Ok(()), Some(realm), true) = (&proof, &facts.tokens, filled.target.starts_with("/v2/")) {
+        // Whoever has a token may be shown what is hidden from those who have none.
+        let actual =
+            format!("{}: the registry asks for tokens of {realm}, which this version does not fetch", answer.brief());
+        proof = Err(why.undecided(probe.expect, actual, answer.index));
+    }
     if let (Err(Failure::Fail(_)), Expect::Ignored, Some(before)) = (&proof, probe.expect, &plain)
         && before.status == answer.status
     {
@@ -307,18 +311,12 @@ async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Fi
 
 /// The answer to a request that is sent as it is written. Nothing, where the connection is closed at it, twice, and the registry
 /// answers before and after: some servers refuse a malformed request so (zot with its pages does), and nothing was served.
-async fn as_written(
-    cx: &Cx,
-    probe: &Probe,
-    client: &Client,
-    raw: &Raw,
-    why: &Why<'_>,
-) -> Result<Option<Answer>, Failure> {
+async fn as_written(cx: &Cx, probe: &Probe, client: &Client, raw: &Raw) -> Result<Option<Answer>, Failure> {
     // A refusal in the registry's own words is more than silence.
     let in_words = matches!(probe.expect, Expect::Denied | Expect::Unauthorized);
     for _ in 0..2 {
         match client.send_raw(raw).await {
-            Err(error) if !in_words && error.is::<Closed>() => alive(cx, why).await?,
+            Err(error) if !in_words && error.is::<Closed>() => drop(presence::proven(cx).await?),
             other => return Ok(Some(other?)),
         }
     }

@@ -3,7 +3,8 @@
 //! `{…}` is filled in from the scenario, `<…>` is known only while a check runs. Data only.
 
 use super::Who::{
-    Anonymous, Browser, Creator, Everyone, Identities, Impostor, Janitor, Login, OwnKey, Reader, Remover, Writer,
+    Anonymous, Browser, Creator, Creators, Everyone, Identities, Impostor, Janitor, Login, OwnKey, Reader, Remover,
+    Writer, Writers,
 };
 use super::{Sends, sends, tries};
 
@@ -60,6 +61,15 @@ pub(crate) const PUSH: Rows = &[
     sends(Writer, "PATCH, PUT", "/v2/{scratch}/blobs/uploads/<session><query>"),
     sends(Writer, "PUT", "/v2/{scratch}/manifests/<own tag or digest>"),
 ];
+/// A push, and a look at what came of it, by each identity that is promised to push.
+pub(crate) const EACH_PUSH: Rows = &[
+    sends(Writers, "GET", "/v2/"),
+    sends(Writers, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
+    sends(Writers, "PATCH, PUT", "/v2/{scratch}/blobs/uploads/<session><query>"),
+    sends(Writers, "PUT", "/v2/{scratch}/manifests/<own tag or digest>"),
+    sends(Writers, "HEAD, GET", "/v2/{scratch}/manifests/<reference>"),
+    sends(Writers, "HEAD, GET", "/v2/{scratch}/blobs/<digest>"),
+];
 pub(crate) const READ_BACK: Rows = &[
     sends(Reader, "GET", "/v2/{scratch}/manifests/<reference>"),
     sends(Reader, "GET", "/v2/{scratch}/blobs/<digest>"),
@@ -72,10 +82,10 @@ pub(crate) const READ_BACK: Rows = &[
 pub(crate) const CLEAN_UP: Rows = &[
     sends(Remover, "DELETE", "/v2/{scratch}/manifests/<own tag or digest>"),
     sends(Remover, "DELETE", "/v2/{scratch}/blobs/<digest>"),
-    sends(Remover, "DELETE", "/v2/{scratch}/blobs/uploads/<session>"),
+    sends(Remover, "DELETE", "/v2/{scratch}/blobs/uploads/<session><query>"),
     sends(Janitor, "HEAD", "/v2/{scratch}/manifests/<reference>"),
     sends(Janitor, "HEAD", "/v2/{scratch}/blobs/<digest>"),
-    sends(Janitor, "GET", "/v2/{scratch}/blobs/uploads/<session>"),
+    sends(Janitor, "GET", "/v2/{scratch}/blobs/uploads/<session><query>"),
     sends(Janitor, "GET", "/v2/{scratch}/tags/list"),
     sends(Anonymous, "HEAD", "/v2/{scratch}/manifests/<reference>"),
     sends(Anonymous, "HEAD", "/v2/{scratch}/blobs/<digest>"),
@@ -200,20 +210,20 @@ pub(crate) const BUILDKIT: Rows = &[
     sends(Anonymous, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
 ];
 pub(crate) const CREATOR_PUSH: Rows = &[
-    sends(Creator, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
-    sends(Creator, "PATCH, PUT", "/v2/{scratch}/blobs/uploads/<session><query>"),
-    sends(Creator, "GET", "/v2/{scratch}/manifests/<reference>"),
-    sends(Creator, "GET", "/v2/{scratch}/blobs/<digest>"),
+    sends(Creators, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
+    sends(Creators, "PATCH, PUT", "/v2/{scratch}/blobs/uploads/<session><query>"),
+    sends(Creators, "GET", "/v2/{scratch}/manifests/<reference>"),
+    sends(Creators, "GET", "/v2/{scratch}/blobs/<digest>"),
 ];
 pub(crate) const REFUSED_DELETE: Rows = &[
-    sends(Creator, "PUT", "/v2/{scratch}/manifests/<own tag or digest>"),
-    sends(Creator, "DELETE", "/v2/{scratch}/manifests/<own tag or digest>"),
-    sends(Creator, "DELETE", "/v2/{scratch}/blobs/<digest>"),
+    sends(Creators, "PUT", "/v2/{scratch}/manifests/<own tag or digest>"),
+    sends(Creators, "DELETE", "/v2/{scratch}/manifests/<own tag or digest>"),
+    sends(Creators, "DELETE", "/v2/{scratch}/blobs/<digest>"),
 ];
 pub(crate) const REFUSED_MOVE: Rows = &[
-    sends(Creator, "PUT", "/v2/{scratch}/manifests/<own tag or digest><query>"),
+    sends(Creators, "PUT", "/v2/{scratch}/manifests/<own tag or digest><query>"),
     // One tag of this name stays from run to run, to be proven on.
-    sends(Creator, "PUT", "/v2/{scratch}/manifests/latest"),
+    sends(Creators, "PUT", "/v2/{scratch}/manifests/latest"),
 ];
 pub(crate) const STATE_OF_UPLOAD: Rows = &[sends(Writer, "GET", "/v2/{scratch}/blobs/uploads/<session>")];
 pub(crate) const WRITER_PING: Rows = &[sends(Writer, "GET", "/v2/")];

@@ -126,33 +126,69 @@ impl Scenario {
         self.access.is_some() || self.config.is_some()
     }
 
-    /// The first identity whose promised rights satisfy `wanted`; deterministic, by name.
+    /// All identities, the one with the fewest rights first: over the repository where checks write, then over all that the
+    /// scenario names, then by name. Who may do more proves less about those who may do less.
+    #[must_use]
+    pub fn by_rights(&self) -> Vec<&str> {
+        // A right that depends on a condition is not one that is missing.
+        let may = |name: &str, repository: &str| {
+            let open = |action: &&Action| self.promise(Some(name), repository, **action) != Some(false);
+            Action::ALL.iter().filter(open).count()
+        };
+        let declared = &self.repositories;
+        let named = || declared.public.iter().chain(&declared.private);
+        let mut names: Vec<&str> = self.identities.keys().map(String::as_str).collect();
+        // Stable, and the map is sorted by name.
+        names.sort_by_cached_key(|name| {
+            (may(name, self.anywhere()), named().map(|repository| may(name, repository)).sum::<usize>())
+        });
+        names
+    }
+
+    /// The identity with the fewest rights whose promised rights satisfy `wanted`.
     #[must_use]
     pub fn identity_with(&self, wanted: impl Fn(&BTreeSet<Action>) -> bool) -> Option<&str> {
-        if !self.has_policy() {
-            return None;
-        }
-        self.identities.keys().map(String::as_str).find(|name| wanted(&self.promised(Some(name))))
+        self.identities_with(wanted).into_iter().next()
     }
 
-    /// The identity that pushes: one that may create, and preferably nothing more.
+    fn identities_with(&self, wanted: impl Fn(&BTreeSet<Action>) -> bool) -> Vec<&str> {
+        if !self.has_policy() {
+            return vec![];
+        }
+        self.by_rights().into_iter().filter(|name| wanted(&self.promised(Some(name)))).collect()
+    }
+
+    /// The identity that pushes where one is enough: of those that may create, the one with the fewest rights.
     #[must_use]
     pub fn writer(&self) -> Option<&str> {
-        self.creator().or_else(|| self.identity_with(|rights| rights.contains(&Action::Create)))
+        self.creator().or_else(|| self.writers().into_iter().next())
     }
 
-    /// The identity that may create, but neither move nor delete a tag.
+    /// All identities that are promised to create where checks write, the one with the fewest rights first.
+    #[must_use]
+    pub fn writers(&self) -> Vec<&str> {
+        self.identities_with(|rights| rights.contains(&Action::Create))
+    }
+
+    /// The identity that may create, but neither move nor delete a tag; of several, the one with the fewest rights.
     #[must_use]
     pub fn creator(&self) -> Option<&str> {
-        self.creator_in(self.anywhere())
+        self.creators().into_iter().next()
     }
 
-    fn creator_in(&self, repository: &str) -> Option<&str> {
+    /// All identities that may create, but neither move nor delete a tag.
+    #[must_use]
+    pub fn creators(&self) -> Vec<&str> {
+        self.creators_in(self.anywhere())
+    }
+
+    fn creators_in(&self, repository: &str) -> Vec<&str> {
         // A right that depends on a condition is not one that is missing.
         let says = |name: &str, action, expected| self.promise(Some(name), repository, action) == Some(expected);
-        self.identities.keys().map(String::as_str).find(|name| {
+        let creates = |name: &&str| {
             says(name, Action::Create, true) && says(name, Action::Update, false) && says(name, Action::Delete, false)
-        })
+        };
+        self.by_rights().into_iter().filter(creates).collect()
     }
 
     /// What it depends on, of the first identity of which it is not certain, whether it may create where checks write.
@@ -166,16 +202,16 @@ impl Scenario {
 
     /// The creator of the public repository, where probes ask; else of the scratch repository.
     pub(crate) fn probing_creator(&self) -> Option<&str> {
-        self.creator_in(self.seen_by_all()).or_else(|| self.creator())
+        self.creators_in(self.seen_by_all()).into_iter().next().or_else(|| self.creator())
     }
 
     /// An identity that may not create in the public repository, where probes ask.
     pub(crate) fn probing_reader(&self) -> Option<&str> {
         let kept = |name: &&str| self.promise(Some(name), self.seen_by_all(), Action::Create) == Some(false);
-        self.identities.keys().map(String::as_str).find(kept)
+        self.by_rights().into_iter().find(kept)
     }
 
-    /// The identity that may delete.
+    /// The identity that may delete; of several, the one with the fewest rights.
     #[must_use]
     pub fn remover(&self) -> Option<&str> {
         self.identity_with(|rights| rights.contains(&Action::Delete))
@@ -187,24 +223,36 @@ impl Scenario {
         std::time::Duration::from_secs(seconds.into())
     }
 
-    /// Who reads a repository: nobody in particular where anonymous clients may, else the first identity that may. Where
-    /// nothing is promised to anybody, the first identity.
+    /// Who reads a repository: nobody in particular where anonymous clients may, else the identity with the fewest rights
+    /// that may. Where no promise says who may, the identity with the fewest rights.
     pub(crate) fn reader(&self, repository: &str) -> Option<&str> {
         let may = |who: Option<&str>| self.promise(who, repository, Action::Read) == Some(true);
-        let names = || self.identities.keys().map(String::as_str);
-        if may(None) { None } else { names().find(|name| may(Some(name))).or_else(|| names().next()) }
+        let names = self.by_rights();
+        if may(None) { None } else { names.iter().find(|name| may(Some(name))).or(names.first()).copied() }
+    }
+
+    /// A repository that anonymous clients may not read, and the identity with the fewest rights that may: there, and only
+    /// there, a login shows that it works.
+    pub(crate) fn behind_a_login(&self) -> Option<(&str, &str)> {
+        let declared = &self.repositories;
+        let closed = |name: &&String| self.promise(None, name, Action::Read) == Some(false);
+        let reader = |repository: &str| {
+            self.by_rights().into_iter().find(|who| self.promise(Some(who), repository, Action::Read) == Some(true))
+        };
+        let mut names = declared.private.iter().chain(&declared.public).filter(closed);
+        names.find_map(|repository| Some((repository.as_str(), reader(repository)?)))
     }
 
     /// An identity that may do this in a repository; whoever does it in the scratch repository, if that one may.
     pub(crate) fn one_who_may(&self, action: Action, repository: &str) -> Option<&str> {
         let usual = if action == Action::Delete { self.remover() } else { self.writer() };
-        let names = usual.into_iter().chain(self.identities.keys().map(String::as_str));
-        names.into_iter().find(|name| self.promise(Some(name), repository, action) == Some(true))
+        let mut names = usual.into_iter().chain(self.by_rights());
+        names.find(|name| self.promise(Some(name), repository, action) == Some(true))
     }
 
-    /// Whose login is tried: the identity that pushes, else the first.
+    /// Whose login is tried: the identity that pushes, else the one with the fewest rights.
     pub(crate) fn anybody(&self) -> Option<&str> {
-        self.writer().or_else(|| self.identities.keys().next().map(String::as_str))
+        self.writer().or_else(|| self.by_rights().into_iter().next())
     }
 
     /// Who logs in to pull what is public: an identity that may read it, else anybody.

@@ -65,7 +65,7 @@ fn whoever_reads_or_writes_may_do_so_in_that_repository() {
     scenario.repositories.scratch = Some("ci/scratch".to_owned());
     assert_eq!(scenario.reader("team/app"), None);
     assert_eq!(scenario.reader("ci/scratch"), Some("ci"));
-    assert_eq!(scenario.reader("mirror/alpine"), Some("admin"));
+    assert_eq!(scenario.reader("mirror/alpine"), Some("guest"));
     assert_eq!(scenario.one_who_may(Create, "ci/scratch"), Some("ci"));
     assert_eq!(scenario.one_who_may(Create, "team/app"), Some("admin"));
     assert_eq!(scenario.one_who_may(Action::Delete, "team/app"), Some("admin"));
@@ -97,9 +97,9 @@ fn who_probes_is_chosen_where_probes_ask() {
     let mut scenario = with_config(access, "");
     scenario.repositories.scratch = Some("tools/regproof".to_owned());
     scenario.repositories.public = vec!["apps/web".to_owned()];
-    assert_eq!((scenario.probing_creator(), scenario.probing_reader()), (Some("ci"), Some("admin")));
+    assert_eq!((scenario.probing_creator(), scenario.probing_reader()), (Some("ci"), Some("guest")));
     scenario.repositories.public = vec!["else/where".to_owned()];
-    assert_eq!((scenario.probing_creator(), scenario.probing_reader()), (Some("admin"), Some("admin")));
+    assert_eq!((scenario.probing_creator(), scenario.probing_reader()), (Some("admin"), Some("ci")));
 }
 
 #[test]

@@ -49,6 +49,19 @@ impl Answer {
         self.media_type() == "text/html" || start.starts_with(b"<!doctype html") || start.starts_with(b"<html")
     }
 
+    /// Whether this answer to `GET /v2/` is a registry's: it names the API, or it challenges in the registry's own words (OCI
+    /// distribution spec, section Determining Support; the header is of Docker's registry, and all known ones send it).
+    pub(crate) fn speaks_the_api(&self) -> bool {
+        let named = self.header("docker-distribution-api-version") == Some("registry/2.0");
+        let challenged = self.headers.contains_key("www-authenticate");
+        let own = match self.status {
+            401 => challenged && (named || is_registry_error(self)),
+            200 => named,
+            _ => false,
+        };
+        own && !self.is_html()
+    }
+
     /// The answer in a few words: status, error code, kind of body.
     pub(crate) fn brief(&self) -> String {
         let mut text = format!("{} to {} {}", self.status, self.method, self.target());
@@ -84,8 +97,9 @@ impl Answer {
         error.get("code").and_then(Value::as_str).map(str::to_owned)
     }
 
-    /// Nothing is proven by an answer that says the registry could not, or would not now.
-    fn undecided(&self, why: &Why<'_>, expected: &str) -> Result<(), Failure> {
+    /// Nothing is proven by an answer that says the registry could not, would not now, or wants a token first.
+    pub(crate) fn undecided(&self, why: &Why<'_>, expected: &str) -> Result<(), Failure> {
+        self.needs_no_token(why, expected)?;
         let reason = match self.status {
             429 => "the registry limits the rate of requests; run again later, or with fewer at once",
             500..=599 => "the registry or its proxy failed",
@@ -94,19 +108,33 @@ impl Answer {
         Err(why.undecided(expected, format_args!("{}: {reason}", self.brief()), self.index))
     }
 
+    /// Where a 401 sends clients for a token, if it does: with a token the answer may be another one.
+    pub(crate) fn asks_for_token(&self) -> Option<String> {
+        realms_of(self.status, &self.headers)
+    }
+
+    /// An Error for a 401 that asks for a token: it neither keeps nor breaks a promise.
+    pub(crate) fn needs_no_token(&self, why: &Why<'_>, expected: impl std::fmt::Display) -> Result<(), Failure> {
+        let Some(realm) = self.asks_for_token() else { return Ok(()) };
+        let token = Why { claim: why.claim, cause: TOKEN_CAUSE, remedy: TOKEN_REMEDY };
+        let actual =
+            format!("{}: the registry asks for tokens of {realm}, which this version does not fetch", self.brief());
+        Err(token.undecided(expected, actual, self.index))
+    }
+
     /// Where the registry's challenges send clients for tokens (distribution's token authentication); a challenge that
     /// cannot be read is told whole, since a client may read it in another way.
     pub(crate) fn token_realms(&self) -> Vec<String> {
-        let values = self.headers.get_all("www-authenticate").iter();
-        let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        // zot's own `basic realm=` is not even valid (RFC 9110, section 11.2), and only a token has a realm to be sent to.
-        let asking = texts.filter(|text| text.to_ascii_lowercase().contains("bearer"));
-        asking.flat_map(|text| realms(&text).unwrap_or_else(|| vec![text])).collect()
+        token_realms(&self.headers)
     }
 
     /// One of these statuses, else Fail.
     pub(crate) fn expect_status(&self, statuses: &[u16], why: &Why<'_>) -> Result<&Answer, Failure> {
         let expected = statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ");
+        // A check that names 401 asks for the challenge itself.
+        if self.status == 401 && statuses.contains(&401) {
+            return Ok(self);
+        }
         self.undecided(why, &expected)?;
         if statuses.contains(&self.status) {
             return Ok(self);
@@ -120,6 +148,7 @@ impl Answer {
             return Ok(self);
         }
         let expected = statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ");
+        self.needs_no_token(why, format_args!("{expected} for {who}"))?;
         let actual = format!("{}: the control failed, so the refusal of others proves nothing", self.brief());
         let control = Why {
             claim: why.claim,
@@ -139,6 +168,16 @@ impl Answer {
             401 | 403 if !is_registry_error(self) => Err(self.foreign_refusal(why, expected)),
             _ => Err(why.fail(expected, self.brief(), self.index)),
         }
+    }
+
+    /// The 401 to a request without credentials, where the same request with credentials got through a moment before. A Basic
+    /// challenge says then what was missing, also where a proxy in front of the registry wrote it: tells whether one did.
+    pub(crate) fn expect_challenged(&self, why: &Why<'_>) -> Result<bool, Failure> {
+        let by_proxy = self.status == 401 && !is_registry_error(self) && takes_basic(&self.headers);
+        if by_proxy && self.asks_for_token().is_none() {
+            return Ok(true);
+        }
+        self.expect_unauthorized(why).map(|_| false)
     }
 
     /// The registry's own refusal of an identity: zot 403, others 401, 405, 409, 412 or 400 with their error body.
@@ -186,6 +225,37 @@ impl Answer {
             }
         }
     }
+}
+
+pub(crate) const TOKEN_CAUSE: &str = "the registry uses token authentication: a client without a token is told to fetch one, and only the answer \
+     to the token says what it may do";
+pub(crate) const TOKEN_REMEDY: &str =
+    "nothing needs mending for this: what this registry allows cannot be proven by this version";
+
+/// The realms of a 401 that asks for a token, as text.
+pub(super) fn realms_of(status: u16, headers: &HeaderMap) -> Option<String> {
+    let realms = token_realms(headers);
+    let named = |realm: String| if realm.is_empty() { "a server that it does not name".to_owned() } else { realm };
+    (status == 401 && !realms.is_empty()).then(|| realms.into_iter().map(named).collect::<Vec<_>>().join(" and "))
+}
+
+/// Whether one of the challenges is Basic (RFC 7617).
+pub(super) fn takes_basic(headers: &HeaderMap) -> bool {
+    headers.get_all("www-authenticate").iter().any(|value| {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let basic = |scheme: &str| scheme.eq_ignore_ascii_case("basic");
+        let parsed = http_auth::parse_challenges(&text).map(|all| all.iter().any(|one| basic(one.scheme)));
+        // zot's own `basic realm=` is not valid.
+        parsed.unwrap_or_else(|_| text.split_whitespace().next().is_some_and(basic))
+    })
+}
+
+fn token_realms(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all("www-authenticate").iter();
+    let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    // zot's own `basic realm=` is not even valid (RFC 9110, section 11.2), and only a token has a realm to be sent to.
+    let asking = texts.filter(|text| text.to_ascii_lowercase().contains("bearer"));
+    asking.flat_map(|text| realms(&text).unwrap_or_else(|| vec![text])).collect()
 }
 
 fn realms(challenges: &str) -> Option<Vec<String>> {

@@ -6,9 +6,14 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 
+use base64::Engine as _;
+
 use super::*;
 use crate::check::{Effect, Failure, Why};
 use crate::redact::Redactor;
+
+#[path = "token_tests.rs"]
+mod tokens;
 
 const SECRET: &str = "zak_canary0123456789";
 const WHY: Why<'static> = Why { claim: "a claim", cause: "a cause", remedy: "a remedy" };

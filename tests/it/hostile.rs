@@ -3,6 +3,7 @@
 //!
 //! Runs the checklist through the library, with a lab behind the lies where a lie needs the rest to be true.
 
+mod alike;
 mod front;
 mod instead;
 mod lies;
@@ -100,6 +101,29 @@ fn there_are_at_least_sixty_lies_each_with_its_own_name() {
     let names: BTreeSet<&str> = INSTEAD.iter().chain(WITHIN).map(|lie| lie.name).collect();
     assert_eq!(names.len(), INSTEAD.len() + WITHIN.len());
     assert!(names.len() >= 60, "{}", names.len());
+}
+
+/// The checks that say something about another party than the registry: the provider, or the operator's own files.
+const NOT_OF_THE_REGISTRY: [&str; 2] = ["oidc::provider_is_discoverable", "policy::"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_check_at_all_passes_on_an_answer_that_is_not_the_registrys() {
+    let mut wrong = vec![];
+    for lie in alike::ALIKE {
+        let stage = Stage::set(lie.tell, false, trial::PATIENT).await;
+        let run = alike::run(&stage.scenario).await;
+        let decided = run.outcomes.iter().filter(|outcome| outcome.verdict != Verdict::Skip).count();
+        assert!(decided > 35, "{}: only {decided} checks ran", lie.name);
+        // That a registry which asks for tokens is one is true.
+        let known = lie.name == "a_registry_that_asks_for_tokens";
+        let passed = run.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Pass);
+        let passed = passed.filter(|outcome| !NOT_OF_THE_REGISTRY.iter().any(|start| outcome.id.starts_with(start)));
+        let passed = passed.filter(|outcome| !(known && outcome.id.starts_with("registry::")));
+        wrong.extend(passed.map(|outcome| format!("{}: {} passed: {:?}", lie.name, outcome.id, outcome.notes)));
+        let sunk = stage.front.sunk();
+        wrong.extend(sunk.into_iter().map(|request| format!("{}: sent elsewhere: {request}", lie.name)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Without this, a fault of the server in front of the lab, or a slow machine, could be what keeps the checks from passing.

@@ -14,6 +14,7 @@ mod oci_conformance;
 mod probes_real;
 mod real_parts;
 mod real_zot;
+mod registries;
 mod same_verdicts;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "what a program of tests needs of it is a part")]

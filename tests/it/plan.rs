@@ -95,7 +95,8 @@ impl Deployed {
 
 fn ended<'a>(run: &'a serde_json::Value, verdict: &str) -> Vec<&'a serde_json::Value> {
     let outcomes = run["outcomes"].as_array().expect("a run has outcomes");
-    outcomes.iter().filter(|outcome| outcome["verdict"] == verdict).collect()
+    // What nobody promised is a warning.
+    outcomes.iter().filter(|outcome| outcome["verdict"] == verdict && outcome["level"] == "promise").collect()
 }
 
 const AGREED: &str = "policy::promises_are_as_agreed";

@@ -68,7 +68,13 @@ fn pattern(target: &str) -> Regex {
             "repository" => "[a-z0-9._/-]+",
             "random" | "user" => "[^/?]+",
             "code" => "[^&]+",
-            "pages of the registry that a login leads to" | "where a redirect of a blob leads" => ".+",
+            "the same, encoded" => "[A-Za-z0-9._/%-]+",
+            "the same, in part" => "[A-Za-z0-9._/-]+",
+            // Wherever the registry or the provider leads.
+            "pages of the registry that a login leads to"
+            | "pages of the provider's login"
+            | "where the issuer's discovery document points for its keys"
+            | "where a redirect of a blob leads" => ".+",
             other => panic!("this test does not know what <{other}> stands for"),
         });
         rest = after;

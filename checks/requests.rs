@@ -7,14 +7,14 @@ use crate::requests::rows::{
     BEHIND, BROWSER, BUILDKIT, CALLBACK, CLEAN_UP, COLD, CREATOR_PUSH, DISCOVERY, EACH_PUSH, FACTS, FINGERPRINT,
     FOREIGN_NAMES, KEYS, LIFECYCLE, LISTED, LOGIN, MATRIX, METRICS, MINTING, NO_CACHE_PUSH, PERSONAS, PING, PULL,
     PULL_CACHED, PUSH, READ_BACK, REFUSED_DELETE, REFUSED_MOVE, REFUSED_PUSH, Rows, SESSION, STATE_OF_UPLOAD, TRIAL,
-    VANTAGE, WRITER_PING, WRONG_CREDENTIALS, program,
+    VANTAGE, WRITER_PING, WRITTEN, WRONG_CREDENTIALS, program,
 };
 
 /// The rows of every check, by id, in the order of `CHECKS`.
 pub(crate) static REQUESTS: &[(&str, &[Rows])] = &[
     ("access::anonymous_can_pull", &[PULL]),
     ("access::anonymous_cannot_push", &[PUSH, REFUSED_PUSH, READ_BACK, CLEAN_UP]),
-    ("access::permission_matrix", &[FINGERPRINT, TRIAL, MATRIX]),
+    ("access::permission_matrix", &[FINGERPRINT, TRIAL, MATRIX, WRITTEN]),
     ("access::wrong_credentials_are_refused", &[WRONG_CREDENTIALS]),
     ("bypass::encoded_paths_do_not_open_doors", &[FACTS]),
     ("bypass::foreign_origins_get_no_credentials", &[FINGERPRINT, TRIAL, FACTS]),

@@ -21,7 +21,6 @@ pub(crate) mod prelude {
     pub(crate) use crate::guard::{KeyUse, NOT_A_KEY, OracleShape};
     pub(crate) use crate::image::{BLOB_TYPE, DOCKER_TYPE, INDEX_TYPE, Image, Index, MANIFEST_TYPE, digest_of};
     pub(crate) use crate::level::Level;
-    pub(crate) use crate::outcome::Verdict;
     pub(crate) use crate::persona::{self, PERSONAS, Pull};
     pub(crate) use crate::probe::{self, Bad, Expect, Impact, Principal, Probe, Severity, Shape};
     pub(crate) use crate::scenario::load::is_loopback;

@@ -42,7 +42,7 @@ pub(crate) struct Cx {
 /// What a check has to tell besides its verdict.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    pub(crate) proven: Option<String>,
+    pub(crate) claim: claim::Claim,
     pub(crate) notes: Vec<String>,
     pub(crate) cases: Vec<Case>,
     pub(crate) tables: Vec<Table>,

@@ -172,7 +172,10 @@ impl Ledger {
                 continue;
             };
             // A later refusal does not undo what was made before.
-            let kept = before.filter(|before| *before != Fate::Booked);
+            // The same may be asked several times at once, and another one that is on its way says nothing.
+            let says_nothing = [Fate::Booked, Fate::Maybe(ON_ITS_WAY.to_owned())];
+            let known = before.into_iter().chain([entries[at].fate.clone()]);
+            let kept = known.filter(|known| !says_nothing.contains(known)).max();
             entries[at].fate = kept.map_or_else(|| fate.clone(), |before| before.max(fate.clone()));
             if fate == Fate::Made {
                 entries[at].digest.clone_from(&booking.digest);
@@ -262,6 +265,22 @@ mod tests {
             format!("{fate} {} {}", entry.repository, entry.what.replace(OWN, "OWN"))
         };
         ledger.close().into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn what_is_asked_several_times_at_once_is_as_it_was_answered() {
+        for (first, second, expected) in [
+            (answer(403, None), answer(403, None), Fate::Refused),
+            (answer(201, None), answer(403, None), Fate::Made),
+            (answer(403, None), answer(201, None), Fate::Made),
+        ] {
+            let ledger = Ledger::new(OWN);
+            let put = || ledger.begin("PUT", &format!("/v2/a/manifests/{OWN}-x"), b"{}");
+            let (one, other) = (put(), put());
+            ledger.settle(one, &first);
+            ledger.settle(other, &second);
+            assert_eq!(ledger.close().iter().map(|entry| entry.fate.clone()).collect::<Vec<_>>(), [expected]);
+        }
     }
 
     #[test]

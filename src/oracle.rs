@@ -56,7 +56,7 @@ impl Dialect {
         let reads = matches!(oracle, Oracle::ReadManifest | Oracle::ReadBlob | Oracle::ListTags);
         match self {
             Dialect::Zot(Some(release)) if oracle == Oracle::MoveTagByQuery && release < QUERY_TAGS => {
-                Some("this release ignores `?tag=`, so the answer tells nothing")
+                Some("where this release ignores `?tag=`")
             }
             Dialect::Other if !reads => Some(
                 "this registry is not zot, and what it answers to an impossible request tells no permission; \
@@ -147,7 +147,7 @@ pub(crate) fn request<'a>(
     subject: &Subject,
     run_id: &str,
 ) -> Result<Request<'a>, &'static str> {
-    const NOTHING: &str = "there is no such tag to ask about";
+    const NOTHING: &str = "without such a tag";
     let base = format!("/v2/{repository}");
     let nowhere = digest_of(run_id.as_bytes());
     let session = format!("{base}/blobs/uploads/{}", uuid::Uuid::new_v4());
@@ -157,7 +157,7 @@ pub(crate) fn request<'a>(
             let digest = match subject.manifest() {
                 Some(digest) => digest,
                 // zot asks the upstream for a manifest that it does not have, by digest too: each would count as a pull.
-                None if subject.cached => return Err("asking a cache for what it lacks would ask its upstream"),
+                None if subject.cached => return Err("in a cache that would ask its upstream"),
                 None => &nowhere,
             };
             client.get(format!("{base}/manifests/{digest}")).header("Accept", ACCEPT).limit(MANIFEST_LIMIT)

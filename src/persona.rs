@@ -75,6 +75,16 @@ pub(crate) const PERSONAS: [Persona; 7] = [
     Persona { name: "buildkit", agent: "buildkit/v0.23", auth: Auth::Challenge, accept: CONTAINERD_ACCEPT },
 ];
 
+/// Clients that push, and the User-Agent by which a proxy or a condition of a policy may know them.
+pub(crate) const PUSHERS: [(&str, &str); 6] = [
+    ("docker", PERSONAS[0].agent),
+    ("containerd", PERSONAS[3].agent),
+    ("containers/image", PERSONAS[4].agent),
+    ("oras", "oras/1.2.3"),
+    ("Helm", "Helm/3.18.4"),
+    ("Go", "Go-http-client/1.1"),
+];
+
 /// How a pull ended.
 #[derive(Debug)]
 pub(crate) enum Pull {

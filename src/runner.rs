@@ -16,6 +16,7 @@ use crate::fingerprint;
 use crate::level::Level;
 use crate::outcome::{Finding, Fingerprint, Outcome, Run, Verdict};
 use crate::plan::{Plan, Step};
+use crate::scenario::Waive;
 use crate::target::Target;
 
 /// What happens while a run goes on; the console's progress is its only consumer.
@@ -192,10 +193,16 @@ pub async fn execute_one(step: &Step, target: &Arc<Target>, mut stop: Stop) -> O
         cx.note("clean-up did not end in time");
     }
     let (verdict, finding) = verdict_of(&proof);
-    let found = cx.take();
+    let mut found = cx.take();
+    let (verdict, finding) = match found.claim.skip.take() {
+        Some(reason) if verdict == Verdict::Pass => {
+            (Verdict::Skip, Some(Finding { summary: reason, ..Finding::default() }))
+        }
+        _ => (verdict, finding),
+    };
     outcome.verdict = verdict;
     outcome.finding = finding.map(|finding| clean(finding, target));
-    outcome.proven = found.proven.map(|text| target.redactor.text(&text));
+    outcome.proven = found.claim.proven.map(|text| target.redactor.text(&text));
     outcome.cases = found.cases;
     outcome.level = step.level.unwrap_or(found.level);
     for case in &mut outcome.cases {
@@ -211,18 +218,29 @@ pub async fn execute_one(step: &Step, target: &Arc<Target>, mut stop: Stop) -> O
     outcome.transcript = cx.recorder().exchanges();
     outcome.duration = began.elapsed();
     if let Some(waiver) = &step.waived {
-        waive(&mut outcome, &waiver.reason);
+        waive(&mut outcome, waiver, found.claim.covered);
     }
     outcome
 }
 
-/// A Fail that the operator accepted is a Skip, and stays visible; an Error is not: nothing was found to accept.
-fn waive(outcome: &mut Outcome, reason: &str) {
+/// A Fail that the operator accepted is a Skip, and stays visible; an Error is not: nothing was found to accept. Of a check
+/// that has cells, a waiver covers those that it names.
+fn waive(outcome: &mut Outcome, waiver: &Waive, covered: Option<bool>) {
+    let names_cells = !waiver.cells.is_empty();
     match outcome.verdict {
-        Verdict::Fail => {
+        Verdict::Fail if covered.unwrap_or(!names_cells) => {
             outcome.verdict = Verdict::Skip;
-            outcome.waived = Some(reason.to_owned());
+            outcome.waived = Some(waiver.reason.clone());
         }
+        Verdict::Fail if !names_cells => outcome.notes.push(
+            "its waiver covers nothing: it names no `cells`, and this check fails by cell, as \
+             `cells = [\"ci: move a tag in team/app\"]`"
+                .to_owned(),
+        ),
+        Verdict::Fail if covered.is_none() => {
+            outcome.notes.push("its waiver names `cells`, and this check has none: it covers nothing".to_owned());
+        }
+        Verdict::Fail => outcome.notes.push("its waiver covers other cells, and these fail besides".to_owned()),
         Verdict::Pass => outcome.notes.push("its waiver is no longer needed: the promise holds".to_owned()),
         Verdict::Error | Verdict::Skip => {}
     }

@@ -282,6 +282,9 @@ impl Default for Limits {
 pub struct Waive {
     /// The check's id.
     pub check: String,
+    /// The cells that are accepted, of a check that has cells, as `ci: move a tag in team/app`; `*` stands for any text.
+    #[serde(default)]
+    pub cells: Vec<String>,
     /// Why it is accepted.
     pub reason: String,
     /// The last day on which it is accepted.

@@ -14,6 +14,8 @@
 //! 2. `POST blobs/uploads/?digest=…` with all bytes (monolithic upload).
 //! 3. `POST blobs/uploads/?mount=…&from=…` (mount).
 //! 4. `PUT manifests/…`, by digest, and by a new tag.
+//! 5. The first once more as docker, containerd, containers/image, oras, Helm and Go's own client: a proxy or a condition may
+//!    know them by their User-Agent, and lend them a key.
 //!
 //! The refusal must be 401, with a challenge and in the registry's own words; afterwards the tag does not exist. A 401 of a proxy
 //! in front counts too, if it asks for a password (Basic): the control got through the same proxy with one. That is said beside
@@ -79,6 +81,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     }
     by_proxy |= anyone.post(&mount).send().await?.expect_challenged(&WHY)?;
 
+    as_clients(cx, &anyone, &writer, scratch, &image).await?;
     let digest = image.digest();
     cx.leaves(scratch, &digest);
     let control = transfer::put_manifest(&writer, scratch, &digest, &image).await?;
@@ -104,6 +107,29 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             Err(WHY.fail("no such tag after the refusal", format_args!("it points at {digest}"), refused.index))
         }
     }
+}
+
+/// Starts an upload as each client that pushes.
+async fn as_clients(cx: &Cx, anyone: &Client, writer: &Client, scratch: &str, image: &Image) -> Proof {
+    let who = cx.scenario().writer().unwrap_or_default();
+    let uploads = format!("/v2/{scratch}/blobs/uploads/");
+    for (name, agent) in persona::PUSHERS {
+        let claim = format!("without credentials nobody can push, with the User-Agent of {name} either");
+        let why = Why {
+            claim: &claim,
+            cause: "something in front of the registry adds credentials for this client, or a condition of the policy names it",
+            remedy: "remove the rule for this User-Agent: anybody can send it",
+        };
+        let control = writer.post(&uploads).header("User-Agent", agent).send().await?;
+        control.expect_control(&[202], who, &why)?;
+        transfer::finish_upload(cx, writer, scratch, &control, &image.layer).await?;
+        let refused = anyone.post(&uploads).header("User-Agent", agent).send().await?;
+        if let Some(location) = refused.header("location") {
+            cx.leaves_upload(location);
+        }
+        refused.expect_challenged(&why)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -139,6 +165,12 @@ mod tests {
             let finding = fails(ID, weakness).await;
             assert!(finding.actual.contains("201") || finding.actual.contains("202"), "{weakness:?}: {finding:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn fails_when_one_client_is_let_in() {
+        let finding = fails(ID, Weakness::KeyLentToDocker).await;
+        assert!(finding.summary.contains("User-Agent of docker"), "{finding:?}");
     }
 
     #[tokio::test]

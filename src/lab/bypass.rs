@@ -127,7 +127,8 @@ pub(crate) fn bent(shared: &Shared, ask: &Ask) -> Option<Ask> {
         bare.headers.remove("authorization");
         return Some(bare);
     }
-    if has(Weakness::CredentialsLent) && !ask.headers.contains_key("authorization") {
+    let docker = has(Weakness::KeyLentToDocker) && ask.header("user-agent").starts_with("docker/");
+    if (docker || has(Weakness::CredentialsLent)) && !ask.headers.contains_key("authorization") {
         let ci = User { name: "zot-ci".to_owned(), groups: vec![CI_GROUP.to_owned()] };
         return Some(Ask { disguise: Some(ci), ..ask.clone() });
     }

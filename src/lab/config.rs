@@ -237,6 +237,11 @@ fn policy(weaknesses: &BTreeSet<Weakness>, empty: bool) -> Policy {
     let groups = vec![(CI_GROUP, ci), (ADMIN_GROUP, admins)];
     let private = Grants { groups: groups.clone(), ..Grants::default() };
     let mut repositories = vec![("**", Grants { anonymous, authenticated, groups })];
+    if has(Weakness::UndeclaredNamesOpen) {
+        let open = vec![Read, Create];
+        repositories
+            .push(("*-*", Grants { anonymous: open.clone(), authenticated: open, groups: private.groups.clone() }));
+    }
     if !empty {
         // A longer pattern replaces `**`, so an empty anonymous policy is what makes these repositories private.
         let pattern = if has(Weakness::PrivatePatternMistyped) { "privat/**" } else { "private/**" };

@@ -10,6 +10,7 @@ use super::digest::is_digest;
 use super::manifest::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use super::policy::{Action, Policy};
 use super::routes::is_tag;
+use super::seed::RELEASE_TAG;
 use super::state::{Ask, Shared, held};
 use super::storage::Trouble;
 use super::weakness::Weakness;
@@ -62,7 +63,12 @@ pub(crate) fn may_put(
     if !is_digest(reference) {
         // CVE-2026-31801: up to v2.1.14 `latest` was exempt.
         let exempt = config.release < Release::V2_1_15 || config.has(Weakness::LatestCanBeMoved);
-        return if exempt && reference == "latest" { can(Action::Create) } else { can(action_on(reference)) };
+        let singled_out = config.has(Weakness::OneTagCanBeMoved) && reference == format!("{RELEASE_TAG}-nix");
+        return if singled_out || (exempt && reference == "latest") {
+            can(Action::Create)
+        } else {
+            can(action_on(reference))
+        };
     }
     if config.release < Release::V2_1_20 || config.has(Weakness::TagQueryMovesTags) {
         return can(Action::Create);

@@ -334,6 +334,15 @@ weaknesses! {
     HeadRefused = "head-refused",
         "A proxy refuses HEAD.",
         [PULLS, LOGINS, BUILDAH, BUILDKIT, CRANE, ORAS, SKOPEO, PODMAN];
+    KeyLentToDocker = "key-lent-to-docker",
+        "A proxy sends the key of CI for docker clients that have none, as a way round docker's 401.",
+        [NO_PUSH, MATRIX];
+    OneTagCanBeMoved = "one-tag-can-be-moved",
+        "A condition lets CI move one tag, and no other.",
+        [MATRIX];
+    UndeclaredNamesOpen = "undeclared-names-open",
+        "A pattern for names with a dash lets anyone create repositories that nobody named.",
+        [MATRIX];
     PrivateListCached = "private-list-cached",
         "A proxy has cached what an administrator saw of a private repository, and serves it to everyone.",
         [MATRIX, LISTINGS, PATHS, RAW];

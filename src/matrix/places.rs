@@ -2,11 +2,14 @@
 //!
 //! Reads only what is listed; a cache is never asked for what it lacks, since that would ask its upstream.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, TryStreamExt};
 
 use super::Asker;
 use crate::check::Why;
 use crate::context::Cx;
+use crate::image::digest_of;
 use crate::oracle::Subject;
 use crate::scenario::Scenario;
 use crate::scenario::load::is_repository_name;
@@ -15,8 +18,19 @@ use crate::wire::Client;
 use crate::zot::config::{AccessControl, Config};
 use crate::zot::{glob, policy};
 
-/// A name that no scenario declares.
-const UNDECLARED: &str = "regproof-undeclared/nothing-here";
+/// Names that no scenario declares, one part, two parts and three parts long: patterns as `*` and `*/*` match by parts.
+const UNDECLARED: [&str; 3] =
+    ["regproof-undeclared", "regproof-undeclared/nothing-here", "regproof-undeclared/nothing/here"];
+/// How many folders of the scenario's repositories get an undeclared name too.
+const FOLDERS: usize = 3;
+/// How many repositories that nobody named are asked about.
+const OTHERS: usize = 12;
+/// The same where the registry holds back each refusal.
+const OTHERS_DELAYED: usize = 3;
+/// How many repositories are looked at at once.
+const LOOKS: usize = 8;
+/// How many tags of a repository are asked about, `latest` not counted.
+const TAGS: usize = 4;
 /// A blob larger than this is not read just to see whether it may be.
 const SMALL: u64 = 256 << 10;
 
@@ -31,38 +45,110 @@ const READ: Why<'static> = Why {
 pub(crate) struct Place {
     pub(crate) repository: String,
     pub(crate) subject: Subject,
+    /// The tags that exist and are asked about, with their digests; the first is the subject's. Not `latest`.
+    pub(crate) tags: Vec<(String, String)>,
     /// Whether nobody else changes it while this check runs.
     pub(crate) still: bool,
     /// Whether its safety is what the registry stands for, so that random answers must show here.
     pub(crate) critical: bool,
+    /// Whether it is asked as each client too.
+    pub(crate) as_clients: bool,
+    /// Whether the next run may ask about another one in its place.
+    pub(crate) passing: bool,
 }
 
-/// Every place, with what exists there.
-pub(crate) async fn places(cx: &Cx, askers: &[Asker]) -> anyhow::Result<Vec<Place>> {
+/// Every place, with what exists there, and how many repositories of the catalog were left out.
+pub(crate) async fn places(cx: &Cx, askers: &[Asker]) -> anyhow::Result<(Vec<Place>, Catalog)> {
     let scenario = cx.scenario();
-    let catalog = match &scenario.config {
-        Some(_) => catalog(askers).await?,
-        None => BTreeSet::new(),
-    };
+    let (catalog, whole) = catalog(askers).await?;
     let declared = &scenario.repositories;
-    let mut places = Vec::new();
-    for repository in names(scenario, &catalog) {
-        let subject = subject(scenario, askers, &repository).await?;
-        let scratch = declared.scratch.as_ref() == Some(&repository);
-        places.push(Place {
+    let mut names = names(scenario, &catalog);
+    let bound = if scenario.fail_delay().is_zero() { OTHERS } else { OTHERS_DELAYED };
+    let listed = catalog.len();
+    let passing = others(&catalog, &names, cx.run_id(), bound);
+    names.extend(passing.iter().cloned());
+    let asked = names.iter().filter(|name| catalog.contains(*name)).count();
+    names.extend(undeclared(scenario, &names));
+    let looked = futures::stream::iter(names.into_iter().map(|repository| async move {
+        let mut subject = Subject { cached: may_be_cached(scenario, &repository), ..Subject::default() };
+        let tags = look_around(scenario, askers, &repository, &mut subject).await?;
+        let is = |name: Option<&String>| name == Some(&repository);
+        let scratch = is(declared.scratch.as_ref());
+        let chance = scenario.config.as_ref().is_some_and(|config| is_random(config, &repository));
+        anyhow::Ok(Place {
             still: !scratch && !subject.cached,
-            critical: scratch
-                || declared.public.first() == Some(&repository)
-                || scenario.config.as_ref().is_some_and(|config| is_random(config, &repository)),
+            critical: scratch || is(declared.public.first()) || chance,
+            as_clients: scratch || is(declared.public.first()) || is(declared.private.first()),
             repository,
             subject,
-        });
+            tags,
+            passing: false,
+        })
+    }));
+    let mut places: Vec<Place> = looked.buffered(LOOKS).try_collect().await?;
+    places.iter_mut().for_each(|place| place.passing = passing.contains(&place.repository));
+    Ok((places, Catalog { asked, listed, whole }))
+}
+
+/// How much of the catalog was asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Catalog {
+    asked: usize,
+    listed: usize,
+    /// Whether all of it was shown.
+    whole: bool,
+}
+
+impl Catalog {
+    /// What was left out, in words; nothing where nothing was.
+    pub(crate) fn line(self) -> Option<String> {
+        let Catalog { asked, listed, whole } = self;
+        match (listed, whole) {
+            (0, _) => Some("no catalog is shown, so repositories that nobody named are not asked about".to_owned()),
+            _ if asked == listed && whole => None,
+            (_, true) => Some(format!("{asked} of {listed} catalog repositories asked")),
+            (_, false) => Some(format!("{asked} of more than {listed} catalog repositories asked")),
+        }
     }
-    Ok(places)
+}
+
+/// Repositories of the catalog that nobody named: of each top folder one, then the next; others in each run.
+fn others(catalog: &BTreeSet<String>, named: &[String], run: &str, bound: usize) -> Vec<String> {
+    let mut folders: BTreeMap<&str, Vec<(String, &String)>> = BTreeMap::new();
+    for name in catalog.iter().filter(|name| !named.contains(*name)) {
+        let folder = name.split('/').next().unwrap_or_default();
+        // Which comes first is another one in each run, so that in time all are asked about.
+        folders.entry(folder).or_default().push((digest_of(format!("{run} {name}").as_bytes()), name));
+    }
+    folders.values_mut().for_each(|names| names.sort());
+    let longest = folders.values().map(Vec::len).max().unwrap_or_default();
+    let in_turn = (0..longest).flat_map(|at| folders.values().filter_map(move |names| names.get(at)));
+    in_turn.take(bound).map(|(_, name)| (*name).clone()).collect()
+}
+
+/// Names that nobody declared: of each length, and beside the repositories of the scenario.
+fn undeclared(scenario: &Scenario, named: &[String]) -> Vec<String> {
+    let declared = &scenario.repositories;
+    let own = declared.scratch.iter().chain(&declared.public).chain(&declared.private);
+    let folders: BTreeSet<&str> = own.filter_map(|name| name.rsplit_once('/')).map(|(folder, _)| folder).collect();
+    let beside = folders.into_iter().take(FOLDERS).map(|folder| format!("{folder}/regproof-undeclared"));
+    let names = UNDECLARED.iter().map(|name| (*name).to_owned()).chain(beside);
+    names.filter(|name| !named.contains(name)).collect()
+}
+
+/// Whether the registry may ask an upstream for what it does not have here. Where no configuration says it: what lies in the
+/// top folder of a cached image, and what nobody declared.
+fn may_be_cached(scenario: &Scenario, repository: &str) -> bool {
+    let declared = &scenario.repositories;
+    let own = declared.scratch.iter().chain(&declared.public).chain(&declared.private).any(|name| name == repository);
+    let top = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
+    let beside_a_cache = || scenario.cache.iter().any(|cache| top(&cache.image) == top(repository));
+    let unknown = scenario.config.is_none() && (beside_a_cache() || repository.contains("regproof-undeclared"));
+    scenario.is_cached(repository) || (!own && unknown)
 }
 
 /// The repositories of the scenario, one for each pattern and each cache of the configuration, one for each two patterns
-/// between which zot chooses by chance, and a name that nobody declared.
+/// between which zot chooses by chance.
 fn names(scenario: &Scenario, catalog: &BTreeSet<String>) -> Vec<String> {
     let declared = &scenario.repositories;
     let mut names: Vec<String> =
@@ -94,7 +180,6 @@ fn names(scenario: &Scenario, catalog: &BTreeSet<String>) -> Vec<String> {
         };
         add_one(&mut names, catalog, pattern, wins);
     }
-    names.push(UNDECLARED.to_owned());
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(name.clone()));
     names
@@ -117,61 +202,67 @@ fn is_random(config: &Config, name: &str) -> bool {
     config.access.as_ref().is_some_and(|access| policy::winning(access, name).len() > 1)
 }
 
-/// What anyone of us is shown of the catalog's first page.
-async fn catalog(askers: &[Asker]) -> anyhow::Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
+/// What anyone of us is shown of the catalog's first page, and whether that is all of it.
+async fn catalog(askers: &[Asker]) -> anyhow::Result<(BTreeSet<String>, bool)> {
+    let (mut names, mut whole) = (BTreeSet::new(), true);
     for asker in askers {
         let answer = asker.client.get("/v2/_catalog?n=1000").send().await?;
-        let listed = answer.json().ok().and_then(|body| body.get("repositories")?.as_array().cloned());
+        let listed = answer.json().ok().filter(|_| answer.status == 200);
+        let listed = listed.and_then(|body| body.get("repositories")?.as_array().cloned());
         let listed = listed.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned));
         names.extend(listed.filter(|name| is_repository_name(name)));
+        whole &= answer.header("link").is_none();
     }
-    Ok(names)
+    Ok((names, whole))
 }
 
-/// What exists in a repository, as the first who may read it sees it.
-pub(crate) async fn subject(scenario: &Scenario, askers: &[Asker], repository: &str) -> anyhow::Result<Subject> {
-    let mut subject = Subject { cached: scenario.is_cached(repository), ..Subject::default() };
+/// Looks what exists in a repository, as the first who may read it sees it; the tags that are there.
+async fn look_around(
+    scenario: &Scenario,
+    askers: &[Asker],
+    repository: &str,
+    subject: &mut Subject,
+) -> anyhow::Result<Vec<(String, String)>> {
     for asker in askers {
         let answer = asker.client.get(format!("/v2/{repository}/tags/list")).send().await?;
-        let tags = answer.json().ok().filter(|_| answer.status == 200);
-        let tags = tags.and_then(|body| body.get("tags")?.as_array().cloned());
-        let tags: Vec<String> = tags.into_iter().flatten().filter_map(|tag| tag.as_str().map(str::to_owned)).collect();
-        if tags.is_empty() {
+        let listed = answer.json().ok().filter(|_| answer.status == 200);
+        let listed = listed.and_then(|body| body.get("tags")?.as_array().cloned());
+        let listed: Vec<String> =
+            listed.into_iter().flatten().filter_map(|tag| tag.as_str().map(str::to_owned)).collect();
+        let listed: Vec<String> = listed.into_iter().filter(|tag| transfer::is_tag(tag)).collect();
+        if listed.is_empty() {
             continue;
         }
-        for tag in chosen(scenario, repository, &tags) {
-            look(&asker.client, repository, tag, &mut subject).await;
+        let mut tags = Vec::new();
+        for tag in chosen(scenario, repository, subject.cached, &listed) {
+            tags.extend(look(&asker.client, repository, tag, subject).await);
         }
-        return Ok(subject);
+        subject.tag = tags.first().cloned();
+        return Ok(tags);
     }
-    Ok(subject)
+    Ok(vec![])
 }
 
-/// The same tags as they are now, of a place that stays still. Where there were none, whatever there is.
-pub(crate) async fn again(scenario: &Scenario, askers: &[Asker], place: &Place) -> anyhow::Result<Subject> {
-    debug_assert!(place.still, "nobody can say what another client, or a cache, makes of the others");
-    let before = &place.subject;
-    let named = before.tag.iter().map(|(tag, _)| tag.as_str());
-    let tags: Vec<&str> = named.chain(before.latest.as_ref().map(|_| "latest")).collect();
-    if tags.is_empty() {
-        return subject(scenario, askers, &place.repository).await;
-    }
-    let nothing = Subject::default();
+/// Looks again at those tags of a place that are still there.
+pub(super) async fn look_again(askers: &[Asker], place: &mut Place, now: &BTreeMap<String, String>) {
+    let mut names: Vec<String> = place.tags.iter().map(|(tag, _)| tag.clone()).collect();
+    names.push("latest".to_owned());
+    names.retain(|tag| now.contains_key(tag));
+    place.subject = Subject { cached: place.subject.cached, ..Subject::default() };
+    place.tags.clear();
     for asker in askers {
-        let mut now = Subject::default();
-        for tag in &tags {
-            look(&asker.client, &place.repository, tag, &mut now).await;
+        for tag in &names {
+            place.tags.extend(look(asker.client(), &place.repository, tag, &mut place.subject).await);
         }
-        if now != nothing {
-            return Ok(now);
+        if place.subject.latest.is_some() || !place.tags.is_empty() {
+            break;
         }
     }
-    Ok(nothing)
+    place.subject.tag = place.tags.first().cloned();
 }
 
-/// The tags that requests are about: the first with a name of its own, and `latest`.
-fn chosen<'a>(scenario: &Scenario, repository: &str, tags: &'a [String]) -> Vec<&'a str> {
+/// The tags that requests are about: those that a rule may single out, and `latest`.
+fn chosen<'a>(scenario: &Scenario, repository: &str, cached: bool, tags: &'a [String]) -> Vec<&'a str> {
     let declared = &scenario.repositories;
     let own = declared.scratch.iter().chain(&declared.public).chain(&declared.private).any(|name| name == repository);
     let scratch = declared.scratch.as_deref() == Some(repository);
@@ -179,99 +270,44 @@ fn chosen<'a>(scenario: &Scenario, repository: &str, tags: &'a [String]) -> Vec<
     // scenario's own image is asked for anyway, and it is there: it is listed.
     let promised = scenario.cache.iter().filter_map(|cache| cache.image.rsplit_once(':'));
     let promised: Vec<&str> = promised.filter(|(name, _)| *name == repository).map(|(_, tag)| tag).collect();
-    let usable = |tag: &&str| match (scratch, scenario.is_cached(repository) && !own) {
+    let usable = |tag: &&str| match (scratch, cached && !own) {
         (true, _) => *tag == "latest",
         (false, true) => promised.contains(tag),
         (false, false) => true,
     };
     let tags: Vec<&str> = tags.iter().map(String::as_str).filter(usable).collect();
-    let named = tags.iter().find(|tag| **tag != "latest");
-    named.into_iter().chain(tags.iter().find(|tag| **tag == "latest")).copied().collect()
+    let named: Vec<&str> = tags.iter().copied().filter(|tag| *tag != "latest").collect();
+    let of_a_release =
+        |tag: &&str| tag.trim_start_matches('v').split('.').count() >= 3 && tag.contains(char::is_numeric);
+    let wanted = [
+        named.first().copied(),
+        named.iter().copied().find(|tag| *tag == "stable"),
+        named.iter().rev().copied().find(of_a_release),
+        named.last().copied(),
+    ];
+    let mut found: Vec<&str> = Vec::new();
+    for tag in wanted.into_iter().flatten().take(TAGS).chain(tags.iter().copied().filter(|tag| *tag == "latest")) {
+        if !found.contains(&tag) {
+            found.push(tag);
+        }
+    }
+    found
 }
 
-async fn look(client: &Client, repository: &str, tag: &str, subject: &mut Subject) {
-    let Ok(manifest) = transfer::manifest(client, repository, tag, &READ).await else { return };
+/// Reads one tag: what it holds goes into the subject; a tag other than `latest` is told with its digest.
+async fn look(client: &Client, repository: &str, tag: &str, subject: &mut Subject) -> Option<(String, String)> {
+    let manifest = transfer::manifest(client, repository, tag, &READ).await.ok()?;
     let config = manifest.content.config.as_ref().filter(|config| config.size <= SMALL);
-    if let Some(config) = config {
+    if let Some(config) = config.filter(|_| subject.blob.is_none()) {
         subject.blob = Some(config.digest.clone());
     }
     if tag == "latest" {
         subject.latest = Some(manifest.digest);
-    } else {
-        subject.tag = Some((tag.to_owned(), manifest.digest));
+        return None;
     }
+    Some((tag.to_owned(), manifest.digest))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-
-    fn config(patterns: &str) -> Config {
-        let text = format!(
-            r#"{{"http": {{"auth": {{"apikey": true}}, "accessControl": {{"repositories": {{{patterns}}}}}}},
-                "extensions": {{"sync": {{"enable": true, "registries": [{{"urls": ["https://up.example.test"],
-                "onDemand": true, "content": [{{"prefix": "**", "destination": "/mirror"}}]}}]}}}}}}"#
-        );
-        Config::parse("c.json", &text).unwrap()
-    }
-
-    fn sampled(patterns: &str, catalog: &[&str]) -> Vec<String> {
-        let text = "schema = 1\nname = \"n\"\n[registry]\nurl = \"https://r.example.test\"\n";
-        let mut scenario: Scenario = toml::from_str(text).unwrap();
-        scenario.config = Some(Arc::new(config(patterns)));
-        names(&scenario, &catalog.iter().map(|name| (*name).to_owned()).collect())
-    }
-
-    #[test]
-    fn every_pattern_and_every_cache_is_stood_for() {
-        let open = r#"{"anonymousPolicy": ["read"]}"#;
-        let names = sampled(&format!(r#""**": {open}, "team/**": {open}, "private/*": {open}"#), &["team/app", "zoo"]);
-        assert!(names.contains(&"team/app".to_owned()), "{names:?}");
-        assert!(names.iter().any(|name| name.starts_with("private/")), "{names:?}");
-        assert!(names.iter().any(|name| name.starts_with("mirror")), "{names:?}");
-        assert_eq!(names.last().map(String::as_str), Some(UNDECLARED));
-        assert!(names.iter().all(|name| is_repository_name(name)), "{names:?}");
-    }
-
-    #[test]
-    fn two_patterns_that_zot_chooses_between_by_chance_are_asked_about() {
-        let names = sampled(r#""a/**": {"anonymousPolicy": ["read"]}, "**/b": {"defaultPolicy": ["read"]}"#, &[]);
-        assert!(names.iter().any(|name| glob::matches("a/**", name) && glob::matches("**/b", name)), "{names:?}");
-    }
-
-    #[test]
-    fn what_others_move_and_what_a_cache_may_lack_is_not_asked_about() {
-        let text = "schema = 1\nname = \"n\"\n[registry]\nurl = \"https://r.example.test\"\n[repositories]\n\
-                    scratch = \"s\"\npublic = [\"mirror/own\"]\n[[cache]]\nimage = \"mirror/up:3.20\"\n";
-        let mut scenario: Scenario = toml::from_str(text).unwrap();
-        scenario.config = Some(Arc::new(config(r#""**": {}"#)));
-        let tags = ["a", "latest", "3.20", "b"].map(str::to_owned);
-        for (repository, expected) in [
-            ("s", &["latest"][..]),
-            ("mirror/up", &["3.20"]),
-            ("mirror/another", &[]),
-            ("mirror/own", &["a", "latest"]),
-            ("own", &["a", "latest"]),
-        ] {
-            assert_eq!(chosen(&scenario, repository, &tags), expected, "{repository}");
-        }
-        assert_eq!(chosen(&scenario, "own", &tags[1..2]), ["latest"]);
-    }
-
-    #[test]
-    fn a_pattern_that_no_repository_can_have_is_not_asked_about() {
-        let names = sampled(r#""a-/**": {"anonymousPolicy": ["read"]}, "**/b-": {"defaultPolicy": ["read"]}"#, &[]);
-        assert!(names.iter().all(|name| is_repository_name(name)), "{names:?}");
-    }
-
-    #[test]
-    fn only_two_rules_of_the_same_weight_make_a_choice_by_chance() {
-        let open = r#"{"anonymousPolicy": ["read"]}"#;
-        let config = config(&format!(r#""a/**": {open}, "**/b": {open}, "c/**": {open}"#));
-        for (name, random) in [("a/b", true), ("a/c", false), ("c/d", false), ("d", false)] {
-            assert_eq!(is_random(&config, name), random, "{name}");
-        }
-    }
-}
+#[path = "places_tests.rs"]
+mod tests;

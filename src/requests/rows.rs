@@ -159,6 +159,16 @@ pub(crate) const MATRIX: Rows = &[
     sends(Everyone, "DELETE", "/v2/<repository>/manifests/<digest>"),
     sends(Everyone, "DELETE", "/v2/<repository>/blobs/notadigest"),
 ];
+/// What the matrix writes where it cannot ask otherwise: on a registry that is not zot.
+pub(crate) const WRITTEN: Rows = &[
+    tries(Everyone, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
+    tries(Everyone, "PATCH, PUT, DELETE", "/v2/{scratch}/blobs/uploads/<session><query>"),
+    tries(Everyone, "PUT", "/v2/{scratch}/manifests/<own tag or digest><query>"),
+    tries(Everyone, "DELETE", "/v2/{scratch}/manifests/<own tag or digest>"),
+    tries(Everyone, "DELETE", "/v2/{scratch}/blobs/<digest>"),
+    tries(Everyone, "GET", "/v2/{scratch}/manifests/<reference>"),
+    tries(Everyone, "GET", "/v2/{scratch}/blobs/<digest>"),
+];
 pub(crate) const REFUSED_PUSH: Rows = &[
     sends(Anonymous, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
     sends(Anonymous, "PUT", "/v2/{scratch}/manifests/<own tag or digest>"),

@@ -137,7 +137,7 @@ impl<'a> Shop<'a> {
 
     /// Writes a tiny image and a tiny index for two architectures, each with a tag of its own.
     fn layouts(&self) -> anyhow::Result<[Layout; 2]> {
-        let (image, index) = (Image::tiny(self.program), Index::tiny(self.program));
+        let (image, index) = (Image::tiny(&self.cx.flavour(self.program)), Index::tiny(&self.cx.flavour(self.program)));
         let paths = [IMAGE, INDEX].map(|name| self.path(name));
         image.write_layout(paths[0].as_ref(), NAME)?;
         index.write_layout(paths[1].as_ref(), NAME)?;

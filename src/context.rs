@@ -64,8 +64,8 @@ impl Cx {
             target: Arc::clone(target),
             check: check.id,
             recorder: Recorder::new(Arc::clone(&target.redactor)),
-            guard: Arc::new(Guard { effect, scratch, cleared, ..Guard::read_only() }),
-            ledger: Ledger::new(&format!("regproof-{}-", target.run_id)),
+            guard: Arc::new(Guard { effect, scratch: scratch.clone(), cleared, ..Guard::read_only() }),
+            ledger: Ledger::new(&format!("regproof-{}-", target.run_id), scratch.as_deref().unwrap_or_default()),
             deadline: Instant::now() + target.deadline(),
             found: Mutex::default(),
         }
@@ -310,10 +310,7 @@ impl Cx {
 
     /// Books an unfinished upload for removal.
     pub(crate) fn leaves_upload(&self, location: &str) {
-        if let Some((repository, session)) =
-            location.strip_prefix("/v2/").and_then(|rest| rest.split_once("/blobs/uploads/"))
-        {
-            let session = session.split('?').next().unwrap_or(session);
+        if let Some((repository, session)) = upload(location) {
             self.ledger.book(repository, &format!("blobs/uploads/{session}"));
         }
     }
@@ -325,10 +322,7 @@ impl Cx {
 
     /// Takes an upload off the books: it ended as it should.
     pub(crate) fn upload_ended(&self, location: &str) {
-        let path = location.split('?').next().unwrap_or(location);
-        if let Some((repository, session)) =
-            path.strip_prefix("/v2/").and_then(|rest| rest.split_once("/blobs/uploads/"))
-        {
+        if let Some((repository, session)) = upload(location) {
             self.ledger.strike(repository, &format!("blobs/uploads/{session}"));
         }
     }
@@ -397,4 +391,9 @@ impl Cx {
     pub(crate) fn take(&self) -> Found {
         std::mem::take(&mut *self.found())
     }
+}
+
+/// The repository and the name of an upload.
+fn upload(location: &str) -> Option<(&str, &str)> {
+    location.split('?').next()?.strip_prefix("/v2/")?.split_once("/blobs/uploads/")
 }

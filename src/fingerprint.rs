@@ -18,6 +18,9 @@ use crate::wire::{Answer, Client};
 /// How many independent signs make a registry zot.
 const ENOUGH: usize = 2;
 
+/// What is said where there is one sign.
+pub(crate) const ONE_SIGN: &str = "one sign alone does not make it zot";
+
 /// No blob has it.
 const NO_BLOB: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -205,7 +208,7 @@ impl Signs {
             return Fingerprint { product: Some("zot".to_owned()), release: self.release, evidence };
         }
         if !evidence.is_empty() {
-            evidence.push("one sign alone does not make it zot".to_owned());
+            evidence.push(ONE_SIGN.to_owned());
         }
         if names_the_api {
             evidence.push("GET /v2/ says Docker-Distribution-Api-Version: registry/2.0".to_owned());

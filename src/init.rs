@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
-use crate::fingerprint::{self, Asked};
+use crate::fingerprint::{self, Asked, ONE_SIGN};
 use crate::guard::Guard;
 use crate::metrics;
 use crate::outcome::Fingerprint;
@@ -209,7 +209,9 @@ pub fn scenario(url: &Url, seen: &Seen) -> String {
         "# A first scenario, from what anyone can see of this registry. A line marked `seen, confirm:` is what the registry",
     );
     say("# does today, not what you promise: confirm it or correct it. What is commented out could not be seen.");
-    let product = seen.registry.product.as_deref().unwrap_or("not recognised");
+    let perhaps = seen.registry.evidence.iter().any(|line| line == ONE_SIGN);
+    let unknown = if perhaps { "perhaps zot, by one sign alone" } else { "not recognised" };
+    let product = seen.registry.product.as_deref().filter(|_| !perhaps).unwrap_or(unknown);
     let release = seen.registry.release.as_deref().unwrap_or("release not shown");
     say(&comment(&format!("The registry: {product}, {release}.")));
     for trouble in &seen.troubles {

@@ -30,14 +30,22 @@ pub(crate) struct Entry {
     pub(crate) fate: Fate,
     /// The digest of a manifest that was put.
     pub(crate) digest: Option<String>,
-    /// The query of an upload's last Location: distribution knows an upload by it (`_state`), and says 404 without.
-    pub(crate) state: Option<String>,
+    /// Whether that manifest names others, which stay when it goes.
+    pub(crate) is_index: bool,
+    /// The query by which the registry knows an upload, where it has one (distribution's `_state`).
+    pub(crate) query: Option<String>,
 }
 
 impl Entry {
-    /// What a request names to end or to see it.
+    pub(crate) fn new(repository: &str, what: &str, fate: Fate) -> Entry {
+        let (repository, what) = (repository.to_owned(), what.to_owned());
+        Entry { repository, what, fate, digest: None, is_index: false, query: None }
+    }
+
+    /// Where it is, below the origin.
     pub(crate) fn target(&self) -> String {
-        self.state.as_ref().map_or_else(|| self.what.clone(), |state| format!("{}?{state}", self.what))
+        let query = self.query.as_ref().map_or_else(String::new, |query| format!("?{query}"));
+        format!("/v2/{}/{}{query}", self.repository, self.what)
     }
 }
 
@@ -49,6 +57,8 @@ pub(crate) const UNNAMED: &str = "blobs/uploads/(an upload that was not named)";
 pub(crate) struct Ledger {
     /// What the tags of this run start with; empty where no run books.
     own: Arc<str>,
+    /// Elsewhere than there, only what handlers refuse is sent: without an answer, nothing was made.
+    scratch: Arc<str>,
     entries: Arc<Mutex<Vec<Entry>>>,
 }
 
@@ -62,13 +72,16 @@ pub(crate) struct Booking {
     /// What it ends if it succeeds.
     ends: Option<(String, String)>,
     digest: Option<String>,
+    is_index: bool,
 }
 
+/// What every index has (OCI image spec, section Image Index).
+const INDEX: &[u8] = b"\"manifests\"";
 const ON_ITS_WAY: &str = "the check ended while the request was on its way";
 
 impl Ledger {
-    pub(crate) fn new(own: &str) -> Ledger {
-        Ledger { own: own.into(), entries: Arc::default() }
+    pub(crate) fn new(own: &str, scratch: &str) -> Ledger {
+        Ledger { own: own.into(), scratch: scratch.into(), entries: Arc::default() }
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -79,8 +92,7 @@ impl Ledger {
     pub(crate) fn book(&self, repository: &str, what: &str) {
         let mut entries = self.entries();
         if !entries.iter().any(|entry| entry.repository == repository && entry.what == what) {
-            let (repository, what) = (repository.to_owned(), what.to_owned());
-            entries.push(Entry { repository, what, fate: Fate::Booked, digest: None, state: None });
+            entries.push(Entry::new(repository, what, Fate::Booked));
         }
     }
 
@@ -123,6 +135,7 @@ impl Ledger {
         match method {
             "PUT" => {
                 booking.digest = Some(digest_of(body));
+                booking.is_index = body.windows(INDEX.len()).any(|part| part == INDEX);
                 let tags = query.split('&').filter_map(|pair| pair.strip_prefix("tag="));
                 for name in tags.chain([reference]) {
                     let what = format!("manifests/{name}");
@@ -149,10 +162,7 @@ impl Ledger {
         let fate = Fate::Maybe(ON_ITS_WAY.to_owned());
         match known {
             Some(entry) => entry.fate = entry.fate.clone().max(fate),
-            None => {
-                let (repository, what) = (repository.to_owned(), what.to_owned());
-                entries.push(Entry { repository, what, fate, digest: None, state: None });
-            }
+            None => entries.push(Entry::new(repository, what, fate)),
         }
         booking.made.push((repository.to_owned(), what.to_owned(), before));
     }
@@ -171,6 +181,7 @@ impl Ledger {
             let Some(at) = entries.iter().position(|entry| entry.repository == repository && entry.what == what) else {
                 continue;
             };
+            let fate = if fate != Fate::Made && *repository != *self.scratch { Fate::Refused } else { fate.clone() };
             // A later refusal does not undo what was made before.
             // The same may be asked several times at once, and another one that is on its way says nothing.
             let says_nothing = [Fate::Booked, Fate::Maybe(ON_ITS_WAY.to_owned())];
@@ -179,6 +190,7 @@ impl Ledger {
             entries[at].fate = kept.map_or_else(|| fate.clone(), |before| before.max(fate.clone()));
             if fate == Fate::Made {
                 entries[at].digest.clone_from(&booking.digest);
+                entries[at].is_index = booking.is_index;
             }
         }
         let Ok(answer) = result else { return };
@@ -191,15 +203,15 @@ impl Ledger {
             if answer.status < 500 && (answer.status != 202 || session.is_some()) {
                 entries.retain(|entry| !unknown(entry));
             }
-            if let Some(what) = session {
-                entries.push(Entry { repository, what, fate: Fate::Made, digest: None, state: None });
+            if let Some((what, query)) = session {
+                entries.push(Entry { query, ..Entry::new(&repository, &what, Fate::Made) });
             }
         }
         let location = answer.header("location").filter(|_| done).and_then(|location| answer.url.join(location).ok());
         for entry in entries.iter_mut().filter(|entry| entry.what.starts_with("blobs/uploads/")) {
             let own = |url: &&url::Url| url.path() == format!("/v2/{}/{}", entry.repository, entry.what);
             if let Some(url) = location.as_ref().filter(own) {
-                entry.state = url.query().map(str::to_owned);
+                entry.query = url.query().map(str::to_owned);
             }
         }
         if let Some((repository, what)) = booking.ends.filter(|_| done) {
@@ -209,10 +221,10 @@ impl Ledger {
 }
 
 /// The upload that a Location names, if it is one of this repository.
-fn session_of(answer: &Answer, location: &str, repository: &str) -> Option<String> {
+fn session_of(answer: &Answer, location: &str, repository: &str) -> Option<(String, Option<String>)> {
     let url = answer.url.join(location).ok()?;
     let session = url.path().strip_prefix(&format!("/v2/{repository}/blobs/uploads/"))?;
-    (!session.is_empty()).then(|| format!("blobs/uploads/{session}"))
+    (!session.is_empty()).then(|| (format!("blobs/uploads/{session}"), url.query().map(str::to_owned)))
 }
 
 #[cfg(test)]
@@ -249,7 +261,7 @@ mod tests {
 
     /// What is booked after these requests, as text.
     fn after(requests: Vec<(&str, &str, anyhow::Result<Answer>)>) -> Vec<String> {
-        let ledger = Ledger::new(OWN);
+        let ledger = Ledger::new(OWN, "a");
         for (method, target, result) in requests {
             let target = target.replace("OWN", OWN);
             let booking = ledger.begin(method, &target, b"{}");
@@ -274,7 +286,7 @@ mod tests {
             (answer(201, None), answer(403, None), Fate::Made),
             (answer(403, None), answer(201, None), Fate::Made),
         ] {
-            let ledger = Ledger::new(OWN);
+            let ledger = Ledger::new(OWN, "a");
             let put = || ledger.begin("PUT", &format!("/v2/a/manifests/{OWN}-x"), b"{}");
             let (one, other) = (put(), put());
             ledger.settle(one, &first);
@@ -285,12 +297,15 @@ mod tests {
 
     #[test]
     fn a_tag_of_this_run_is_booked_by_what_came_back() {
-        let put = |result| after(vec![("PUT", "/v2/a/b/manifests/OWN-x", result)]);
-        assert_eq!(put(answer(201, None)), ["made a/b manifests/OWN-x"]);
-        assert_eq!(put(answer(403, None)), ["refused a/b manifests/OWN-x"]);
-        assert_eq!(put(answer(502, None)), ["maybe a/b manifests/OWN-x"]);
-        assert_eq!(put(not_connected()), ["refused a/b manifests/OWN-x"]);
-        assert_eq!(put(lost()), ["maybe a/b manifests/OWN-x"]);
+        let put = |result| after(vec![("PUT", "/v2/a/manifests/OWN-x", result)]);
+        assert_eq!(put(answer(201, None)), ["made a manifests/OWN-x"]);
+        assert_eq!(put(answer(403, None)), ["refused a manifests/OWN-x"]);
+        assert_eq!(put(answer(502, None)), ["maybe a manifests/OWN-x"]);
+        assert_eq!(put(not_connected()), ["refused a manifests/OWN-x"]);
+        assert_eq!(put(lost()), ["maybe a manifests/OWN-x"]);
+        let elsewhere = |result| after(vec![("PUT", "/v2/a/b/manifests/OWN-x", result)]);
+        assert_eq!(elsewhere(lost()), ["refused a/b manifests/OWN-x"], "what was cleared stores nothing");
+        assert_eq!(elsewhere(answer(201, None)), ["made a/b manifests/OWN-x"]);
         let by_query = vec![("PUT", "/v2/a/manifests/sha256:00?tag=OWN-y", answer(201, None))];
         assert_eq!(after(by_query), ["made a manifests/OWN-y"]);
     }
@@ -328,8 +343,21 @@ mod tests {
     }
 
     #[test]
+    fn an_upload_is_known_by_the_query_of_its_last_answer() {
+        let ledger = Ledger::new(OWN, "a");
+        for (method, target, location) in [
+            ("POST", "/v2/a/blobs/uploads/", "/v2/a/blobs/uploads/s1?_state=1"),
+            ("PATCH", "/v2/a/blobs/uploads/s1?_state=1", "/v2/a/blobs/uploads/s1?_state=2"),
+        ] {
+            ledger.settle(ledger.begin(method, target, b""), &answer(202, Some(location)));
+        }
+        let targets: Vec<String> = ledger.close().iter().map(Entry::target).collect();
+        assert_eq!(targets, ["/v2/a/blobs/uploads/s1?_state=2"]);
+    }
+
+    #[test]
     fn what_was_on_its_way_when_a_check_ended_may_have_been_made() {
-        let ledger = Ledger::new(OWN);
+        let ledger = Ledger::new(OWN, "a");
         ledger.book("a", "manifests/v1");
         drop(ledger.begin("PUT", &format!("/v2/a/manifests/{OWN}-x"), b"{}"));
         let fates: Vec<Fate> = ledger.close().into_iter().map(|entry| entry.fate).collect();

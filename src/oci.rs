@@ -49,7 +49,7 @@ pub(crate) async fn round_trip(cx: &Cx, writer: &Client, repository: &str, tag: 
     // A task: on hostile answers this library panics, and a panic there must stay a failed step here. In a set: it ends
     // with this function, whatever ends that.
     let mut trip = JoinSet::new();
-    trip.spawn(there_and_back(reference, timeout));
+    trip.spawn(there_and_back(reference, timeout, cx.flavour("oci-client")));
     let left = cx.time_left();
     match tokio::time::timeout(left, trip.join_next()).await {
         Ok(Some(Ok(result))) => result.map(Trip::Done),
@@ -60,10 +60,10 @@ pub(crate) async fn round_trip(cx: &Cx, writer: &Client, repository: &str, tag: 
     }
 }
 
-async fn there_and_back(reference: Reference, timeout: Duration) -> anyhow::Result<String> {
+async fn there_and_back(reference: Reference, timeout: Duration, flavour: String) -> anyhow::Result<String> {
     // Not the identity's: the gateway takes any credential for a wish to be the identity.
     let auth = RegistryAuth::Basic("regproof".to_owned(), "gateway".to_owned());
-    let image = Image::tiny("oci-client");
+    let image = Image::tiny(&flavour);
     let layer = ImageLayer::new(image.layer.to_vec(), IMAGE_LAYER_MEDIA_TYPE.to_owned(), None);
     let config = Config::oci_v1(image.config.to_vec(), None);
     let manifest = OciImageManifest::build(std::slice::from_ref(&layer), &config, None);

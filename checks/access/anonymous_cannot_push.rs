@@ -51,7 +51,7 @@ const CONTROL: Why<'static> = Why { claim: "the control: an identity that may pu
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let (anyone, writer, scratch) = (cx.anonymous()?, cx.writer()?, cx.scratch()?);
     let who = cx.scenario().writer().unwrap_or_default();
-    let image = Image::tiny("anonymous-cannot-push");
+    let image = Image::tiny(&cx.flavour("anonymous-cannot-push"));
     let uploads = format!("/v2/{scratch}/blobs/uploads/");
     transfer::push_blobs(&writer, scratch, &image, &CONTROL).await.map_err(Failure::into_control)?;
 

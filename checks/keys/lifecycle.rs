@@ -91,7 +91,7 @@ async fn lives_and_ends(cx: &Cx, visit: &Visit<'_>, page: &LoginPage) -> Proof {
     let holder = cx.pretender("a key of this run", credential)?;
     holder.get("/v2/").send().await?.expect_status(&[200], &USE)?;
     if cx.login_rights()?.contains(&Action::Create) {
-        let image = Image::tiny("keys-lifecycle");
+        let image = Image::tiny(&cx.flavour("keys-lifecycle"));
         transfer::push_image(cx, &holder, cx.scratch()?, &cx.tag("pushed"), &image, &USE).await?;
     } else {
         cx.note("nothing was pushed: the login's user is not promised to create");

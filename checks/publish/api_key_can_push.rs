@@ -63,7 +63,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 async fn pushes(cx: &Cx, number: usize, name: &str, writer: &Client, why: &Why<'_>) -> Proof {
     let scratch = cx.scratch()?;
-    let image = Image::tiny("api-key-can-push");
+    let image = Image::tiny(&cx.flavour("api-key-can-push"));
     let tag = cx.tag(&format!("pushed-{number}"));
     transfer::push_image(cx, writer, scratch, &tag, &image, why).await?;
     let anyone = cx.scenario().promise(None, scratch, Action::Read) == Some(true);

@@ -44,7 +44,7 @@ const WHY: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let (writer, scratch) = (cx.writer()?, cx.scratch()?);
-    let index = Index::tiny("buildkit");
+    let index = Index::tiny(&cx.flavour("buildkit"));
     for (number, image) in index.images.iter().enumerate() {
         for (kind, blob) in [&image.config, &image.layer].into_iter().enumerate() {
             let target = format!("/v2/{scratch}/blobs/{}", digest_of(blob));

@@ -42,7 +42,7 @@ const WHY: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let shop = Shop::open(cx, "docker", "--version", WHY).await?;
-    let image = Image::tiny("docker");
+    let image = Image::tiny(&cx.flavour("docker"));
     let ((tag, reference), archive) = (shop.destination("image"), shop.path("image.tar"));
     std::fs::write(&archive, image.docker_archive(&reference))?;
     shop.prepare(&["load", "--quiet", "--input", &archive]).await?;

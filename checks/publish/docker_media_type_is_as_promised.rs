@@ -40,7 +40,7 @@ const WHY: Why<'static> = Why {
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let (writer, scratch) = (cx.writer()?, cx.scratch()?);
-    let image = Image::tiny("docker-media-type");
+    let image = Image::tiny(&cx.flavour("docker-media-type"));
     transfer::push_image(cx, &writer, scratch, &cx.tag("oci"), &image, &WHY).await.map_err(Failure::into_control)?;
     let reader = cx.reads_back(cx.scenario().writer(), scratch)?;
     let (tag, manifest) = (cx.tag("docker"), image.docker_manifest());

@@ -45,7 +45,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     // Not at the same time: skopeo compresses a layer or not, by what it remembers of the destination, and the second push of
     // the archive would be of another digest than the first.
     let (archive, told) = (shop.path("archive.tar"), shop.path("archive.digest"));
-    std::fs::write(&archive, Image::tiny("skopeo").docker_archive("regproof:archive"))?;
+    std::fs::write(&archive, Image::tiny(&cx.flavour("skopeo")).docker_archive("regproof:archive"))?;
     let (tag, reference) = shop.destination("archive");
     let arguments = copy(&shop, &["--digestfile", &told], &format!("docker-archive:{archive}"), &reference);
     shop.push(&tag, &clients::refs(&arguments), &Pushed::Told(told.into())).await

@@ -7,9 +7,10 @@
 //!
 //! ## How it is proven
 //!
-//! The same reads, and the permission oracles that were refused in the scratch repository of both before, are sent to `registry.url` and to `registry.backend`, without
-//! credentials and by an identity: status, error code, digest and challenge must be equal. The promises of the scenario
-//! tell who is to blame for a difference. Credentials are never sent to a backend in plain text, unless it is on this machine.
+//! The same reads are sent to `registry.url` and to `registry.backend`, without credentials and by an identity, and so are the
+//! permission oracles that both refused in the scratch repository before: status, error code, digest and challenge must be
+//! equal. The promises of the scenario tell who is to blame for a difference. Credentials are never sent to a backend in plain
+//! text, unless it is on this machine.
 //!
 //! ## When it fails
 //!

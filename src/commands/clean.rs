@@ -1,6 +1,7 @@
 //! `clean`: removes what runs left behind, which is tags that start with `regproof-` in the scratch repository.
 //!
-//! Nothing else is ever removed, and nothing by digest: another tag may have the same image.
+//! Nothing else is ever removed. A manifest goes by its digest only where the registry removes no tag, and where no tag that is
+//! not a run's points to it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::plan::Machine;
 use crate::report::visible;
 use crate::target::Target;
 use crate::transcript::Recorder;
+use crate::transfer::{ACCEPT, is_digest};
 use crate::wire::{Client, Credential};
 
 const PREFIX: &str = "regproof-";
@@ -25,6 +27,8 @@ const PREFIX: &str = "regproof-";
 const PAGES: usize = 1000;
 /// More of ours than any number of runs leaves.
 const MOST: usize = 100_000;
+/// More tags of others are not looked at one by one.
+const MOST_OTHERS: usize = 200;
 /// What is not removed by then is a matter for another try.
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
@@ -62,7 +66,7 @@ fn client(target: &Target, scratch: &str, who: &str) -> anyhow::Result<Client> {
 
 /// What was done, and whether something is left that should not be.
 async fn work(client: &Client, scratch: &str, dry_run: bool) -> anyhow::Result<(String, bool)> {
-    let tags = ours(client, scratch).await?;
+    let tags = tags(client, scratch, is_ours).await?;
     let mut lines = Vec::new();
     for tag in &tags {
         let what = format!("{scratch}:{tag}");
@@ -71,14 +75,17 @@ async fn work(client: &Client, scratch: &str, dry_run: bool) -> anyhow::Result<(
             continue;
         }
         let answer = client.delete(format!("/v2/{scratch}/manifests/{tag}")).send().await?;
-        if matches!(answer.status, 200 | 202 | 204 | 404) {
+        let gone = answer.status == 404 && digest(client, scratch, tag).await?.is_none();
+        if gone || matches!(answer.status, 200 | 202 | 204) {
             lines.push(format!("removed {what}"));
+        } else if by_digest(client, scratch, tag).await? {
+            lines.push(format!("removed {what}, by its digest"));
         } else {
             lines.push(format!("not removed {what}: {}", visible(&log::clean(&answer.brief()), 200)));
         }
     }
     // The status is evidence, the list decides.
-    let left = if dry_run || tags.is_empty() { BTreeSet::new() } else { ours(client, scratch).await? };
+    let left = if dry_run || tags.is_empty() { BTreeSet::new() } else { self::tags(client, scratch, is_ours).await? };
     lines.push(match (dry_run, tags.len(), left.len()) {
         (_, 0, _) => format!("nothing of regproof is in {scratch}"),
         (true, count, _) => format!("{count} to remove from {scratch}; nothing was removed"),
@@ -88,8 +95,33 @@ async fn work(client: &Client, scratch: &str, dry_run: bool) -> anyhow::Result<(
     Ok((lines.join("\n") + "\n", !left.is_empty()))
 }
 
-/// The tags that a run has made, whichever run.
-async fn ours(client: &Client, scratch: &str) -> anyhow::Result<BTreeSet<String>> {
+/// Removes what a tag points to, where only runs' tags point to it: some registries remove in no other way (OCI distribution
+/// spec, section Deleting tags).
+async fn by_digest(client: &Client, scratch: &str, tag: &str) -> anyhow::Result<bool> {
+    let Some(digest) = digest(client, scratch, tag).await? else { return Ok(false) };
+    let others = tags(client, scratch, |tag| !is_ours(tag) && is_tag(tag)).await?;
+    if others.len() > MOST_OTHERS {
+        return Ok(false);
+    }
+    for other in others {
+        match self::digest(client, scratch, &other).await? {
+            Some(its) if its != digest => {}
+            // The same, or not known.
+            _ => return Ok(false),
+        }
+    }
+    let answer = client.delete(format!("/v2/{scratch}/manifests/{digest}")).send().await?;
+    Ok(matches!(answer.status, 200 | 202 | 204))
+}
+
+async fn digest(client: &Client, scratch: &str, tag: &str) -> anyhow::Result<Option<String>> {
+    let answer = client.head(format!("/v2/{scratch}/manifests/{tag}")).header("Accept", ACCEPT).send().await?;
+    let digest = answer.header("docker-content-digest").filter(|digest| answer.status == 200 && is_digest(digest));
+    Ok(digest.map(str::to_owned))
+}
+
+/// The wanted tags, all pages of the list.
+async fn tags(client: &Client, scratch: &str, wanted: fn(&str) -> bool) -> anyhow::Result<BTreeSet<String>> {
     let mut tags = BTreeSet::new();
     let mut query = "?n=500".to_owned();
     for _ in 0..PAGES {
@@ -100,8 +132,8 @@ async fn ours(client: &Client, scratch: &str) -> anyhow::Result<BTreeSet<String>
         anyhow::ensure!(answer.status == 200, "its tags cannot be listed: {}", answer.brief());
         let body = answer.json()?;
         let page: Vec<&str> = body["tags"].as_array().into_iter().flatten().filter_map(|tag| tag.as_str()).collect();
-        tags.extend(page.iter().filter(|tag| is_ours(tag)).map(|tag| (*tag).to_owned()));
-        anyhow::ensure!(tags.len() <= MOST, "it has more than {MOST} tags of regproof");
+        tags.extend(page.iter().filter(|tag| wanted(tag)).map(|tag| (*tag).to_owned()));
+        anyhow::ensure!(tags.len() <= MOST, "it has more than {MOST} such tags");
         let more = answer.header("link").is_some_and(|link| link.contains("next"));
         match page.last().filter(|last| more && is_tag(last)) {
             Some(last) => {

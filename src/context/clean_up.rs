@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use super::{CLEAN_UP, Cx};
 use crate::apikeys;
+use crate::image::digest_of;
 use crate::ledger::{Entry, Fate, UNNAMED};
 use crate::outcome::Leftover;
 use crate::scenario::Action;
-use crate::transfer::{ACCEPT, TagList, is_tag};
-use crate::wire::{Answer, Client};
+use crate::transfer::{ACCEPT, Content, TagList, is_digest, is_tag};
+use crate::wire::{Answer, Client, MANIFEST_LIMIT};
 
 /// More tags than this are not looked at to see what else points to a digest.
 const MOST_TAGS: usize = 200;
@@ -20,6 +21,12 @@ const MOST_TAGS: usize = 200;
 const NOBODY: &str = "no identity of the scenario may delete";
 
 impl Cx {
+    /// What tells an image of this check from others. Where it can be removed it is this run's own, so that no other run misses
+    /// it; where nobody may delete, it is the same each time, so that what stays does not become more.
+    pub(crate) fn flavour(&self, word: &str) -> String {
+        self.scenario().remover().map_or_else(|| word.to_owned(), |_| format!("{word}-{}", self.run_id()))
+    }
+
     /// Removes what was made, and writes down what could not be. Run by the runner, whatever became of the check.
     pub(crate) async fn clean_up(&self) {
         // A check that used all its time gets little more: a registry that stalls must not hold up the run.
@@ -36,11 +43,30 @@ impl Cx {
         }
         let mut janitor = Janitor::new(self, end);
         for entry in made.iter().rev() {
-            let Some(reason) = janitor.remove(entry).await else { continue };
-            let reference = entry.what.strip_prefix("manifests/").unwrap_or(&entry.what).to_owned();
-            let (check, repository) = (self.check.to_owned(), entry.repository.clone());
-            let readable_by = janitor.readers(entry).await;
-            self.found().leftovers.push(Leftover { check, repository, reference, reason, readable_by });
+            let (digest, parts) = janitor.contents(entry).await;
+            match janitor.remove(entry, digest).await {
+                Some(reason) => self.lists(&janitor, entry, reason).await,
+                // What an index named has no tag, and stays when the index goes.
+                None => {
+                    for part in parts {
+                        if let Some(reason) = janitor.remove_part(&part).await {
+                            self.lists(&janitor, &part, reason).await;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes down what stays, once.
+    async fn lists(&self, janitor: &Janitor<'_>, entry: &Entry, reason: String) {
+        let reference = entry.what.strip_prefix("manifests/").unwrap_or(&entry.what).to_owned();
+        let (check, repository) = (self.check.to_owned(), entry.repository.clone());
+        let readable_by = janitor.readers(entry).await;
+        let left = Leftover { check, repository, reference, reason, readable_by };
+        let mut found = self.found();
+        if !found.leftovers.contains(&left) {
+            found.leftovers.push(left);
         }
     }
 }
@@ -84,8 +110,37 @@ impl<'a> Janitor<'a> {
         Janitor { cx, end, remover, eyes, foreign: BTreeMap::new() }
     }
 
+    /// The digest that a tag of this run points to, and what that names if it is an index; asked where it is not known.
+    async fn contents(&self, entry: &Entry) -> (Option<String>, Vec<Entry>) {
+        let known = entry.digest.clone();
+        let wanted = self.is_own(entry) && self.remover.is_some() && (entry.is_index || known.is_none());
+        let (Some(eyes), true) = (&self.eyes, wanted) else { return (known, vec![]) };
+        let request = eyes.get(entry.target()).header("Accept", ACCEPT).limit(MANIFEST_LIMIT);
+        let answer = self.timed(request.send()).await.ok().filter(|answer| answer.status == 200);
+        let Some(answer) = answer else { return (known, vec![]) };
+        let content: Content = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let digests = content.manifests.into_iter().map(|part| part.digest).filter(|digest| is_digest(digest));
+        let part = |digest: String| Entry::new(&entry.repository, &format!("manifests/{digest}"), Fate::Made);
+        (known.or_else(|| Some(digest_of(&answer.body))), digests.map(part).collect())
+    }
+
+    /// Whether it is a tag that only this run gives.
+    fn is_own(&self, entry: &Entry) -> bool {
+        let own = format!("manifests/regproof-{}-", self.cx.run_id());
+        entry.what.starts_with(&own)
+    }
+
+    /// Nothing if what an index named is gone, or is named by others too; else why it is still there.
+    async fn remove_part(&mut self, part: &Entry) -> Option<String> {
+        let (remover, digest) = (self.remover.clone()?, part.what.strip_prefix("manifests/")?);
+        match self.by_digest(&remover, &part.repository, digest).await {
+            ByDigest::Removed | ByDigest::Shared => None,
+            ByDigest::Not(why) => Some(format!("the index that named it is removed, it is not: {why}")),
+        }
+    }
+
     /// Nothing if it is gone, or was never there; else why it is still there.
-    async fn remove(&mut self, entry: &Entry) -> Option<String> {
+    async fn remove(&mut self, entry: &Entry, digest: Option<String>) -> Option<String> {
         let doubt = match &entry.fate {
             Fate::Maybe(why) => format!("it may have been made: {why}; "),
             _ => String::new(),
@@ -94,7 +149,7 @@ impl<'a> Janitor<'a> {
             return Some(format!("{doubt}the registry did not say what it is called"));
         }
         let Some(remover) = self.remover.clone() else {
-            return match self.look(&entry.repository, &entry.target()).await {
+            return match self.look(&entry.target()).await {
                 There::No => None,
                 There::Yes(_) => Some(NOBODY.to_owned()),
                 There::Unknown(_) if self.was_never_made(entry) => None,
@@ -102,13 +157,13 @@ impl<'a> Janitor<'a> {
                 There::Unknown(why) => Some(format!("{doubt}{NOBODY}, and whether it is there is not known: {why}")),
             };
         };
-        let tag = entry.what.strip_prefix("manifests/").filter(|reference| is_tag(reference));
-        let digest = entry.digest.as_deref().filter(|_| tag.is_some());
-        match self.delete(&remover, &entry.repository, &entry.target()).await {
+        let digest = digest.filter(|_| self.is_own(entry));
+        let digest = digest.as_deref();
+        match self.delete(&remover, &entry.target()).await {
             Ok(answer) if is_done(&answer) => self.what_it_was(&remover, &entry.repository, digest).await,
             Ok(answer) => {
                 let why = answer.brief();
-                match (self.look(&entry.repository, &entry.target()).await, digest) {
+                match (self.look(&entry.target()).await, digest) {
                     (There::No, _) => None,
                     // Some registries remove by digest alone (OCI distribution spec, section Deleting tags).
                     (There::Yes(Some(seen)), Some(digest)) if seen == digest => {
@@ -129,7 +184,7 @@ impl<'a> Janitor<'a> {
     /// The tag is gone; what it pointed to may still be there.
     async fn what_it_was(&mut self, remover: &Client, repository: &str, digest: Option<&str>) -> Option<String> {
         let digest = digest?;
-        match self.look(repository, &format!("manifests/{digest}")).await {
+        match self.look(&format!("/v2/{repository}/manifests/{digest}")).await {
             There::Yes(_) => match self.by_digest(remover, repository, digest).await {
                 ByDigest::Removed | ByDigest::Shared => None,
                 ByDigest::Not(why) => Some(format!("the tag is removed, its manifest {digest} is not: {why}")),
@@ -154,7 +209,7 @@ impl<'a> Janitor<'a> {
         if let Some((tag, _)) = foreign.iter().find(|(_, digest)| digest.is_none()) {
             return ByDigest::Not(format!("where the tag {tag} points is not known"));
         }
-        match self.delete(remover, repository, &format!("manifests/{digest}")).await {
+        match self.delete(remover, &format!("/v2/{repository}/manifests/{digest}")).await {
             // 404: another tag of this run was its last, and took it along.
             Ok(answer) if is_done(&answer) || answer.status == 404 => ByDigest::Removed,
             Ok(answer) => ByDigest::Not(answer.brief()),
@@ -184,7 +239,7 @@ impl<'a> Janitor<'a> {
         }
         let mut foreign = BTreeMap::new();
         for tag in tags.into_iter().filter(|tag| is_tag(tag)) {
-            match self.look(repository, &format!("manifests/{tag}")).await {
+            match self.look(&format!("/v2/{repository}/manifests/{tag}")).await {
                 There::No => {}
                 There::Yes(digest) => _ = foreign.insert(tag, digest),
                 There::Unknown(_) => _ = foreign.insert(tag, None),
@@ -193,16 +248,15 @@ impl<'a> Janitor<'a> {
         Ok(foreign)
     }
 
-    async fn look(&self, repository: &str, what: &str) -> There {
+    async fn look(&self, target: &str) -> There {
         match &self.eyes {
-            Some(eyes) => self.see(eyes, repository, what).await,
+            Some(eyes) => self.see(eyes, target).await,
             None => There::Unknown("nobody can look".to_owned()),
         }
     }
 
-    async fn see(&self, eyes: &Client, repository: &str, what: &str) -> There {
-        let target = format!("/v2/{repository}/{what}");
-        let session = what.starts_with("blobs/uploads/");
+    async fn see(&self, eyes: &Client, target: &str) -> There {
+        let session = target.contains("/blobs/uploads/");
         let request = if session { eyes.get(target) } else { eyes.head(target).header("Accept", ACCEPT) };
         match self.timed(request.send()).await {
             Err(why) => There::Unknown(why),
@@ -219,18 +273,20 @@ impl<'a> Janitor<'a> {
         if entry.what.starts_with("blobs/uploads/") {
             return None;
         }
+        let scenario = self.cx.scenario();
+        if scenario.repositories.scratch.as_deref() != Some(entry.repository.as_str()) {
+            return Some(format!("everyone who may read {}", entry.repository));
+        }
         let anyone = self.cx.anonymous().ok()?;
-        if let There::Yes(_) = self.see(&anyone, &entry.repository, &entry.what).await {
+        if let There::Yes(_) = self.see(&anyone, &entry.target()).await {
             return Some("anyone, without a login".to_owned());
         }
-        let scenario = self.cx.scenario();
         let by_login = scenario.promised_by_groups("", &BTreeSet::new()).contains(&Action::Read);
-        let scratch = scenario.repositories.scratch.as_deref() == Some(entry.repository.as_str());
-        (scratch && by_login).then(|| "anyone who can log in".to_owned())
+        by_login.then(|| "anyone who can log in".to_owned())
     }
 
-    async fn delete(&self, client: &Client, repository: &str, what: &str) -> Result<Answer, String> {
-        self.timed(client.delete(format!("/v2/{repository}/{what}")).send()).await
+    async fn delete(&self, client: &Client, target: &str) -> Result<Answer, String> {
+        self.timed(client.delete(target).send()).await
     }
 
     async fn timed(&self, work: impl Future<Output = anyhow::Result<Answer>>) -> Result<Answer, String> {
@@ -243,3 +299,7 @@ impl<'a> Janitor<'a> {
 fn is_done(answer: &Answer) -> bool {
     matches!(answer.status, 200 | 202 | 204)
 }
+
+#[cfg(test)]
+#[path = "clean_up_tests.rs"]
+mod tests;

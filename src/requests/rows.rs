@@ -35,12 +35,12 @@ pub(crate) const TRIAL: Rows = &[
     tries(Writer, "GET, OPTIONS", "/v2/{scratch}/manifests/<own tag or digest>"),
     tries(Remover, "DELETE", "/v2/{scratch}/manifests/<digest>"),
     tries(Remover, "DELETE", "/v2/{scratch}/blobs/notadigest"),
-    tries(Remover, "DELETE", "/v2/{scratch}/blobs/uploads/<session>"),
+    tries(Remover, "DELETE", "/v2/{scratch}/blobs/uploads/<session><query>"),
     // What a registry took instead of refusing it is removed when the check ends.
     tries(Remover, "DELETE", "/v2/{scratch}/manifests/<own tag or digest>"),
-    tries(Janitor, "HEAD", "/v2/{scratch}/manifests/<reference>"),
+    tries(Janitor, "GET, HEAD", "/v2/{scratch}/manifests/<reference>"),
     tries(Janitor, "GET", "/v2/{scratch}/tags/list"),
-    tries(Janitor, "GET", "/v2/{scratch}/blobs/uploads/<session>"),
+    tries(Janitor, "GET", "/v2/{scratch}/blobs/uploads/<session><query>"),
     tries(Anonymous, "HEAD", "/v2/{scratch}/manifests/<reference>"),
 ];
 pub(crate) const METRICS: Rows = &[sends(Anonymous, "GET", "{metrics}")];
@@ -83,7 +83,7 @@ pub(crate) const CLEAN_UP: Rows = &[
     sends(Remover, "DELETE", "/v2/{scratch}/manifests/<own tag or digest>"),
     sends(Remover, "DELETE", "/v2/{scratch}/blobs/<digest>"),
     sends(Remover, "DELETE", "/v2/{scratch}/blobs/uploads/<session><query>"),
-    sends(Janitor, "HEAD", "/v2/{scratch}/manifests/<reference>"),
+    sends(Janitor, "GET, HEAD", "/v2/{scratch}/manifests/<reference>"),
     sends(Janitor, "HEAD", "/v2/{scratch}/blobs/<digest>"),
     sends(Janitor, "GET", "/v2/{scratch}/blobs/uploads/<session><query>"),
     sends(Janitor, "GET", "/v2/{scratch}/tags/list"),

@@ -69,7 +69,7 @@ fn scenario(url: &str, remover: bool) -> String {
          [repositories]\nscratch = \"{SCRATCH}\"\npublic = [\"team/app\"]\nprivate = [\"team/secret\"]\n\
          [access]\nanonymous = [\"read\"]\nauthenticated = [\"read\"]\ngroups.ci = [\"read\", \"create\"]\ngroups.admins = {all}\n\
          [identities.ci]\nusername = \"ci\"\npassword = {{ file = \"secret\" }}\ngroups = [\"ci\"]\n\
-         [identities.admin]\nusername = \"admin\"\npassword = {{ file = \"secret\" }}\ngroups = [\"admins\"]\n\
+         [identities.admin]\nusername = \"admin\"\npassword = {{ file = \"another\" }}\ngroups = [\"admins\"]\n\
          [metrics]\npath = \"/metrics\"\nanonymous = true\n\
          [[cache]]\nimage = \"docker.io/library/alpine:3.20\"\n\
          [probes]\nlitter = true\nstrain = true\n[limits]\nrequest_timeout = \"10s\"\n"
@@ -102,7 +102,9 @@ fn nothing_changes_outside_of_the_scratch_repository_and_all_that_is_new_inside_
     Image::with_content("app").push(&crane.url, "team/app", "v1", None);
     Image::with_content("app").push(&crane.url, "team/app", "latest", None);
     Image::with_content("secret").push(&crane.url, "team/secret", "v1", None);
-    std::fs::write(folder.path().join("secret"), "not-a-real-one").expect("a file can be written");
+    for name in ["secret", "another"] {
+        std::fs::write(folder.path().join(name), format!("not-a-real-{name}")).expect("a file can be written");
+    }
     let file = folder.path().join("regproof.toml");
     for (effects, remover) in [("read-only", true), ("oracle", true), ("writes", true), ("writes", false)] {
         std::fs::write(&file, scenario(&crane.url, remover)).expect("a file can be written");

@@ -66,7 +66,7 @@ fn pattern(target: &str) -> Regex {
             "session" => "[A-Za-z0-9_-]{8,64}",
             "query" => r"(\?\S*)?",
             "repository" => "[a-z0-9._/-]+",
-            "random" | "user" => "[^/?]+",
+            "random" | "user" | "8 KiB" => "[^/?]+",
             "code" => "[^&]+",
             "the same, encoded" => "[A-Za-z0-9._/%-]+",
             "the same, in part" => "[A-Za-z0-9._/-]+",

@@ -30,8 +30,8 @@ pub(crate) mod prelude {
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
     pub(crate) use crate::zot::advisory;
     pub(crate) use crate::{
-        apikeys, cached, diagnosis, discovery, listing, lock, matrix, meanwhile, metrics, oci, oracle, presence,
-        transfer, traps,
+        apikeys, cached, coverage, diagnosis, discovery, listing, lock, matrix, meanwhile, metrics, oci, oracle,
+        presence, transfer, traps,
     };
 }
 
@@ -212,8 +212,8 @@ pub enum Need {
     ForeignReader,
     /// An identity that may create, but neither update nor delete.
     Creator,
-    /// `regproof.lock`.
-    Lock,
+    /// `regproof.lock`, or a zot configuration, which should have one beside it.
+    LockOrConfig,
     /// `[registry] backend`.
     Backend,
     /// `[metrics] anonymous = true`.

@@ -2,7 +2,7 @@
 //!
 //! No way to print, and no way to reach another check.
 
-mod claim;
+pub(crate) mod claim;
 mod clean_up;
 
 use std::collections::BTreeSet;

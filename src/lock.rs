@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use serde::Deserialize;
 
 pub(crate) use compare::{Difference, Kind, compare};
@@ -104,10 +103,9 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// What differs between the promises of a scenario and its lock, as `Need::Lock` promises one.
-pub(crate) fn changes(scenario: &Scenario) -> anyhow::Result<Vec<Difference>> {
-    let agreed = scenario.agreed.as_ref().context("there is no lock")?;
-    Ok(compare(agreed, &now(scenario, CHECKS)))
+/// What differs between the promises of a scenario and its lock, if it has one.
+pub(crate) fn changes(scenario: &Scenario) -> Option<Vec<Difference>> {
+    scenario.agreed.as_ref().map(|agreed| compare(agreed, &now(scenario, CHECKS)))
 }
 
 /// What follows where the promises are not kept.

@@ -312,7 +312,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             &certain("no identity may create without update and delete", scenario),
         ),
         Need::ZotConfig => promised(scenario.config.is_none(), "[registry] zot_config is not set"),
-        Need::Lock => scenario.agreed.is_none().then(|| lock::missing(scenario)),
+        Need::LockOrConfig => lock::not_needed(scenario),
         Need::Backend => promised(scenario.registry.backend.is_none(), "[registry] backend is not set"),
         Need::OpenMetrics => {
             promised(scenario.metrics.as_ref().is_none_or(|m| !m.anonymous), "[metrics] anonymous = true is not set")
@@ -366,6 +366,10 @@ fn no_program(name: &str, scenario: &Scenario, machine: &Machine) -> Option<Stri
         };
         return Some(format!("{name} is not on PATH; install it ({hint})"));
     }
+    // These read a folder of certificates (containers-certs.d(5)).
+    if scenario.needs_certificate() && !matches!(name, "skopeo" | "buildah" | "podman") {
+        return Some(format!("{name} is not given the certificate of [registry] client_cert"));
+    }
     let led_elsewhere = !scenario.registry.resolve.is_empty();
     led_elsewhere.then(|| format!("{name} connects where DNS says, and [registry] resolve says otherwise"))
 }
@@ -374,6 +378,9 @@ fn no_program(name: &str, scenario: &Scenario, machine: &Machine) -> Option<Stri
 pub(crate) fn no_browser(scenario: &Scenario, machine: &Machine) -> Option<String> {
     if machine.no_browser {
         return Some("--no-browser".to_owned());
+    }
+    if scenario.needs_certificate() {
+        return Some("the browser is not given the certificate of [registry] client_cert".to_owned());
     }
     let driver = &scenario.browser.webdriver;
     if driver.starts_with("http://") || driver.starts_with("https://") {

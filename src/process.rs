@@ -23,6 +23,8 @@ use crate::wire::Client;
 /// Where a program finds the scenario's certificates.
 const CERTIFICATES: &str = "certificates";
 const AUTHORITY: &str = "certificates/ca.crt";
+const CLIENT_CERTIFICATE: &str = "certificates/client.cert";
+const CLIENT_KEY: &str = "certificates/client.key";
 
 /// As much of a program's output as evidence needs.
 const OUTPUT: usize = 64 << 10;
@@ -81,11 +83,25 @@ impl Workshop {
     /// A folder with the scenario's certificates, as skopeo and podman read them (containers-certs.d(5)), if there are any.
     pub(crate) fn certificates(&self, cx: &Cx) -> anyhow::Result<Option<String>> {
         let loaded = &cx.target().loaded;
-        let Some(file) = &loaded.scenario.registry.ca_file else { return Ok(None) };
+        let registry = &loaded.scenario.registry;
+        let shown = registry.client_cert.as_ref().filter(|_| loaded.scenario.needs_certificate());
+        let own = shown.zip(cx.target().secrets.client_key.as_ref());
+        if registry.ca_file.is_none() && own.is_none() {
+            return Ok(None);
+        }
         let folder = self.path(CERTIFICATES);
         std::fs::create_dir_all(&folder)?;
-        std::fs::copy(loaded.folder().join(file), self.path(AUTHORITY))
-            .with_context(|| format!("cannot copy {}", file.display()))?;
+        let copy = |file: &PathBuf, to: &str| {
+            let copied = std::fs::copy(loaded.folder().join(file), self.path(to));
+            copied.with_context(|| format!("cannot copy {}", file.display()))
+        };
+        if let Some(file) = &registry.ca_file {
+            copy(file, AUTHORITY)?;
+        }
+        if let Some((file, key)) = own {
+            copy(file, CLIENT_CERTIFICATE)?;
+            private_file(&self.path(CLIENT_KEY), key.expose().as_bytes())?;
+        }
         Ok(Some(folder.display().to_string()))
     }
 

@@ -11,10 +11,11 @@ use tokio::sync::watch;
 
 use crate::advice;
 use crate::check::{Check, Failure, Proof, verdict_of};
+use crate::context::claim::is_like;
 use crate::context::{CLEAN_UP, Cx};
 use crate::fingerprint;
 use crate::level::Level;
-use crate::outcome::{Finding, Fingerprint, Outcome, Run, Verdict};
+use crate::outcome::{Case, Finding, Fingerprint, Outcome, Run, Verdict};
 use crate::plan::{Plan, Step};
 use crate::scenario::Waive;
 use crate::target::Target;
@@ -226,23 +227,66 @@ pub async fn execute_one(step: &Step, target: &Arc<Target>, mut stop: Stop) -> O
 /// A Fail that the operator accepted is a Skip, and stays visible; an Error is not: nothing was found to accept. Of a check
 /// that has cells, a waiver covers those that it names.
 fn waive(outcome: &mut Outcome, waiver: &Waive, covered: Option<bool>) {
-    let names_cells = !waiver.cells.is_empty();
+    // What a check judged itself, cell by cell, is not judged again by its cases.
+    if let (None, Some(cells)) = (covered, &waiver.cells) {
+        return waive_cells(outcome, waiver, cells);
+    }
     match outcome.verdict {
-        Verdict::Fail if covered.unwrap_or(!names_cells) => {
+        Verdict::Fail if covered.unwrap_or(true) => {
             outcome.verdict = Verdict::Skip;
             outcome.waived = Some(waiver.reason.clone());
         }
-        Verdict::Fail if !names_cells => outcome.notes.push(
+        Verdict::Fail if waiver.cells.is_none() => outcome.notes.push(
             "its waiver covers nothing: it names no `cells`, and this check fails by cell, as \
              `cells = [\"ci: move a tag in team/app\"]`"
                 .to_owned(),
         ),
-        Verdict::Fail if covered.is_none() => {
-            outcome.notes.push("its waiver names `cells`, and this check has none: it covers nothing".to_owned());
-        }
         Verdict::Fail => outcome.notes.push("its waiver covers other cells, and these fail besides".to_owned()),
         Verdict::Pass => outcome.notes.push("its waiver is no longer needed: the promise holds".to_owned()),
         Verdict::Error | Verdict::Skip => {}
+    }
+}
+
+/// Accepts the cells that a waiver names, and nothing else: another cell that fails keeps the check failing.
+fn waive_cells(outcome: &mut Outcome, waiver: &Waive, cells: &[String]) {
+    for cell in cells {
+        let named = outcome.cases.iter().filter(|case| is_like(cell, &case.name));
+        match named.map(|case| case.verdict).max() {
+            None => {
+                outcome.notes.push(format!("its waiver names the cell `{cell}`, and there is no such cell in this run"))
+            }
+            Some(Verdict::Pass) => outcome.notes.push(format!("its waiver of `{cell}` is no longer needed: it holds")),
+            Some(_) => {}
+        }
+    }
+    let waived = |case: &Case| case.verdict == Verdict::Fail && cells.iter().any(|cell| is_like(cell, &case.name));
+    let shown: Vec<Finding> =
+        outcome.cases.iter().filter(|case| waived(case)).filter_map(|case| case.finding.clone()).collect();
+    if shown.is_empty() {
+        return;
+    }
+    let open = outcome.cases.iter().find(|case| case.verdict == Verdict::Fail && !waived(case)).cloned();
+    let unsure = outcome.cases.iter().find(|case| case.verdict == Verdict::Error).cloned();
+    for case in outcome.cases.iter_mut().filter(|case| waived(case)) {
+        case.verdict = Verdict::Skip;
+    }
+    let accepted = format!("{} (of {}: {})", waiver.reason, shown.len(), cells.join(", "));
+    // What the check itself found, and no cell says, is not among what was accepted.
+    let covered = outcome.finding.as_ref().is_some_and(|finding| shown.contains(finding));
+    if outcome.verdict != Verdict::Fail || !covered {
+        outcome.notes.push(format!("waived: {accepted}"));
+        return;
+    }
+    match open.or(unsure) {
+        Some(case) => {
+            outcome.verdict = case.verdict;
+            outcome.finding = case.finding;
+            outcome.notes.push(format!("waived: {accepted}"));
+        }
+        None => {
+            outcome.verdict = Verdict::Skip;
+            outcome.waived = Some(accepted);
+        }
     }
 }
 
@@ -296,3 +340,7 @@ fn clean(finding: Finding, target: &Target) -> Finding {
         exchange: finding.exchange,
     }
 }
+
+#[cfg(test)]
+#[path = "runner_tests.rs"]
+mod tests;

@@ -21,7 +21,7 @@ use url::Url;
 pub use access::{Access, Action, Grants};
 pub use content::{Content, Probes, Reception};
 pub(crate) use rights::{Promise, who};
-pub use values::{Day, Days, Period, SecretSource};
+pub use values::{Day, Days, KeySource, Period, SecretSource};
 
 use crate::level::Setting;
 use crate::lock::Lock;
@@ -104,6 +104,11 @@ pub struct Registry {
     pub certificate_days: u32,
     /// Certificates to trust besides the system's, as PEM.
     pub ca_file: Option<PathBuf>,
+    /// The certificate to show where the registry, or a proxy in front of it, asks its clients for one; as PEM. Where `zot_config`
+    /// says that zot takes a certificate for a user, anonymous clients show none.
+    pub client_cert: Option<PathBuf>,
+    /// The key of `client_cert`, as PEM: a file, or where the secret is.
+    pub client_key: Option<KeySource>,
     /// `host:port` to connect to instead of what DNS says, as curl's `--connect-to`.
     #[serde(default)]
     pub resolve: BTreeMap<String, String>,
@@ -282,9 +287,9 @@ impl Default for Limits {
 pub struct Waive {
     /// The check's id.
     pub check: String,
-    /// The cells that are accepted, of a check that has cells, as `ci: move a tag in team/app`; `*` stands for any text.
-    #[serde(default)]
-    pub cells: Vec<String>,
+    /// The parts that are accepted, by the names that a report shows, as `ci: move a tag in team/app`; `*` stands for any text.
+    /// Left out, all that the check finds is accepted, but of the permission matrix, whose cells must be named.
+    pub cells: Option<Vec<String>>,
     /// Why it is accepted.
     pub reason: String,
     /// The last day on which it is accepted.

@@ -21,7 +21,7 @@ use crate::redact::Redactor;
 use crate::scenario::Scenario;
 use crate::scenario::load::{self, Loaded, ScenarioError};
 use crate::scenario::secrets::{self, Secrets};
-use crate::wire::{Challenges, Credential, Origin, Route};
+use crate::wire::{Challenges, ClientCertificate, Credential, Origin, Route, Wrong};
 
 /// What checks get beyond their deadline where logins need one-time codes: four of them log in, a code serves one login,
 /// and the next one comes after 30 seconds.
@@ -63,7 +63,8 @@ impl Target {
         }
         loaded.scenario.agreed = lock::read(&loaded)?.map(Arc::new);
         let redactor = Arc::new(secrets.redactor(&loaded));
-        let route = route(&loaded)?;
+        let mut route = route(&loaded)?;
+        route.certificate = certificate(&loaded, &secrets)?.map(Arc::new);
         let scratch = loaded.scenario.repositories.scratch.is_some();
         let default = if scratch { Effect::Writes } else { Effect::Oracle };
         Ok(Target {
@@ -146,6 +147,22 @@ impl Target {
 
 fn run_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()[..12].to_owned()
+}
+
+/// The certificate that the scenario shows, with its key.
+fn certificate(loaded: &Loaded, secrets: &Secrets) -> Result<Option<ClientCertificate>, ScenarioError> {
+    let registry = &loaded.scenario.registry;
+    let (Some(file), Some(key)) = (&registry.client_cert, &secrets.client_key) else { return Ok(None) };
+    let at = |key: &str, message: String| loaded.error(&["registry", key], message);
+    let shown = file.display();
+    let pem = std::fs::read(loaded.folder().join(file))
+        .map_err(|error| at("client_cert", format!("cannot read {shown}: {error}")))?;
+    let origins = std::iter::once(&registry.url).chain(&registry.backend).map(Origin::of).collect();
+    let user = loaded.scenario.certificate_is_a_user();
+    ClientCertificate::new(&pem, key.expose().as_bytes(), origins, user).map(Some).map_err(|wrong| match wrong {
+        Wrong::Certificate(why) => at("client_cert", format!("{shown} {why}")),
+        Wrong::Key(why) => at("client_key", format!("the key {why}")),
+    })
 }
 
 fn route(loaded: &Loaded) -> Result<Route, ScenarioError> {

@@ -5,7 +5,9 @@
 
 mod answer;
 mod body;
+mod certificate;
 mod intent;
+mod library;
 mod origin;
 mod raw;
 mod tokens;
@@ -20,6 +22,7 @@ use reqwest::{Method, Url};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 pub(crate) use answer::{Answer, TOKEN_CAUSE, TOKEN_REMEDY, is_registry_error};
+pub(crate) use certificate::{ClientCertificate, Wrong};
 pub(crate) use origin::Origin;
 #[cfg(test)]
 pub(crate) use raw::parse as parse_raw;
@@ -48,6 +51,8 @@ pub(crate) struct Route {
     pub(crate) ca: Vec<reqwest::Certificate>,
     /// The same certificates for the sender of raw requests.
     pub(crate) ca_der: Vec<CertificateDer<'static>>,
+    /// What is shown where the registry asks its clients for a certificate.
+    pub(crate) certificate: Option<Arc<ClientCertificate>>,
     /// Host and port, and the address to connect to instead.
     pub(crate) resolve: Vec<(String, u16, std::net::SocketAddr)>,
     pub(crate) timeout: Duration,
@@ -59,6 +64,8 @@ pub(crate) struct Route {
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     http: reqwest::Client,
+    /// For what is sent without credentials, where that differs in more than a header.
+    bare: Option<reqwest::Client>,
     origin: Origin,
     who: String,
     credential: Option<Credential>,
@@ -112,28 +119,14 @@ impl Client {
         guard: Arc<Guard>,
         recorder: Recorder,
     ) -> anyhow::Result<Client> {
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .connect_timeout(route.timeout.min(Duration::from_secs(5)))
-            .timeout(route.timeout)
-            .http1_only()
-            .user_agent(concat!("regproof/", env!("CARGO_PKG_VERSION")));
-        // Reading the system's certificates takes longer than the rest of a client, and plain http has no use for them.
-        builder = if origin.url().scheme() == "https" {
-            builder.tls_certs_merge(route.ca.iter().cloned()).tls_info(true)
-        } else {
-            builder.tls_certs_only(std::iter::empty())
-        };
-        for (host, port, address) in &route.resolve {
-            if origin.is(host, *port) {
-                builder = builder.resolve(host, *address);
-            }
-        }
-        let http = builder.build().context("cannot prepare the HTTP client")?;
+        let shown = |with: bool| route.certificate.as_deref().filter(|own| own.is_shown(&origin, with));
+        let http = library::http(route, &origin, shown(credential.is_some()))?;
+        // Where a certificate is a user, what is asked without credentials is asked without it.
+        let bare = credential.is_some() && shown(true).is_some() && shown(false).is_none();
+        let bare = bare.then(|| library::http(route, &origin, None)).transpose()?;
         Ok(Client {
             http,
+            bare,
             origin,
             who: who.to_owned(),
             credential,
@@ -144,7 +137,6 @@ impl Client {
             ledger: Ledger::default(),
         })
     }
-
     /// The user name that this client sends, if it sends one.
     pub(crate) fn credential(&self) -> Option<&Credential> {
         self.credential.as_ref()
@@ -341,7 +333,8 @@ impl Request<'_> {
         let what = format!("{} {url}", self.method);
         let limit = self.client.timeout + self.patience;
         let body = if self.trickle.is_zero() { self.body.clone().into() } else { trickled(&self.body, self.trickle) };
-        let request = self.client.http.request(self.method.clone(), url).headers(headers).body(body).timeout(limit);
+        let http = self.client.bare.as_ref().filter(|_| self.credential().is_none()).unwrap_or(&self.client.http);
+        let request = http.request(self.method.clone(), url).headers(headers).body(body).timeout(limit);
         let response = tokio::time::timeout(limit, request.send())
             .await
             .map_err(|_| anyhow::anyhow!("{what}: no answer within {limit:?}"))?

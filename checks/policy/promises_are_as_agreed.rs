@@ -11,7 +11,8 @@
 //!    identity may do in each named repository and each pattern, other promises, and which checks run. It is reviewed and
 //!    committed.
 //! 2. Each run derives the promises again and compares. Nothing is sent.
-//! 3. What this machine lacks (a browser, a client program) and what the command line leaves out (`--only`, `--no-browser`,
+//! 3. What the configuration says and no check proves is named.
+//! 4. What this machine lacks (a browser, a client program) and what the command line leaves out (`--only`, `--no-browser`,
 //!    `--effects`) changes no promise.
 //!
 //! ## When it fails
@@ -19,6 +20,8 @@
 //! The finding says who gained or lost what, where, and by which line of the configuration. Undo that change. If it is meant,
 //! review it, run `regproof plan --lock` and commit the lock. A check that the lock names and this regproof does not have is
 //! an Error.
+//!
+//! Without a lock, and with promises that come from a configuration, it warns.
 //!
 //! ## References
 //!
@@ -28,7 +31,7 @@ use std::time::Duration;
 
 use crate::check::prelude::*;
 
-pub(crate) const META: Meta = Meta { needs: &[Need::Lock], effect: Effect::ReadOnly, usual: Duration::ZERO };
+pub(crate) const META: Meta = Meta { needs: &[Need::LockOrConfig], effect: Effect::ReadOnly, usual: Duration::ZERO };
 
 const WHY: Why<'static> = Why {
     claim: "the promises are the ones that were agreed",
@@ -36,9 +39,22 @@ const WHY: Why<'static> = Why {
     remedy: "undo the change; if it is meant, review it, run `regproof plan --lock` and commit the lock",
 };
 
+const UNKEPT: Why<'static> = Why {
+    claim: "the promises that come from the configuration are kept",
+    cause: "`regproof plan --lock` was never run, or its file was not committed",
+    remedy: "run `regproof plan --lock`, read the lock, and commit it beside the scenario",
+};
+
 pub(crate) async fn run(cx: &Cx) -> Proof {
+    for (key, why) in coverage::unproven(cx.scenario()) {
+        cx.note(format!("not proven by any check: {key}: {why}"));
+    }
     let mut proof: Proof = Ok(());
-    let differences = lock::changes(cx.scenario())?;
+    let Some(differences) = lock::changes(cx.scenario()) else {
+        // Nobody promised to keep them; whoever derives promises from a deployed file wants to know.
+        cx.advises();
+        return Err(UNKEPT.fail("a lock beside the scenario", lock::missing(cx.scenario()), None));
+    };
     for difference in &differences {
         let cause = format!("by {}; {}", difference.grounds, WHY.cause);
         let why = if difference.grounds.is_empty() { WHY } else { Why { cause: &cause, ..WHY } };
@@ -63,6 +79,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 #[cfg(test)]
 mod tests {
     use crate::lab::Lab;
+    use crate::level::Level;
     use crate::outcome::{Outcome, Verdict};
     use crate::trial::{lock_scenario, run_scenario};
 
@@ -126,6 +143,15 @@ mod tests {
         let unknown = |text: String| text.replace("[checks]\n", "[checks]\n\"access::of_tomorrow\" = \"runs\"\n");
         let outcome = after(|text| text, unknown).await;
         assert_eq!(outcome.verdict, Verdict::Error, "{outcome:#?}");
+    }
+
+    #[tokio::test]
+    async fn warns_where_promises_come_from_a_configuration_and_nobody_keeps_them() {
+        let outcome = crate::trial::config::run(ID, None, |_| {}).await;
+        assert_eq!((outcome.verdict, outcome.level), (Verdict::Fail, Level::Advice), "{outcome:#?}");
+        let lab = Lab::healthy().await.expect("the lab starts");
+        let outcome = crate::trial::run_on(ID, &lab).await;
+        assert_eq!(outcome.verdict, Verdict::Skip, "nothing is derived: {outcome:#?}");
     }
 
     #[tokio::test]

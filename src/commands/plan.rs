@@ -6,6 +6,7 @@ use super::{Terminal, Trouble, prepare, show};
 use crate::check::Effect;
 use crate::checks::CHECKS;
 use crate::cli;
+use crate::coverage;
 use crate::level::Setting;
 use crate::lock;
 use crate::outcome::ExitStatus;
@@ -24,11 +25,12 @@ pub(crate) fn plan(args: &cli::Plan, terminal: &Terminal) -> Result<ExitStatus, 
         table(&scenario.display().to_string(), &target, &plan),
         rights(target.scenario()),
         advice(target.scenario()),
+        coverage::told(target.scenario()),
     ];
+    text.push(agreed(&target, args.lock)?);
     if args.requests {
         text.push(requests::table(&plan, &target));
     }
-    text.push(agreed(&target, args.lock)?);
     show(terminal, &target.redactor().text(&text.concat()))?;
     Ok(if plan.runs() == 0 { ExitStatus::Nothing } else { ExitStatus::Proven })
 }
@@ -80,7 +82,10 @@ fn table(file: &str, target: &Target, plan: &Plan) -> String {
     for step in &plan.steps {
         let (word, about) = match (&step.skip, &step.waived) {
             (Some(reason), _) => ("SKIP", reason.clone()),
-            (None, Some(waiver)) => ("RUN", format!("waived until {}: {}", waiver.until.0, waiver.reason)),
+            (None, Some(waiver)) => ("RUN", {
+                let cells = waiver.cells.as_ref().map(|cells| format!(" ({})", cells.join(", ")));
+                format!("waived until {}{}: {}", waiver.until.0, cells.unwrap_or_default(), waiver.reason)
+            }),
             (None, None) => ("RUN", String::new()),
         };
         let line = format!("{word:<4}  {:<width$}  {:<9}  {about}", step.check.id, step.check.meta.effect.to_string());

@@ -145,6 +145,7 @@ impl Loaded {
             return Err(self.error(&["name"], "the name is empty; reports need one"));
         }
         self.validate_urls()?;
+        self.validate_certificate()?;
         self.validate_repositories()?;
         self.validate_promises()?;
         if let Some(id) = scenario.levels.keys().find(|id| !known(id) && lint::info(id).is_none()) {
@@ -168,6 +169,18 @@ impl Loaded {
                     waiver.check, waiver.until.0
                 );
                 return Err(self.error(&["waive", &at, "until"], message));
+            }
+            if let Some(cells) = &waiver.cells {
+                let wrong = match cells.iter().position(|cell| cell.trim().is_empty()) {
+                    _ if cells.is_empty() => {
+                        Some("no cell is named: leave `cells` out to accept all that the check finds")
+                    }
+                    Some(_) => Some("a cell has a name, as the report of a run shows it"),
+                    None => None,
+                };
+                if let Some(wrong) = wrong {
+                    return Err(self.error(&["waive", &at, "cells"], wrong));
+                }
             }
             if scenario.waive[..index].iter().any(|other| other.check == waiver.check) {
                 return Err(self.error(&["waive", &at, "check"], "this check is waived twice"));
@@ -240,6 +253,29 @@ impl Loaded {
                  lead it here, as `ssh -L 4444:127.0.0.1:4444` does, and name http://127.0.0.1:4444"
             );
             return Err(self.error(&["browser", "webdriver"], message));
+        }
+        Ok(())
+    }
+
+    /// A certificate is nothing without its key, and a key nothing without its certificate.
+    fn validate_certificate(&self) -> Result<(), ScenarioError> {
+        let registry = &self.scenario.registry;
+        let missing = match (&registry.client_cert, &registry.client_key) {
+            (Some(_), None) => {
+                Some(("client_cert", "the key of this certificate is missing: add `client_key = \"FILE\"`"))
+            }
+            (None, Some(_)) => {
+                Some(("client_key", "the certificate of this key is missing: add `client_cert = \"FILE\"`"))
+            }
+            _ => None,
+        };
+        if let Some((key, message)) = missing {
+            return Err(self.error(&["registry", key], message));
+        }
+        let https =
+            [Some(&registry.url), registry.backend.as_ref()].into_iter().flatten().any(|url| url.scheme() == "https");
+        if registry.client_cert.is_some() && !https {
+            return Err(self.error(&["registry", "client_cert"], "a certificate is only asked for over https"));
         }
         Ok(())
     }

@@ -65,6 +65,35 @@ fn every_mistake_names_its_place_and_what_to_do() {
             "needs a reason",
         ),
         (
+            format!(
+                "{MINIMAL}[[waive]]\ncheck = \"access::anonymous_can_pull\"\nreason = \"r\"\nuntil = 2027-01-01\ncells = []\n"
+            ),
+            "r.toml:9:9: ",
+            "no cell is named",
+        ),
+        (
+            format!(
+                "{MINIMAL}[[waive]]\ncheck = \"access::anonymous_can_pull\"\nreason = \"r\"\nuntil = 2027-01-01\ncells = [\" \"]\n"
+            ),
+            "r.toml:9:9: ",
+            "a cell has a name",
+        ),
+        (format!("{MINIMAL}client_cert = \"c.pem\"\n"), "r.toml:5:15: ", "the key of this certificate is missing"),
+        (format!("{MINIMAL}client_key = \"c.key\"\n"), "r.toml:5:14: ", "the certificate of this key is missing"),
+        (
+            format!("{MINIMAL}client_key = \"-----BEGIN hunter22\"\n"),
+            "r.toml:5:14: ",
+            "a secret is written into the file",
+        ),
+        (
+            format!(
+                "{}client_cert = \"c.pem\"\nclient_key = \"c.key\"\n",
+                MINIMAL.replace("https://r.example.test", "http://127.0.0.1:1")
+            ),
+            "r.toml:5:15: ",
+            "only asked for over https",
+        ),
+        (
             format!("{MINIMAL}[access]\nanonymous = []\n{identity}password = {{ env = \"X\" }}\ngroups = [\"g\"]\n"),
             "r.toml:10:10: ",
             "group `g`",

@@ -120,6 +120,16 @@ impl Scenario {
         }
     }
 
+    /// Whether the registry takes the scenario's certificate for a user (zot `http.tls.cacert`), so that it is a credential.
+    pub(crate) fn certificate_is_a_user(&self) -> bool {
+        self.registry.client_cert.is_some() && self.config.as_ref().is_some_and(|config| config.mutual_tls())
+    }
+
+    /// Whether every client needs the certificate to get through.
+    pub(crate) fn needs_certificate(&self) -> bool {
+        self.registry.client_cert.is_some() && !self.certificate_is_a_user()
+    }
+
     /// Whether anything is promised about who may do what.
     #[must_use]
     pub fn has_policy(&self) -> bool {

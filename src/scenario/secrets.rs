@@ -51,6 +51,8 @@ pub struct Secrets {
     /// Passwords and API keys by identity.
     pub(crate) identities: BTreeMap<String, Secret>,
     pub(crate) login: Option<LoginSecrets>,
+    /// The key of the client certificate, as PEM.
+    pub(crate) client_key: Option<Secret>,
 }
 
 impl Secrets {
@@ -66,6 +68,9 @@ impl Secrets {
                 pairs.push(("", totp.expose()));
             }
         }
+        // Part of a key that is shown is a key half lost, so each of its lines is a secret.
+        let key = self.client_key.iter().flat_map(|key| key.expose().lines().map(str::trim));
+        pairs.extend(key.filter(|line| line.len() >= 16 && !line.starts_with("-----")).map(|line| ("", line)));
         Redactor::new(pairs)
     }
 }
@@ -94,6 +99,10 @@ pub fn resolve(loaded: &Loaded) -> Result<Secrets, ScenarioError> {
             totp: login.totp.as_ref().map(|s| long_enough(loaded, &totp, one(loaded, &totp, s)?)).transpose()?,
         });
     }
+    if let Some(source) = &loaded.scenario.registry.client_key {
+        let text = read(loaded, &source.0).map_err(|message| loaded.error(&["registry", "client_key"], message))?;
+        secrets.client_key = Some(Secret::new(text));
+    }
     Ok(secrets)
 }
 
@@ -105,8 +114,8 @@ fn long_enough(loaded: &Loaded, path: &[&str], secret: Secret) -> Result<Secret,
     Ok(secret)
 }
 
-fn one(loaded: &Loaded, path: &[&str], source: &SecretSource) -> Result<Secret, ScenarioError> {
-    let text = match source {
+fn read(loaded: &Loaded, source: &SecretSource) -> Result<String, String> {
+    match source {
         SecretSource::Env(name) => std::env::var(name).map_err(|error| match error {
             std::env::VarError::NotPresent => {
                 format!("the environment variable {name} is not set; export it, or use file or command")
@@ -118,8 +127,11 @@ fn one(loaded: &Loaded, path: &[&str], source: &SecretSource) -> Result<Secret, 
             std::fs::read_to_string(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))
         }
         SecretSource::Command(argv) => run(argv),
-    };
-    let text = text.map_err(|message| loaded.error(path, message))?;
+    }
+}
+
+fn one(loaded: &Loaded, path: &[&str], source: &SecretSource) -> Result<Secret, ScenarioError> {
+    let text = read(loaded, source).map_err(|message| loaded.error(path, message))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.trim().is_empty() {

@@ -149,6 +149,53 @@ impl<'de> Deserialize<'de> for SecretSource {
     }
 }
 
+/// Where a private key is: a file, or anything that a secret can be in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySource(pub SecretSource);
+
+impl<'de> Deserialize<'de> for KeySource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<KeySource, D::Error> {
+        deserializer.deserialize_any(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl<'de> Visitor<'de> for KeyVisitor {
+    type Value = KeySource;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a file, or one of { env = \"NAME\" }, { file = \"path\" }, { command = [\"program\", …] }")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<KeySource, E> {
+        // A file's name has neither: this is the key itself.
+        if text.contains("-----BEGIN") || text.contains('\n') {
+            return Err(E::custom(IN_THE_FILE));
+        }
+        if text.is_empty() {
+            Err(E::custom("the name of the file is empty"))
+        } else {
+            Ok(KeySource(SecretSource::File(text.into())))
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<KeySource, A::Error> {
+        SourceVisitor.visit_map(map).map(KeySource)
+    }
+}
+
+impl JsonSchema for KeySource {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "KeySource".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let secret = generator.subschema_for::<SecretSource>();
+        json_schema!({ "anyOf": [{ "type": "string" }, secret] })
+    }
+}
+
 /// The message must not repeat what was found: it may be a secret.
 const IN_THE_FILE: &str = "a secret is written into the file; write where it is instead: \
     { env = \"NAME\" }, { file = \"path\" } or { command = [\"program\", \"argument\"] }, and change the secret, for it is no longer one";

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::run_scenario;
 use crate::lab::Lab;
@@ -24,11 +25,21 @@ pub(crate) struct Front {
     pub(crate) name: &'static str,
     /// Whether nothing listens there.
     pub(crate) down: bool,
+    /// Whether it asks its clients for a certificate.
+    pub(crate) asked: Asked,
+}
+
+/// Whether a certificate is asked for, and whether the scenario has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Never,
+    AndShown,
+    AndMissing,
 }
 
 impl Default for Front {
     fn default() -> Front {
-        Front { days: 90, name: "localhost", down: false }
+        Front { days: 90, name: "localhost", down: false, asked: Asked::Never }
     }
 }
 
@@ -53,6 +64,19 @@ pub(crate) async fn run(id: &str, front: Front) -> Outcome {
     registry.insert("ca_file".to_owned(), "ca.pem".into());
     let resolve = toml::Table::from_iter([(format!("localhost:{port}"), format!("127.0.0.1:{port}").into())]);
     registry.insert("resolve".to_owned(), resolve.into());
+    if front.asked == Asked::AndShown {
+        let key = KeyPair::generate().expect("a key can be made");
+        let params = CertificateParams::new(vec!["client".to_owned()]).expect("a name");
+        let own = params.signed_by(&key, &authority).expect("the authority signs");
+        for (name, file, text) in
+            [("client_cert", "own.pem", own.pem()), ("client_key", "own.key", key.serialize_pem())]
+        {
+            std::fs::write(folder.path().join(file), text).expect("the certificate can be written");
+            registry.insert(name.to_owned(), file.into());
+        }
+        // A client program goes where DNS says.
+        registry.remove("resolve");
+    }
     scenario.insert("registry".to_owned(), registry.into());
     std::fs::write(&file, scenario.to_string()).expect("the scenario can be written");
     run_scenario(id, &file).await
@@ -67,7 +91,16 @@ async fn listen(front: Front, behind: SocketAddr, authority: &CertifiedIssuer<'s
     let certificate = params.signed_by(&key, authority).expect("the authority signs");
     let chain = vec![CertificateDer::from(certificate.der().to_vec())];
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a PKCS#8 key");
-    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).expect("a sound pair");
+    let builder = match front.asked {
+        Asked::Never => ServerConfig::builder().with_no_client_auth(),
+        Asked::AndShown | Asked::AndMissing => {
+            let mut roots = RootCertStore::empty();
+            roots.add(CertificateDer::from(authority.der().to_vec())).expect("an authority can be trusted");
+            let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().expect("there is an authority");
+            ServerConfig::builder().with_client_cert_verifier(verifier)
+        }
+    };
+    let config = builder.with_single_cert(chain, key).expect("a sound pair");
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
     let address = listener.local_addr().expect("a bound socket has an address");

@@ -12,11 +12,11 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, crypto};
 
 use super::intent::intent;
-use super::{Answer, BODY_LIMIT, Client, HEADER_LIMIT, Route};
+use super::{Answer, BODY_LIMIT, Client, ClientCertificate, HEADER_LIMIT, Route, certificate};
 use crate::transcript::{Exchange, millis};
 
 /// The connection was closed, and not one byte of an answer came.
@@ -130,7 +130,10 @@ impl Client {
         let stream = stream.context("cannot connect")?;
         if url.scheme() == "https" {
             let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).context("not a name for TLS")?;
-            let stream = connector(&self.route)?.connect(name, stream).await.context("the TLS handshake failed")?;
+            // A raw request goes without this client's credential.
+            let shown = self.route.certificate.as_deref().filter(|own| own.is_shown(&self.origin, false));
+            let stream =
+                connector(&self.route, shown)?.connect(name, stream).await.context("the TLS handshake failed")?;
             return converse(stream, text, method).await;
         }
         converse(stream, text, method).await
@@ -138,16 +141,11 @@ impl Client {
 }
 
 /// The same trust as reqwest's: the system's authorities and those of `ca_file`.
-fn connector(route: &Route) -> anyhow::Result<TlsConnector> {
+fn connector(route: &Route, shown: Option<&ClientCertificate>) -> anyhow::Result<TlsConnector> {
     let provider = Arc::new(crypto::aws_lc_rs::default_provider());
     let roots = route.ca_der.iter().cloned();
     let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(roots, Arc::clone(&provider))?;
-    // `dangerous` is how rustls takes any verifier of one's own; this one verifies as the system does.
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+    let mut config = certificate::configuration(Arc::new(verifier), shown)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
 }

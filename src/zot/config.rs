@@ -33,6 +33,8 @@ pub struct Config {
     pub extensions: Extensions,
     /// Objects without content, which zot reads as if they were not written: their path and place.
     pub vanished: Vec<At<String>>,
+    /// The path of every key that has a value, with `PATTERN` and `NAME` for what the operator names.
+    pub(crate) keys: Vec<String>,
 }
 
 impl Config {
@@ -53,6 +55,8 @@ impl Config {
         let http = section(&tree, "http");
         let mut vanished = Vec::new();
         note_vanished(&tree, "", &mut vanished);
+        let mut keys = Vec::new();
+        note_keys(&tree, "", &mut keys);
         Ok(Self {
             file: file.to_owned(),
             http: http::read(&http)?,
@@ -60,6 +64,7 @@ impl Config {
             access: http.present("accessControl").map(access::read).transpose()?,
             extensions: extensions::read(tree.get("extensions"))?,
             vanished,
+            keys,
         })
     }
 
@@ -130,6 +135,46 @@ fn note_vanished(node: &Node, path: &str, vanished: &mut Vec<At<String>>) {
         }
     }
 }
+
+/// The paths of all keys with a value, in the file's order and spelling.
+fn note_keys(node: &Node, path: &str, keys: &mut Vec<String>) {
+    let named = |name: &str| path.to_lowercase().ends_with(name);
+    match &node.value {
+        Value::Map(entries) => {
+            for entry in entries.iter().filter(|entry| entry.node.survives()) {
+                let key = match () {
+                    () if named("accesscontrol.repositories") => "PATTERN",
+                    () if named("accesscontrol.groups") || named("openid.providers") => "NAME",
+                    () => &entry.key,
+                };
+                let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+                note_keys(&entry.node, &path, keys);
+            }
+        }
+        Value::List(items) if items.iter().any(|item| matches!(item.value, Value::Map(_))) => {
+            items.iter().for_each(|item| note_keys(item, path, keys));
+        }
+        _ if !keys.iter().any(|known| known == path) => keys.push(path.to_owned()),
+        _ => {}
+    }
+}
+
+/// Every key that this reader knows and that holds a value of its own.
+#[cfg(test)]
+pub(crate) fn keys() -> Vec<String> {
+    let below = |path: &'static str, names: &'static [&'static str], but: &'static [&'static str]| {
+        let names = names.iter().filter(|name| !but.contains(name));
+        names.map(|name| format!("{path}.{name}")).collect::<Vec<_>>()
+    };
+    let mut keys = http::keys(below);
+    keys.extend(access::keys(below));
+    keys.extend(extensions::keys(below));
+    keys
+}
+
+/// Makes paths of names below a path, but for those that have keys of their own.
+#[cfg(test)]
+type Below = fn(&'static str, &'static [&'static str], &'static [&'static str]) -> Vec<String>;
 
 /// Refuses a key that zot does not know there: zot refuses it too, and a misspelt policy must not pass for none.
 fn known_keys(node: &Node, what: &str, known: &[&str]) -> Result<(), Complaint> {

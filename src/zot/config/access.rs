@@ -3,6 +3,25 @@
 use super::super::tree::{At, Complaint, Entry, Node, Place};
 use super::{known_keys, optional, texts};
 
+const CONTROL: &[&str] = &["repositories", "adminPolicy", "groups", "metrics"];
+const RULE: &[&str] = &["policies", "defaultPolicy", "anonymousPolicy"];
+const POLICY: &[&str] = &["users", "groups", "actions", "conditions"];
+const GROUP: &[&str] = &["users"];
+const METRICS: &[&str] = &["users", "anonymousPolicy"];
+
+#[cfg(test)]
+pub(super) fn keys(below: super::Below) -> Vec<String> {
+    [
+        below("http.accessControl", CONTROL, CONTROL),
+        below("http.accessControl.repositories.PATTERN", RULE, &["policies"]),
+        below("http.accessControl.repositories.PATTERN.policies", POLICY, &[]),
+        below("http.accessControl.adminPolicy", POLICY, &[]),
+        below("http.accessControl.groups.NAME", GROUP, &[]),
+        below("http.accessControl.metrics", METRICS, &[]),
+    ]
+    .concat()
+}
+
 /// Who may do what.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccessControl {
@@ -100,7 +119,7 @@ pub struct Metrics {
 
 pub(super) fn read(entry: &Entry) -> Result<AccessControl, Complaint> {
     let node = &entry.node;
-    known_keys(node, "accessControl", &["repositories", "adminPolicy", "groups", "metrics"])?;
+    known_keys(node, "accessControl", CONTROL)?;
     Ok(AccessControl {
         place: entry.place,
         repositories: each(node, "repositories", repository)?,
@@ -123,7 +142,7 @@ fn repository(entry: &Entry) -> Result<Repository, Complaint> {
         return Err(Complaint::new(entry.place, format!("zot cannot read `::` in the pattern `{}`", entry.key)));
     }
     let node = &entry.node;
-    known_keys(node, &entry.key, &["policies", "defaultPolicy", "anonymousPolicy"])?;
+    known_keys(node, &entry.key, RULE)?;
     let policies = node.present("policies").map_or(Vec::new(), |policies| policies.node.items());
     Ok(Repository {
         pattern: At { value: entry.key.to_lowercase(), place: entry.place },
@@ -136,7 +155,7 @@ fn repository(entry: &Entry) -> Result<Repository, Complaint> {
 }
 
 fn policy(node: &Node, what: &str, place: Place) -> Result<Policy, Complaint> {
-    known_keys(node, what, &["users", "groups", "actions", "conditions"])?;
+    known_keys(node, what, POLICY)?;
     let conditions = node.present("conditions").map_or(Vec::new(), |conditions| conditions.node.items());
     Ok(Policy {
         place,
@@ -155,7 +174,7 @@ fn condition(node: &Node) -> Result<Condition, Complaint> {
 }
 
 fn group(entry: &Entry) -> Result<Group, Complaint> {
-    known_keys(&entry.node, &entry.key, &["users"])?;
+    known_keys(&entry.node, &entry.key, GROUP)?;
     Ok(Group {
         name: entry.key.to_lowercase(),
         written: At { value: entry.key.clone(), place: entry.place },
@@ -164,7 +183,7 @@ fn group(entry: &Entry) -> Result<Group, Complaint> {
 }
 
 fn metrics(node: &Node, what: &str) -> Result<Metrics, Complaint> {
-    known_keys(node, what, &["users", "anonymousPolicy"])?;
+    known_keys(node, what, METRICS)?;
     Ok(Metrics {
         place: node.present("users").map(|entry| entry.place),
         users: texts(node, "users")?,

@@ -24,6 +24,23 @@ const REGISTRY: &[&str] = &[
     "responseHeaderTimeout",
 ];
 
+const PROMETHEUS: &[&str] = &["path"];
+const METRICS: &[&str] = &["enable", "prometheus"];
+const CONTENT: &[&str] = &["prefix", "tags", "destination", "stripPrefix"];
+
+#[cfg(test)]
+pub(super) fn keys(below: super::Below) -> Vec<String> {
+    [
+        below("extensions", &["search", "ui"], &[]),
+        below("extensions.metrics", METRICS, &["prometheus"]),
+        below("extensions.metrics.prometheus", PROMETHEUS, &[]),
+        below("extensions.sync", SYNC, &["registries"]),
+        below("extensions.sync.registries", REGISTRY, &["content"]),
+        below("extensions.sync.registries.content", CONTENT, &[]),
+    ]
+    .concat()
+}
+
 /// The extensions that promises can be derived from.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Extensions {
@@ -144,11 +161,11 @@ fn metrics_path(extensions: &Node) -> Result<String, Complaint> {
     let Some(metrics) = extensions.present("metrics") else {
         return Ok(default());
     };
-    known_keys(&metrics.node, "extensions.metrics", &["enable", "prometheus"])?;
+    known_keys(&metrics.node, "extensions.metrics", METRICS)?;
     let Some(prometheus) = metrics.node.present("prometheus") else {
         return Ok(default());
     };
-    known_keys(&prometheus.node, "extensions.metrics.prometheus", &["path"])?;
+    known_keys(&prometheus.node, "extensions.metrics.prometheus", PROMETHEUS)?;
     let Some(path) = optional(&prometheus.node, "path", Node::text)? else {
         return Ok(default());
     };
@@ -180,7 +197,7 @@ fn upstream(node: &Node) -> Result<Upstream, Complaint> {
 }
 
 fn content(node: &Node) -> Result<Content, Complaint> {
-    known_keys(node, "content", &["prefix", "tags", "destination", "stripPrefix"])?;
+    known_keys(node, "content", CONTENT)?;
     let text = |key| Ok(optional(node, key, Node::text)?.map_or_else(String::new, |text| text.value));
     Ok(Content {
         place: node.place,

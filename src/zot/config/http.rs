@@ -43,6 +43,26 @@ const PROVIDER: &[&str] = &[
     "claimMapping",
 ];
 
+const TLS: &[&str] = &["cert", "key", "cacert"];
+const HTPASSWD: &[&str] = &["path"];
+const OPENID: &[&str] = &["providers", "callbackAllowOrigins"];
+const CLAIMS: &[&str] = &["username", "groups"];
+
+#[cfg(test)]
+pub(super) fn keys(below: super::Below) -> Vec<String> {
+    const PROVIDERS: &str = "http.auth.openid.providers.NAME";
+    [
+        below("http", HTTP, &["tls", "auth", "accessControl"]),
+        below("http.tls", TLS, &[]),
+        below("http.auth", AUTH, &["htpasswd", "openid"]),
+        below("http.auth.htpasswd", HTPASSWD, &[]),
+        below("http.auth.openid", OPENID, &["providers"]),
+        below(PROVIDERS, PROVIDER, &["claimMapping"]),
+        below("http.auth.openid.providers.NAME.claimMapping", CLAIMS, &[]),
+    ]
+    .concat()
+}
+
 /// Where and how zot listens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Http {
@@ -178,7 +198,7 @@ fn port(node: &Node, what: &str) -> Result<Option<At<u16>>, Complaint> {
 }
 
 fn tls(node: &Node, what: &str) -> Result<At<Tls>, Complaint> {
-    known_keys(node, what, &["cert", "key", "cacert"])?;
+    known_keys(node, what, TLS)?;
     let set = |key| optional(node, key, Node::text).map(|file| file.is_some_and(|file| !file.value.is_empty()));
     let client_ca = set("cacert")? && set("cert")? && set("key")?;
     Ok(At { value: Tls { client_ca }, place: node.place })
@@ -198,7 +218,7 @@ pub(super) fn read_auth(auth: &Node) -> Result<Auth, Complaint> {
     let mut providers = Vec::new();
     let mut callback_allow_origins = Vec::new();
     if let Some(openid) = openid {
-        known_keys(&openid.node, "http.auth.openid", &["providers", "callbackAllowOrigins"])?;
+        known_keys(&openid.node, "http.auth.openid", OPENID)?;
         callback_allow_origins = texts(&openid.node, "callbackAllowOrigins")?;
         if let Some(listed) = openid.node.present("providers") {
             for entry in listed.node.entries("providers")?.iter().filter(|entry| entry.node.survives()) {
@@ -208,7 +228,7 @@ pub(super) fn read_auth(auth: &Node) -> Result<Auth, Complaint> {
         }
     }
     let htpasswd = optional(auth, "htpasswd", |node, what| {
-        known_keys(node, what, &["path"])?;
+        known_keys(node, what, HTPASSWD)?;
         optional(node, "path", Node::text)
     })?;
     Ok(Auth {
@@ -240,7 +260,7 @@ fn provider(id: At<String>, node: &Node) -> Result<Provider, Complaint> {
     }
     let claims = node.present("claimMapping");
     if let Some(claims) = claims {
-        known_keys(&claims.node, "claimMapping", &["username", "groups"])?;
+        known_keys(&claims.node, "claimMapping", CLAIMS)?;
     }
     let claim = |key| claims.map_or(Ok(None), |claims| optional(&claims.node, key, Node::text));
     Ok(Provider {

@@ -77,8 +77,8 @@ pub(crate) fn told(scenario: &Scenario) -> String {
 }
 
 /// The page of the documentation.
-#[cfg(test)]
-fn page() -> String {
+#[must_use]
+pub fn page() -> String {
     let mut text = "# Coverage\n\nWhich check would notice if the live registry did otherwise than a key says. Written from the table in \
                     `src/coverage/table.rs` by\n`REGPROOF_UPDATE=1 cargo test --lib coverage`. A name behind a check is a weakness of the lab or a \
                     mutant of a real zot under which it was seen to fail\n([kill matrix](kill-matrix.md)); where there is none, only its own tests show it, or nothing yet.\n"

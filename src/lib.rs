@@ -17,7 +17,7 @@ pub mod commands;
 #[cfg(test)]
 mod content_fuzz_tests;
 mod context;
-mod coverage;
+pub mod coverage;
 mod diagnosis;
 mod discovery;
 pub mod drift;

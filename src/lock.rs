@@ -108,6 +108,11 @@ pub(crate) fn changes(scenario: &Scenario) -> Option<Vec<Difference>> {
     scenario.agreed.as_ref().map(|agreed| compare(agreed, &now(scenario, CHECKS)))
 }
 
+/// Why there is nothing to compare, where there is neither a lock nor a configuration that should have one.
+pub(crate) fn not_needed(scenario: &Scenario) -> Option<String> {
+    (scenario.agreed.is_none() && scenario.config.is_none()).then(|| missing(scenario))
+}
+
 /// What follows where the promises are not kept.
 pub(crate) fn missing(scenario: &Scenario) -> String {
     let file = scenario.lock.as_deref().unwrap_or(Path::new(FILE)).display();

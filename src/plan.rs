@@ -366,12 +366,10 @@ fn no_program(name: &str, scenario: &Scenario, machine: &Machine) -> Option<Stri
         };
         return Some(format!("{name} is not on PATH; install it ({hint})"));
     }
-    // These read a folder of certificates (containers-certs.d(5)).
-    if scenario.needs_certificate() && !matches!(name, "skopeo" | "buildah" | "podman") {
-        return Some(format!("{name} is not given the certificate of [registry] client_cert"));
-    }
     let led_elsewhere = !scenario.registry.resolve.is_empty();
-    led_elsewhere.then(|| format!("{name} connects where DNS says, and [registry] resolve says otherwise"))
+    scenario.without_certificate(name).or_else(|| {
+        led_elsewhere.then(|| format!("{name} connects where DNS says, and [registry] resolve says otherwise"))
+    })
 }
 
 /// Why there is no browser, if there is none.

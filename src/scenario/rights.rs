@@ -125,6 +125,13 @@ impl Scenario {
         self.registry.client_cert.is_some() && self.config.as_ref().is_some_and(|config| config.mutual_tls())
     }
 
+    /// Why a client program cannot get through, if it is not given the certificate. Those of containers/image read a folder of
+    /// certificates (containers-certs.d(5)).
+    pub(crate) fn without_certificate(&self, program: &str) -> Option<String> {
+        let given = !self.needs_certificate() || matches!(program, "skopeo" | "buildah" | "podman");
+        (!given).then(|| format!("{program} is not given the certificate of [registry] client_cert"))
+    }
+
     /// Whether every client needs the certificate to get through.
     pub(crate) fn needs_certificate(&self) -> bool {
         self.registry.client_cert.is_some() && !self.certificate_is_a_user()

@@ -51,10 +51,11 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let count = traps.len();
     for trap in traps {
         let why = Why { claim: &trap.consequence, cause: &trap.about, remedy: &trap.remedy };
-        let found = Err(why.fail("nothing of the kind", format_args!("{} at {}", trap.id, trap.place), None));
+        // The consequence says it all; what would be expected is its opposite.
+        let found = Err(why.fail("", "", None));
         cx.case_at(trap.level, format!("{} {}", trap.place, trap.id), &found);
         if worst.as_ref().is_none_or(|(level, _)| trap.level < *level) {
-            worst = Some((trap.level, found));
+            worst = Some((trap.level, why.fail("", format_args!("{} at {}", trap.id, trap.place), None)));
         }
     }
     let Some((level, worst)) = worst else { return Ok(()) };
@@ -62,12 +63,11 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         cx.advises();
     }
     match worst {
-        Err(Failure::Fail(mut finding)) => {
-            finding.summary =
-                if count == 1 { finding.summary } else { format!("{} ({count} in all)", finding.summary) };
+        Failure::Fail(mut finding) if count > 1 => {
+            finding.summary = format!("{} ({count} in all)", finding.summary);
             Err(Failure::Fail(finding))
         }
-        other => other,
+        other => Err(other),
     }
 }
 

@@ -6,13 +6,17 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::support;
 use crate::support::http::block_on;
-use crate::support::process::run;
+use crate::support::process::run_within;
 use regex::Regex;
 use regproof::lab::{Lab, Options, Weakness};
 use serde_json::Value;
+
+/// The whole checklist with browsers, on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(1200);
 
 /// A line that was printed.
 struct Line {
@@ -23,7 +27,8 @@ struct Line {
 }
 
 fn regproof(arguments: &[&str], path: &str, file: &Path) -> String {
-    let output = run(Command::new(env!("CARGO_BIN_EXE_regproof")).args(arguments).arg(file).env("PATH", path));
+    let output =
+        run_within(Command::new(env!("CARGO_BIN_EXE_regproof")).args(arguments).arg(file).env("PATH", path), PATIENCE);
     let (stdout, stderr) = (String::from_utf8(output.stdout), String::from_utf8_lossy(&output.stderr));
     let stdout = stdout.expect("its output is text");
     // A weak lab breaks promises, or leaves them undecided; that nothing was run at all is another matter.
@@ -41,6 +46,7 @@ fn scenario(lab: &Lab, folder: &Path) -> PathBuf {
     let file = lab.write_scenario(folder).expect("the scenario can be written");
     let backend = lab.url().replace("127.0.0.1", "localhost");
     let mut text = fs::read_to_string(&file).expect("the scenario was written");
+    text = text.replace("deadline = \"60s\"", "deadline = \"600s\"");
     text = text.replace("[registry]\n", &format!("[registry]\nbackend = \"{backend}\"\n"));
     text = text.replace("digest = ", "cold = \"docker.io/library/alpine:3.19\"\ndigest = ");
     text.push_str("\n[probes]\nlitter = true\nstrain = true\nlarge_body = true\nslow_upload = \"1s\"\n");

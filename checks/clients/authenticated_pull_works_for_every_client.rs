@@ -59,14 +59,16 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     cx.proven(format!("as {name}, on {repository}"));
     let mut worst = Ok(());
     for persona in PERSONAS {
-        let mut pulled = match persona.log_in(&client, &WHY).await {
-            Ok(()) => persona.pull(cx, &client, repository, &tag, &WHY).await,
+        let claim = format!("{} can log in and pull", persona.name);
+        let why = Why { claim: &claim, ..WHY };
+        let mut pulled = match persona.log_in(&client, &why).await {
+            Ok(()) => persona.pull(cx, &client, repository, &tag, &why).await,
             Err(failure) => Err(failure),
         };
         // A tag that others deleted meanwhile is no finding.
         if matches!(pulled, Err(Failure::Fail(_))) && meanwhile::gone(&client, repository, &tag).await {
             tag = transfer::some_tag(&client, repository, &WHY).await.map_err(Failure::into_control)?;
-            pulled = persona.pull(cx, &client, repository, &tag, &WHY).await;
+            pulled = persona.pull(cx, &client, repository, &tag, &why).await;
         }
         persona::tell(cx, &persona, &format!("log in and pull as {name}"), &pulled);
         let proof = pulled.map(|_| ());

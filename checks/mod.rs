@@ -23,6 +23,7 @@ mod bypass {
     pub(crate) mod metrics_name_no_private_repository;
     pub(crate) mod path_tricks_do_not_open_doors;
     pub(crate) mod private_blobs_stay_private;
+    pub(crate) mod private_images_are_served_nowhere_else;
     pub(crate) mod raw_requests_are_judged_alike;
     pub(crate) mod upload_sessions_are_closed;
 }
@@ -47,9 +48,11 @@ mod keys {
 }
 mod metrics {
     pub(crate) mod anonymous_can_scrape;
+    pub(crate) mod strangers_cannot_scrape;
 }
 mod oidc {
     pub(crate) mod forged_callbacks_are_refused;
+    pub(crate) mod login_grants_what_is_promised;
     pub(crate) mod login_redirects_to_the_provider;
     pub(crate) mod login_returns_only_home;
     pub(crate) mod login_returns_with_a_session;
@@ -71,6 +74,7 @@ mod publish {
     pub(crate) mod existing_tag_cannot_be_deleted;
     pub(crate) mod existing_tag_cannot_be_moved;
     pub(crate) mod large_body_passes_the_proxy;
+    pub(crate) mod mounts_do_not_break_a_push;
     pub(crate) mod oras_can_push;
     pub(crate) mod podman_can_push;
     pub(crate) mod skopeo_can_push;
@@ -78,10 +82,12 @@ mod publish {
     pub(crate) mod uploads_survive;
 }
 mod registry {
+    pub(crate) mod answers_are_fresh;
     pub(crate) mod answers_as_a_registry;
     pub(crate) mod both_vantage_points_agree;
     pub(crate) mod certificate_is_valid_for_days;
     pub(crate) mod clock_is_right;
+    pub(crate) mod http2_is_judged_alike;
 }
 mod tags {
     pub(crate) mod match_the_pattern;
@@ -118,6 +124,7 @@ pub static CHECKS: &[Check] = &[
     check!(bypass / metrics_name_no_private_repository),
     check!(bypass / path_tricks_do_not_open_doors),
     check!(bypass / private_blobs_stay_private),
+    check!(bypass / private_images_are_served_nowhere_else),
     check!(bypass / raw_requests_are_judged_alike),
     check!(bypass / upload_sessions_are_closed),
     check!(cache / ci_cannot_push_into_the_cache),
@@ -132,7 +139,9 @@ pub static CHECKS: &[Check] = &[
     check!(keys / expires_in_time),
     check!(keys / lifecycle),
     check!(metrics / anonymous_can_scrape),
+    check!(metrics / strangers_cannot_scrape),
     check!(oidc / forged_callbacks_are_refused),
+    check!(oidc / login_grants_what_is_promised),
     check!(oidc / login_redirects_to_the_provider),
     check!(oidc / login_returns_only_home),
     check!(oidc / login_returns_with_a_session),
@@ -150,15 +159,18 @@ pub static CHECKS: &[Check] = &[
     check!(publish / existing_tag_cannot_be_deleted),
     check!(publish / existing_tag_cannot_be_moved),
     check!(publish / large_body_passes_the_proxy),
+    check!(publish / mounts_do_not_break_a_push),
     check!(publish / oras_can_push),
     check!(publish / podman_can_push),
     check!(publish / skopeo_can_push),
     check!(publish / slow_upload_survives),
     check!(publish / uploads_survive),
+    check!(registry / answers_are_fresh),
     check!(registry / answers_as_a_registry),
     check!(registry / both_vantage_points_agree),
     check!(registry / certificate_is_valid_for_days),
     check!(registry / clock_is_right),
+    check!(registry / http2_is_judged_alike),
     check!(tags / match_the_pattern),
 ];
 
@@ -175,6 +187,7 @@ pub static PROBES: &[(&str, &[Probe])] = &[
     ("bypass::metrics_name_no_private_repository", bypass::metrics_name_no_private_repository::PROBES),
     ("bypass::path_tricks_do_not_open_doors", bypass::path_tricks_do_not_open_doors::PROBES),
     ("bypass::private_blobs_stay_private", bypass::private_blobs_stay_private::PROBES),
+    ("bypass::private_images_are_served_nowhere_else", bypass::private_images_are_served_nowhere_else::PROBES),
     ("bypass::raw_requests_are_judged_alike", bypass::raw_requests_are_judged_alike::PROBES),
     ("bypass::upload_sessions_are_closed", bypass::upload_sessions_are_closed::PROBES),
 ];

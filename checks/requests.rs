@@ -4,10 +4,11 @@
 //! guard's to say.
 
 use crate::requests::rows::{
-    BEHIND, BROWSER, BUILDKIT, CALLBACK, CLEAN_UP, COLD, CREATOR_PUSH, DISCOVERY, EACH_PUSH, FACTS, FINGERPRINT,
-    FOREIGN_NAMES, KEYS, LIFECYCLE, LISTED, LOGIN, MATRIX, METRICS, MINTING, NO_CACHE_PUSH, PERSONAS, PING, PULL,
-    PULL_CACHED, PUSH, READ_BACK, REFUSED_DELETE, REFUSED_MOVE, REFUSED_PUSH, Rows, SESSION, STATE_OF_UPLOAD, TRIAL,
-    VANTAGE, WRITER_PING, WRITTEN, WRONG_CREDENTIALS, program,
+    BEHIND, BROWSER, BUILDKIT, CALLBACK, CANARY, CLEAN_UP, COLD, CREATOR_PUSH, DISCOVERY, EACH_PUSH, FACTS,
+    FINGERPRINT, FOREIGN_NAMES, FRESH, GRANTS, HTTP2, KEYS, LIFECYCLE, LISTED, LOGIN, MATRIX, METRICS, MINTING,
+    NO_CACHE_PUSH, PERSONAS, PING, PULL, PULL_CACHED, PUSH, READ_BACK, REFUSED_DELETE, REFUSED_MOVE, REFUSED_PUSH,
+    Rows, SCRAPES, SESSION, STATE_OF_UPLOAD, TRIAL, UPSTREAM, VANTAGE, WRITER_PING, WRITTEN, WRONG_CREDENTIALS,
+    program,
 };
 
 /// The rows of every check, by id, in the order of `CHECKS`.
@@ -26,12 +27,13 @@ pub(crate) static REQUESTS: &[(&str, &[Rows])] = &[
     ("bypass::method_override_is_ignored", &[FINGERPRINT, TRIAL, FACTS]),
     ("bypass::metrics_name_no_private_repository", &[FACTS]),
     ("bypass::path_tricks_do_not_open_doors", &[FACTS]),
-    ("bypass::private_blobs_stay_private", &[FINGERPRINT, TRIAL, FACTS, CLEAN_UP]),
+    ("bypass::private_blobs_stay_private", &[FINGERPRINT, TRIAL, FACTS, CANARY, CLEAN_UP]),
+    ("bypass::private_images_are_served_nowhere_else", &[FINGERPRINT, TRIAL, FACTS]),
     ("bypass::raw_requests_are_judged_alike", &[FINGERPRINT, TRIAL, FACTS]),
     ("bypass::upload_sessions_are_closed", &[FINGERPRINT, TRIAL, FACTS]),
     ("cache::ci_cannot_push_into_the_cache", &[FINGERPRINT, TRIAL, NO_CACHE_PUSH]),
     ("cache::cold_fetch_works", &[COLD]),
-    ("cache::pull_through_serves_upstream", &[PULL_CACHED]),
+    ("cache::pull_through_serves_upstream", &[PULL_CACHED, UPSTREAM]),
     ("cache::warm_hit_is_served_from_the_registry", &[PULL_CACHED, METRICS]),
     ("clients::anonymous_pull_works_for_every_client", &[PERSONAS]),
     ("clients::authenticated_pull_works_for_every_client", &[PERSONAS]),
@@ -41,7 +43,9 @@ pub(crate) static REQUESTS: &[(&str, &[Rows])] = &[
     ("keys::expires_in_time", &[KEYS]),
     ("keys::lifecycle", &[BROWSER, LIFECYCLE, READ_BACK, CLEAN_UP, DISCOVERY, LOGIN]),
     ("metrics::anonymous_can_scrape", &[METRICS, FINGERPRINT]),
+    ("metrics::strangers_cannot_scrape", &[SCRAPES]),
     ("oidc::forged_callbacks_are_refused", &[LOGIN, CALLBACK]),
+    ("oidc::login_grants_what_is_promised", &[LOGIN, DISCOVERY, BROWSER, GRANTS, PUSH, READ_BACK, CLEAN_UP]),
     ("oidc::login_redirects_to_the_provider", &[LOGIN, DISCOVERY, BROWSER]),
     ("oidc::login_returns_only_home", &[LOGIN, DISCOVERY, BROWSER]),
     ("oidc::login_returns_with_a_session", &[LOGIN, DISCOVERY, BROWSER, FINGERPRINT, TRIAL, SESSION]),
@@ -59,15 +63,18 @@ pub(crate) static REQUESTS: &[(&str, &[Rows])] = &[
     ("publish::existing_tag_cannot_be_deleted", &[PUSH, CREATOR_PUSH, REFUSED_DELETE, READ_BACK, CLEAN_UP]),
     ("publish::existing_tag_cannot_be_moved", &[PUSH, CREATOR_PUSH, REFUSED_MOVE, READ_BACK, CLEAN_UP, FINGERPRINT]),
     ("publish::large_body_passes_the_proxy", &[PUSH, READ_BACK, CLEAN_UP]),
+    ("publish::mounts_do_not_break_a_push", &[PUSH, PULL, CLEAN_UP]),
     ("publish::oras_can_push", &[program!("oras"), READ_BACK, CLEAN_UP]),
     ("publish::podman_can_push", &[program!("podman"), READ_BACK, CLEAN_UP]),
     ("publish::skopeo_can_push", &[program!("skopeo"), READ_BACK, CLEAN_UP]),
     ("publish::slow_upload_survives", &[PUSH, WRITER_PING, STATE_OF_UPLOAD, CLEAN_UP]),
     ("publish::uploads_survive", &[PUSH, STATE_OF_UPLOAD, READ_BACK, CLEAN_UP]),
+    ("registry::answers_are_fresh", &[PUSH, FRESH, CLEAN_UP]),
     ("registry::answers_as_a_registry", &[FINGERPRINT, LISTED]),
     ("registry::both_vantage_points_agree", &[FINGERPRINT, TRIAL, BEHIND, VANTAGE]),
     ("registry::certificate_is_valid_for_days", &[PING]),
     ("registry::clock_is_right", &[PING, PULL]),
+    ("registry::http2_is_judged_alike", &[PUSH, READ_BACK, REFUSED_PUSH, HTTP2, CLEAN_UP]),
     ("tags::match_the_pattern", &[PULL]),
 ];
 

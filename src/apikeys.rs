@@ -74,9 +74,54 @@ pub(crate) async fn list(client: &Client, why: &Why<'_>) -> Result<(Vec<Listed>,
     Ok((listing.api_keys.unwrap_or_default(), answer.index))
 }
 
-/// The key that asked for the listing: zot writes down the use of a key before it answers.
-pub(crate) fn own(keys: &[Listed]) -> Option<&Listed> {
-    keys.iter().max_by_key(|key| key.last_used)
+/// The keys of this client's user, which of them is the client's own, and the last listing's place in the transcript.
+///
+/// zot writes down the use of a key before it answers (`pkg/api/authn.go`), so the key that asks has moved in each further
+/// listing. A key that has not moved in one of them is another one. Keys that others use move too, so it is asked until one is
+/// left; where more are left, nothing is known.
+pub(crate) async fn own(client: &Client, why: &Why<'_>) -> Result<(Vec<Listed>, Listed, usize), Failure> {
+    let (mut before, index) = list(client, why).await?;
+    let mut moving: Vec<String> = before.iter().map(|key| key.uuid.clone()).collect();
+    if moving.is_empty() {
+        return Err(why.fail("a list with the key that asked for it", "an empty one", index));
+    }
+    let mut seen = index;
+    for asked in 1..=MOST_LISTINGS {
+        let (now, index) = list(client, why).await?;
+        seen = index;
+        moving.retain(|uuid| has_moved(uuid, &before, &now));
+        before = now;
+        // One move may be by chance, of a key that was used at the same moment.
+        if moving.is_empty() || (moving.len() == 1 && asked >= 2) {
+            break;
+        }
+    }
+    let found = match &moving[..] {
+        [uuid] => before.iter().find(|key| key.uuid == *uuid).cloned(),
+        _ => None,
+    };
+    let unknown = Why {
+        claim: "the key that asks is told from the other keys of its user",
+        cause: "other keys of this user are in use all the time; or the registry does not write down the use of a key",
+        remedy: "let each client have a user of its own, or revoke the keys that are not needed, and run again",
+    };
+    let actual = if moving.is_empty() {
+        "no key was used by the requests that listed the keys".to_owned()
+    } else {
+        let names: Vec<String> = before.iter().filter(|key| moving.contains(&key.uuid)).map(Listed::name).collect();
+        format!("each of these was used between any two of {MOST_LISTINGS} requests: {}", names.join(", "))
+    };
+    let own = found.ok_or_else(|| unknown.undecided("one key that was used by each request", actual, seen))?;
+    Ok((before, own, seen))
+}
+
+/// As often as keys are listed to tell them apart.
+const MOST_LISTINGS: usize = 24;
+
+/// Whether a key was used between two listings.
+fn has_moved(uuid: &str, before: &[Listed], now: &[Listed]) -> bool {
+    let at = |keys: &[Listed]| keys.iter().find(|key| key.uuid == uuid).map(|key| key.last_used);
+    at(now).is_some_and(|now| at(before).is_none_or(|before| now > before))
 }
 
 /// How many keys of a user lie about, in one sentence.
@@ -84,7 +129,8 @@ pub(crate) fn sprawl(username: &str, keys: &[Listed], now: OffsetDateTime) -> St
     let names = |wanted: &dyn Fn(&Listed) -> bool| -> Vec<String> {
         keys.iter().filter(|key| wanted(key)).map(Listed::name).collect()
     };
-    let mut text = format!("{username} has {} API keys", keys.len());
+    let plural = if keys.len() == 1 { "" } else { "s" };
+    let mut text = format!("{username} has {} API key{plural}", keys.len());
     for (what, found) in [
         ("not used for 90 days", names(&|key| key.is_forgotten(now))),
         ("without an end", names(&|key| key.ends().is_none())),

@@ -1,13 +1,17 @@
 //! What the checks of the pull-through cache share: a tag that is asked for, where the registry may be waiting for its upstream.
 //!
-//! Knows no upstream. zot asks its upstream for every tag, cached or not, and serves what it has when that failed; by digest
+//! zot asks its upstream for every tag, cached or not, and serves what it has when that failed; by digest
 //! it serves what it has at once (`pkg/api/routes.go`, getImageManifest). Where the upstream cannot be reached, v2.1.20 takes
 //! 3 seconds for the first tag and up to 30 for later ones, unless `retryDelay` and `maxRetryDelay` say less.
 
+use reqwest::Method;
+use url::Url;
+
 use crate::check::{Failure, Why};
+use crate::context::Cx;
 use crate::scenario::Cache;
 use crate::transfer::{self, Manifest};
-use crate::wire::Client;
+use crate::wire::{Answer, Client, MANIFEST_LIMIT, Origin};
 
 const WAITS: Why<'static> = Why {
     claim: "a cached image is served by tag",
@@ -48,4 +52,133 @@ pub(crate) async fn by_tag(
         return Err(error.context("by tag, and asked again it was answered").into());
     }
     Err(WAITS.fail("the manifest by tag", format_args!("{error:#}; by digest it is served at once"), there.index))
+}
+
+const UPSTREAM: Why<'static> = Why {
+    claim: "the upstream says what it has under the tag",
+    cause: "the upstream cannot be reached from here, limits the rate of requests, or has no such image for clients without \
+            credentials",
+    remedy: "compare `upstream` in [[cache]] with urls in extensions.sync; ask it by hand; take `upstream` out where this machine \
+             may not ask it",
+};
+
+impl Cache {
+    /// The image's repository at its upstream.
+    pub(crate) fn upstream_repository(&self) -> Option<String> {
+        let path = self.upstream.as_ref()?.path().trim_matches('/').to_owned();
+        let name = self.image.rsplit_once(':').map_or(self.image.as_str(), |(name, _)| name);
+        // The namespace of a cache is the host that it stands for, as `docker.io`.
+        let after = name.split_once('/').map_or(name, |(_, after)| after);
+        Some(if path.is_empty() { after.to_owned() } else { path })
+    }
+}
+
+/// What an upstream has under a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AtUpstream {
+    /// The digest, as the upstream says it.
+    pub(crate) digest: String,
+    /// Whether it is in Docker's format, of which zot makes an OCI image with another digest unless `preserveDigest` is set.
+    pub(crate) docker: bool,
+}
+
+/// Asks the upstream of the scenario, without credentials, by `HEAD`, which Docker Hub does not count as a pull; nothing where
+/// the scenario names none.
+pub(crate) async fn at_upstream(cx: &Cx, cache: &Cache, tag: &str) -> Result<Option<AtUpstream>, Failure> {
+    let (Some(url), Some(name)) = (&cache.upstream, cache.upstream_repository()) else { return Ok(None) };
+    let target = format!("/v2/{name}/manifests/{tag}");
+    let head = |client: Client, token: Option<String>| {
+        let target = target.clone();
+        async move {
+            let request = client.request(Method::HEAD, target).header("Accept", transfer::ACCEPT);
+            let bearer = token.map(|token| format!("Bearer {token}"));
+            let request = bearer.iter().fold(request, |request, value| request.header("Authorization", value));
+            request.send().await
+        }
+    };
+    let mut answer = head(cx.visitor(Origin::of(url))?, None).await?;
+    let mut index = Some(answer.index);
+    if answer.status == 401
+        && let Some(token) = anonymous_token(cx, &answer, &name).await?
+    {
+        // The token is a secret to everybody but the upstream: this exchange is not kept.
+        answer = head(cx.unrecorded(Origin::of(url))?, Some(token)).await?;
+        index = None;
+    }
+    let digest = answer.header("docker-content-digest").filter(|digest| transfer::is_digest(digest));
+    match digest.filter(|_| answer.status == 200) {
+        Some(digest) => {
+            let docker = answer.media_type().starts_with("application/vnd.docker.");
+            Ok(Some(AtUpstream { digest: digest.to_owned(), docker }))
+        }
+        None => Err(UPSTREAM.undecided("200 with a digest by the upstream", answer.brief(), index)),
+    }
+}
+
+/// A token that anyone gets, from where the upstream's challenge says (distribution's token authentication).
+async fn anonymous_token(cx: &Cx, answer: &Answer, name: &str) -> anyhow::Result<Option<String>> {
+    let Some((realm, service)) = answer.token_service() else { return Ok(None) };
+    let mut url = Url::parse(&realm)?;
+    transfer::may_lead(&answer.url, &url)?;
+    url.query_pairs_mut().append_pair("scope", &format!("repository:{name}:pull"));
+    if let Some(service) = service {
+        url.query_pairs_mut().append_pair("service", &service);
+    }
+    let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    let answer = cx.unrecorded(Origin::of(&url))?.get(target).send().await?;
+    anyhow::ensure!(answer.status == 200, "the upstream's token service answered {}", answer.brief());
+    let body = answer.json()?;
+    let token = ["token", "access_token"].iter().find_map(|key| body[*key].as_str());
+    Ok(token.map(str::to_owned))
+}
+
+const CONVERTED: Why<'static> = Why {
+    claim: "an image is served by the digest that its upstream says",
+    cause: "the upstream has it in Docker's format, and zot made an OCI image of it, with another digest: whoever pins the upstream's \
+            digest, as Kubernetes manifests do, gets nothing",
+    remedy: "set `preserveDigest` in extensions.sync and `http.compat: [\"docker2s2\"]`, or pin the digests that the cache shows",
+};
+
+/// What an image is compared with, in the words of a report; a Fail where the upstream has another one.
+pub(crate) async fn compare(
+    cx: &Cx,
+    client: &Client,
+    cache: &Cache,
+    (repository, tag): (&str, &str),
+    served: &Manifest,
+) -> Result<String, Failure> {
+    const STALE: Why<'static> = Why {
+        claim: "the cache serves what its upstream has",
+        cause: "the registry no longer asks its upstream (sync was removed, or its rule does not match), cannot reach it, or is \
+                refused by it, and serves what it stored before; or it has another upstream",
+        remedy: "look at extensions.sync in zot's configuration and at its log for the upstream's answer to this tag",
+    };
+    let Some(there) = at_upstream(cx, cache, tag).await? else {
+        return Ok(
+            "served by the registry; whether its upstream has the same is not known: no `upstream` in [[cache]]"
+                .to_owned(),
+        );
+    };
+    let upstream = cache.upstream.as_ref().map(|url| Origin::of(url).to_string()).unwrap_or_default();
+    if there.digest == served.digest {
+        return Ok(format!("the upstream {upstream} has the same under the tag"));
+    }
+    if there.docker && !served.is_docker() {
+        // What deployments pin is the upstream's digest.
+        let pinned = client.get(format!("/v2/{repository}/manifests/{}", there.digest));
+        let answer = pinned.header("Accept", transfer::ACCEPT).limit(MANIFEST_LIMIT).send().await?;
+        answer.expect_status(&[200], &CONVERTED)?;
+        transfer::whole_manifest(&answer, &there.digest, &CONVERTED)?;
+        return Ok(format!(
+            "the upstream {upstream} has it in Docker's format as {}, which is served too",
+            there.digest
+        ));
+    }
+    // The tag may have been moved between the two questions.
+    let again = by_tag(client, cache, repository, tag, &STALE).await?;
+    let now = at_upstream(cx, cache, tag).await?.unwrap_or(there);
+    if now.digest == again.digest {
+        return Ok(format!("the upstream {upstream} has the same under the tag"));
+    }
+    Err(STALE.fail(format_args!("{}, which {upstream} has", now.digest), &again.digest, again.index))
 }

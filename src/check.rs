@@ -26,7 +26,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::scenario::load::is_loopback;
     pub(crate) use crate::scenario::secrets::Secret;
     pub(crate) use crate::scenario::{Action, Reception};
-    pub(crate) use crate::visit::{LoginPage, Visit};
+    pub(crate) use crate::visit::{Fetched, LoginPage, Visit};
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
     pub(crate) use crate::zot::advisory;
     pub(crate) use crate::{
@@ -35,7 +35,6 @@ pub(crate) mod prelude {
     };
 }
 
-/// How a check ends: proven, or not.
 pub(crate) type Proof = Result<(), Failure>;
 
 /// The graver of two proofs, and the first of two that are alike: a check of many cases is as good as its worst.
@@ -192,6 +191,8 @@ pub enum Need {
     PublicReader,
     /// A name in `[repositories] private`.
     PrivateRepository,
+    /// `[repositories] private_scratch`, with an identity that may create there.
+    PrivateScratch,
     /// `[access]` or a zot configuration lets anonymous clients read.
     AnonymousReads,
     /// `[access]` or a zot configuration keeps anonymous clients from creating.
@@ -210,6 +211,8 @@ pub enum Need {
     PublicWriter,
     /// Somebody who may read the scratch repository, and may be kept out of the private one.
     ForeignReader,
+    /// An identity that may move a tag of the scratch repository, or delete it.
+    Mover,
     /// An identity that may create, but neither update nor delete.
     Creator,
     /// `regproof.lock`, or a zot configuration, which should have one beside it.
@@ -218,6 +221,8 @@ pub enum Need {
     Backend,
     /// `[metrics] anonymous = true`.
     OpenMetrics,
+    /// `[metrics] anonymous = false`.
+    ClosedMetrics,
     /// `[oidc]`.
     Oidc,
     /// `[oidc] login`.
@@ -240,7 +245,7 @@ pub enum Need {
     Program(&'static str),
     /// A Docker daemon.
     Engine,
-    /// `[probes] large_body = true`.
+    /// `[probes] large_body` that is not `false`.
     LargeBody,
     /// `[probes] slow_upload`, and a deadline that leaves time for it.
     SlowUpload,
@@ -286,7 +291,6 @@ impl fmt::Debug for Check {
 }
 
 impl Check {
-    /// Makes a check; `checks!` in `checks/mod.rs` calls it.
     pub(crate) const fn new(
         id: &'static str,
         file: &'static str,

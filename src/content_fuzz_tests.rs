@@ -49,8 +49,9 @@ fn manifest(text: &str, media_type: &str) -> Answer {
         headers,
         body: Bytes::copy_from_slice(text.as_bytes()),
         size: text.len() as u64,
-        sha256: None,
+        digest: None,
         certificate: None,
+        http2: false,
         index: 0,
     }
 }
@@ -65,7 +66,7 @@ fn a_manifest_is_what_its_digest_says_and_names_nothing_but_digests() {
         prop_assert!(!by_digest, "no text here has the digest {SHA256}");
         prop_assert_eq!(&read.digest, &digest_of(text.as_bytes()));
         prop_assert!(ACCEPT.split(", ").any(|accepted| accepted == media_type), "{}", media_type);
-        for part in read.blobs().chain(&read.content.manifests) {
+        for part in read.blobs().chain(read.entries()) {
             let hex = part.digest.strip_prefix("sha256:").unwrap_or_default();
             prop_assert!(hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()), "{}", part.digest);
         }

@@ -4,6 +4,7 @@
 
 pub(crate) mod claim;
 mod clean_up;
+mod clients;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use anyhow::Context as _;
 use crate::apikeys::Own;
 use crate::check::{Check, Effect, Failure, verdict_of};
 use crate::clearance::{self, Clearance, Vantage};
-use crate::guard::{Cleared, Guard, Intent, KeyUse};
+use crate::guard::{Cleared, Guard, Intent, KeyUse, ORACLE_TYPE};
 use crate::ledger::Ledger;
 use crate::level::Level;
 use crate::outcome::{Case, Fingerprint, Leftover, Measure, Screenshot, Table, Told};
@@ -339,20 +340,15 @@ impl Cx {
         self.found().keys.retain(|other| other.label != own.label);
     }
 
+    /// Asks the choke point for a manifest that no registry can store, which a page is about to put.
+    pub(crate) fn permit_oracle(&self, target: &str) -> anyhow::Result<()> {
+        Ok(self.guard.permit(&Intent::new("PUT", target, Some(ORACLE_TYPE), b"{}"))?)
+    }
+
     /// Asks the choke point for a request that something else than `wire` is about to send.
     pub(crate) fn permit(&self, method: &str, target: &str, body: &str, key: KeyUse) -> anyhow::Result<()> {
         let guard = Guard { ends_sessions: true, key, ..(*self.guard).clone() };
-        let body = body.as_bytes();
-        let intent = Intent {
-            method,
-            target,
-            content_type: None,
-            content_range: None,
-            range: false,
-            override_method: None,
-            body,
-        };
-        Ok(guard.permit(&intent)?)
+        Ok(guard.permit(&Intent::new(method, target, None, body.as_bytes()))?)
     }
 
     /// The secrets of the login, as `Need::Login` promises.

@@ -15,8 +15,9 @@ fn answer(path: &str, status: u16, headers: &[(&str, &str)], body: &str) -> Answ
         headers: map,
         size: body.len() as u64,
         body: body.to_owned().into(),
-        sha256: None,
+        digest: None,
         certificate: None,
+        http2: false,
         index: 0,
     }
 }

@@ -73,8 +73,9 @@ fn answer(status: u16, name: &'static str, value: &str) -> Option<Answer> {
         headers,
         body: Bytes::new(),
         size: 0,
-        sha256: None,
+        digest: None,
         certificate: None,
+        http2: false,
         index: 0,
     })
 }

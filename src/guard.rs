@@ -60,6 +60,13 @@ pub(crate) struct Intent<'a> {
     pub(crate) body: &'a [u8],
 }
 
+impl<'a> Intent<'a> {
+    /// A request without a range and without a trick.
+    pub(crate) fn new(method: &'a str, target: &'a str, content_type: Option<&'a str>, body: &'a [u8]) -> Intent<'a> {
+        Intent { method, target, content_type, content_range: None, range: false, override_method: None, body }
+    }
+}
+
 /// Why a request was not sent.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("not sent: {method} {target} is outside of what a check with effect `{effect}` may send: {rule}")]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use serde_json::json;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 
 /// The media type of an image manifest (OCI image spec, section Manifest).
 pub(crate) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -187,6 +187,12 @@ fn layer(text: &str) -> Bytes {
     archive.resize(archive.len().next_multiple_of(512), 0);
     archive.extend(empty_tar());
     Bytes::from(archive)
+}
+
+/// The digest of some bytes by the algorithm of another digest: SHA-512 where that one is, else SHA-256 (OCI image spec,
+/// section Registered Algorithms).
+pub(crate) fn digest_like(digest: &str, bytes: &[u8]) -> String {
+    if digest.starts_with("sha512:") { format!("sha512:{:x}", Sha512::digest(bytes)) } else { digest_of(bytes) }
 }
 
 /// An archive without entries: two empty blocks.

@@ -255,7 +255,8 @@ pub fn scenario(url: &Url, seen: &Seen) -> String {
             say("\n[metrics]\n# seen, confirm: anyone can scrape.\npath = \"/metrics\"\nanonymous = true");
         }
         Some((status @ (401 | 403), _)) => say(&format!(
-            "\n[metrics]\n# seen, confirm: {status} without credentials.\npath = \"/metrics\"\nanonymous = false"
+            "\n[metrics]\n# seen, confirm: {status} without credentials.\npath = \"/metrics\"\nanonymous = false\n\
+             # reader = \"prometheus\" # the identity that may scrape: the control of the refusal"
         )),
         _ => say("\n# [metrics]\n# path = \"/metrics\"\n# anonymous = true"),
     }

@@ -106,6 +106,11 @@ impl Ledger {
         std::mem::take(&mut *self.entries())
     }
 
+    /// Puts entries back on the books.
+    pub(crate) fn restore(&self, entries: Vec<Entry>) {
+        self.entries().extend(entries);
+    }
+
     /// Books what this request may make.
     pub(crate) fn begin(&self, method: &str, target: &str, body: &[u8]) -> Booking {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -245,8 +250,9 @@ mod tests {
             headers,
             body: bytes::Bytes::new(),
             size: 0,
-            sha256: None,
+            digest: None,
             certificate: None,
+            http2: false,
             index: 0,
         })
     }

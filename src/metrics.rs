@@ -4,6 +4,22 @@
 
 use std::collections::BTreeMap;
 
+use crate::wire::Answer;
+
+/// The most that an answer with metrics may have.
+pub(crate) const LIMIT: usize = 32 << 20;
+
+/// What scrapers send, as their releases do: User-Agent and Accept.
+pub(crate) const SCRAPERS: [(&str, &str); 2] = [
+    (
+        "Prometheus/3.5.0",
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+         application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+         text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+    ),
+    ("Alloy/v1.10.0 (linux; docker)", "text/plain;version=0.0.4;q=1,*/*;q=0.1"),
+];
+
 /// One sample.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sample {
@@ -16,6 +32,19 @@ impl Sample {
     pub(crate) fn label(&self, name: &str) -> Option<&str> {
         self.labels.get(name).map(String::as_str)
     }
+}
+
+/// The samples that an answer shows, whatever its status; none where it has another content. A line that is no sample hides
+/// none of the others.
+pub(crate) fn of(answer: &Answer) -> Vec<Sample> {
+    if answer.is_html() {
+        return vec![];
+    }
+    let text = String::from_utf8_lossy(&answer.body);
+    parse(&text).unwrap_or_else(|_| {
+        let samples = text.lines().filter_map(|line| sample(line).ok());
+        samples.filter(|sample| sample.name.contains('_')).take(MOST).collect()
+    })
 }
 
 /// The sum of all samples of that name whose labels hold that value, if there is any.

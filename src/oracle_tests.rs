@@ -23,8 +23,9 @@ fn answer(status: u16, media_type: &'static str, body: &'static str) -> Answer {
         headers,
         body: body.into(),
         size: body.len() as u64,
-        sha256: None,
+        digest: None,
         certificate: None,
+        http2: false,
         index: 0,
     }
 }

@@ -140,7 +140,8 @@ impl Persona {
             return Err(why.fail("Docker-Content-Digest on a HEAD", "none", head.index));
         };
         let mut manifest = self.manifest(client, repository, &digest, sends, why).await?;
-        if let Some(entry) = manifest.preferred().map(|entry| entry.digest.clone()) {
+        for _ in 0..transfer::DEEPEST {
+            let Some(entry) = manifest.preferred().map(|entry| entry.digest.clone()) else { break };
             manifest = self.manifest(client, repository, &entry, sends, why).await?;
         }
         if let Some(blob) = manifest.blobs().min_by_key(|blob| blob.size) {

@@ -2,6 +2,8 @@
 //!
 //! Pure but for looking at PATH; no network.
 
+mod canary;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::{Check, Effect, Need};
 use crate::level::{Level, Setting};
 use crate::lock;
-use crate::scenario::{Action, Reception, Scenario, Waive};
+use crate::scenario::{Action, LargeBody, Reception, Scenario, Waive};
 
 /// A check, and what becomes of it.
 #[derive(Clone, Debug)]
@@ -252,6 +254,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         Need::PrivateRepository => {
             promised(scenario.repositories.private.is_empty(), "[repositories] private is empty")
         }
+        Need::PrivateScratch => canary::no_private_scratch(scenario, by),
         Need::Policy => promised(!scenario.has_policy(), "there is neither [access] nor registry.zot_config"),
         Need::AnonymousReads => {
             let closed = |name: &&String| scenario.promise(None, name, Action::Read) != Some(true);
@@ -276,18 +279,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             let none = name.is_some_and(|name| scenario.one_who_may(Action::Create, name).is_none());
             promised(none, &format!("{by} lets no identity create in {}", name.map_or("", String::as_str)))
         }
-        Need::ForeignReader => {
-            let declared = &scenario.repositories;
-            let names = declared.scratch.as_deref().zip(declared.private.first());
-            let missing = names.filter(|(scratch, private)| {
-                let may = |who, name| scenario.promise(who, name, Action::Read);
-                let foreign = |who| may(who, scratch) == Some(true) && may(who, private) != Some(true);
-                !foreign(None) && !scenario.identities.keys().any(|name| foreign(Some(name)))
-            });
-            missing.and_then(|(scratch, private)| {
-                promised(true, &format!("{by} lets nobody read {scratch} who may not read {private}"))
-            })
-        }
+        Need::ForeignReader => canary::no_foreign_reader(scenario, by),
         Need::BehindLogin => promised(
             scenario.behind_a_login().is_none(),
             &format!(
@@ -307,6 +299,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             scenario.writer().is_none(),
             &certain("no identity may create, and without one no refusal can be told from a broken registry", scenario),
         ),
+        Need::Mover => canary::no_mover(scenario, by),
         Need::Creator => promised(
             scenario.creator().is_none(),
             &certain("no identity may create without update and delete", scenario),
@@ -317,6 +310,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         Need::OpenMetrics => {
             promised(scenario.metrics.as_ref().is_none_or(|m| !m.anonymous), "[metrics] anonymous = true is not set")
         }
+        Need::ClosedMetrics => canary::no_closed_metrics(scenario),
         Need::Oidc => promised(scenario.oidc.is_none(), "there is no [oidc]"),
         Need::Login => promised(scenario.oidc.as_ref().is_none_or(|o| o.login.is_none()), "[oidc] has no login"),
         Need::Https => {
@@ -339,7 +333,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             scenario.content.docker_media_type != Some(Reception::Accepted),
             "[content] docker_media_type = \"accepted\" is not set",
         ),
-        Need::LargeBody => promised(!scenario.probes.large_body, "[probes] large_body = true is not set"),
+        Need::LargeBody => promised(scenario.probes.large_body == LargeBody::None, "[probes] large_body = false"),
         Need::SlowUpload => match &scenario.probes.slow_upload {
             None => promised(true, "[probes] slow_upload is not set"),
             Some(period) => (period.0 + SLACK > scenario.limits.deadline.0)

@@ -59,6 +59,7 @@ fn each_need_says_what_to_add_and_is_met_by_it() {
     let cache = "[[cache]]\nimage = \"docker.io/library/alpine:3\"\n";
     let slow = |deadline: &str| format!("[probes]\nslow_upload = \"30s\"\n[limits]\ndeadline = \"{deadline}\"\n");
     let none = String::new;
+    let scratch = "[repositories]\nscratch = \"a\"\n";
     for (need, without, told, with) in [
         (Need::Scratch, public.to_owned(), "scratch", "[repositories]\nscratch = \"a\"\n".to_owned()),
         (Need::PublicRepository, none(), "public is empty", public.to_owned()),
@@ -67,6 +68,24 @@ fn each_need_says_what_to_add_and_is_met_by_it() {
             public.to_owned(),
             "private is empty",
             "[repositories]\nprivate = [\"a\"]\n".to_owned(),
+        ),
+        (
+            Need::PrivateScratch,
+            format!("{scratch}{ci}{}", rights("\"read\"", all)),
+            "private_scratch is not set",
+            format!("{scratch}private_scratch = \"b\"\n{ci}{}", rights("\"read\"", all)),
+        ),
+        (
+            Need::PrivateScratch,
+            format!("{scratch}private_scratch = \"b\"\n{ci}{}", rights("\"read\"", "\"read\"")),
+            "create in b",
+            format!("{scratch}private_scratch = \"b\"\n{ci}{}", rights("\"read\"", all)),
+        ),
+        (
+            Need::PrivateScratch,
+            format!("{scratch}private_scratch = \"b\"\n{ci}{}", rights("", all)),
+            "lets nobody read a",
+            format!("{scratch}private_scratch = \"b\"\n{ci}{}", rights("\"read\"", all)),
         ),
         (Need::Policy, none(), "neither [access] nor", rights("", "")),
         (
@@ -98,6 +117,12 @@ fn each_need_says_what_to_add_and_is_met_by_it() {
             "lets nobody read",
             format!("{both}{ci}{}", rights("\"read\"", all)),
         ),
+        (
+            Need::Mover,
+            format!("{scratch}{ci}{}", rights("", some)),
+            "can be moved",
+            format!("{scratch}{ci}{}", rights("", all)),
+        ),
         (Need::Creator, format!("{ci}{}", rights("", all)), "without update", format!("{ci}{}", rights("", some))),
         (Need::OpenMetrics, none(), "anonymous = true", "[metrics]\nanonymous = true\n".to_owned()),
         (
@@ -105,6 +130,12 @@ fn each_need_says_what_to_add_and_is_met_by_it() {
             "[metrics]\nanonymous = false\n".to_owned(),
             "anonymous = true",
             "[metrics]\nanonymous = true\n".to_owned(),
+        ),
+        (
+            Need::ClosedMetrics,
+            "[metrics]\nanonymous = true\n".to_owned(),
+            "anonymous = false",
+            "[metrics]\nanonymous = false\n".to_owned(),
         ),
         (Need::Oidc, none(), "no [oidc]", oidc.to_owned()),
         (
@@ -122,7 +153,7 @@ fn each_need_says_what_to_add_and_is_met_by_it() {
             "accepted",
             "[content]\ndocker_media_type = \"accepted\"\n".to_owned(),
         ),
-        (Need::LargeBody, none(), "large_body", "[probes]\nlarge_body = true\n".to_owned()),
+        (Need::LargeBody, "[probes]\nlarge_body = false\n".to_owned(), "large_body", none()),
         (Need::SlowUpload, none(), "slow_upload", slow("60s")),
         (Need::SlowUpload, slow("44s"), "15 seconds longer", slow("45s")),
         (Need::Dagger, none(), "dagger", "[probes]\ndagger = true\n".to_owned()),

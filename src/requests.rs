@@ -12,7 +12,7 @@ use crate::clearance::TRIED;
 use crate::fingerprint::Asked;
 use crate::plan::{Plan, no_browser};
 use crate::probe::{Impact, Principal, Probe};
-use crate::scenario::{Action, Scenario};
+use crate::scenario::{Action, Cache, Scenario};
 use crate::target::Target;
 
 /// Who sends it, in the terms of a scenario.
@@ -30,6 +30,8 @@ pub(crate) enum Who {
     Creator,
     /// Each identity that may create and nothing more.
     Creators,
+    /// The identity that moves a tag of ours.
+    Mover,
     /// The identity that cleans up.
     Remover,
     /// Who looks at what is left: the identity that cleans up, else the one that pushes, else nobody.
@@ -202,7 +204,10 @@ fn add(
         let reads = methods.split(", ").all(|method| matches!(method, "GET" | "HEAD"));
         let scratch = scenario.repositories.scratch.as_ref();
         let own = target.starts_with("/zot/auth/")
-            || scratch.is_some_and(|scratch| target.starts_with(&format!("/v2/{scratch}/")));
+            || [scratch, scenario.repositories.private_scratch.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|scratch| target.starts_with(&format!("/v2/{scratch}/")));
         // What only reads sends no control of a write; it may end the session that it began.
         if effect == Effect::ReadOnly && !reads && target != "/zot/auth/logout" {
             continue;
@@ -228,6 +233,7 @@ fn who(who: Who, repository: Option<&str>, scenario: &Scenario) -> String {
         Who::Reader => name(repository.and_then(|repository| scenario.reader(repository)).or(Some("anonymous"))),
         Who::Writer => name(one(Action::Create, scenario.writer())),
         Who::Writers => scenario.writers().join(", "),
+        Who::Mover => name(repository.and_then(|repository| scenario.one_who_may(Action::Update, repository))),
         Who::Creator => name(scenario.creator()),
         Who::Creators => scenario.creators().join(", "),
         Who::Login => name(scenario.anybody()),
@@ -259,6 +265,8 @@ fn placeholders(target: &str) -> String {
         ("{digest}", "<digest>"),
         ("{private_digest}", "<digest>"),
         ("{private_blob}", "<digest>"),
+        ("{canary_digest}", "<digest>"),
+        ("{canary_blob}", "<digest>"),
         ("{tag}", "<reference>"),
         ("{private_tag}", "<reference>"),
         ("{tag_encoded}", "<the same, encoded>"),
@@ -276,6 +284,13 @@ fn placeholders(target: &str) -> String {
     text
 }
 
+/// The address of a cached image's repository at its upstream.
+fn upstream_of(cache: &Cache) -> Option<String> {
+    let url = cache.upstream.as_ref()?;
+    let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
+    Some(format!("{}://{host}/v2/{}", url.scheme(), cache.upstream_repository()?))
+}
+
 /// A template for each value of its placeholder; none where the scenario has no value.
 fn filled(template: &str, scenario: &Scenario) -> Vec<String> {
     let declared = &scenario.repositories;
@@ -286,14 +301,16 @@ fn filled(template: &str, scenario: &Scenario) -> Vec<String> {
     let host = scenario.registry.url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
     let metrics = scenario.metrics.as_ref().map_or("/metrics", |metrics| metrics.path.as_str()).to_owned();
     let readable: Vec<String> = declared.public.iter().chain(&declared.private).cloned().collect();
-    let values: [(&str, Vec<String>); 12] = [
+    let values: [(&str, Vec<String>); 14] = [
         ("{unknown}", vec![Asked::of(scenario).repository]),
         ("{scratch}", declared.scratch.iter().cloned().collect()),
+        ("{canary}", declared.private_scratch.iter().cloned().collect()),
         ("{public}", declared.public.clone()),
         ("{private}", declared.private.clone()),
         ("{readable}", readable),
         ("{cache}", scenario.cache.iter().filter_map(|cache| image_of(&cache.image)).collect()),
         ("{cold}", scenario.cache.iter().filter_map(|cache| image_of(cache.cold.as_deref()?)).collect()),
+        ("{upstream}", scenario.cache.iter().filter_map(upstream_of).collect()),
         ("{metrics}", vec![metrics]),
         ("{issuer}", oidc(|oidc| &oidc.issuer)),
         ("{provider}", oidc(|oidc| &oidc.provider)),

@@ -21,7 +21,7 @@ use url::Url;
 pub use access::{Access, Action, Grants};
 pub use content::{Content, Probes, Reception};
 pub(crate) use rights::{Promise, who};
-pub use values::{Day, Days, KeySource, Period, SecretSource};
+pub use values::{Day, Days, KeySource, LargeBody, Period, SecretSource};
 
 use crate::level::Setting;
 use crate::lock::Lock;
@@ -122,8 +122,11 @@ fn horizon() -> u32 {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Repositories {
-    /// All writing happens here, and nowhere else.
+    /// All writing happens here, and nowhere else but in `private_scratch`.
     pub scratch: Option<String>,
+    /// A scratch repository that anonymous clients must not read: made-up images are pushed to it, to see that nobody reads them
+    /// under another name.
+    pub private_scratch: Option<String>,
     /// Existing repositories that everyone may read.
     #[serde(default)]
     pub public: Vec<String>,
@@ -168,6 +171,9 @@ pub struct Metrics {
     pub path: String,
     /// Whether clients without credentials may scrape.
     pub anonymous: bool,
+    /// The identity that may scrape where not everyone may, by its name in `[identities]`; by default one that
+    /// `registry.zot_config` lists in `metrics.users`.
+    pub reader: Option<String>,
 }
 
 fn metrics_path() -> String {
@@ -227,6 +233,9 @@ pub struct Cache {
     /// The digest that the cache serves for the tag, where it is known: the upstream's, unless zot makes an OCI image of one in
     /// Docker's format (`preserveDigest` in `extensions.sync` keeps it).
     pub digest: Option<String>,
+    /// Where the upstream itself is, as `https://registry-1.docker.io`: the check asks it what it has under the tag, without
+    /// credentials. A path names the repository there, where it is not the image's name after its first part.
+    pub upstream: Option<Url>,
     /// Another image of the same upstream that was never pulled through the cache, for one cold fetch.
     pub cold: Option<String>,
 }

@@ -2,24 +2,21 @@
 //!
 //! Knows how images travel, not what a promise is: each caller says what a failure means.
 
+mod manifest;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
 use url::Url;
 
+pub(crate) use manifest::{ACCEPT, Content, Descriptor, Manifest, is_digest, is_referrers_tag, is_tag, whole_manifest};
+
 use crate::check::{Failure, Why};
 use crate::context::Cx;
 use crate::image::{BLOB_TYPE, Image, MANIFEST_TYPE, digest_of};
 use crate::scenario::load::is_loopback;
-use crate::wire::{Answer, Client, MANIFEST_LIMIT, Origin};
-
-/// What current clients say they accept.
-pub(crate) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
-     application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
-
-/// More parts than any manifest has; each costs more memory than its text.
-const MOST_PARTS: usize = 20_000;
+use crate::wire::{Algorithm, Answer, Client, DOTS, MANIFEST_LIMIT, Origin};
 
 /// The most that one blob may have before a check gives up on reading it whole.
 pub(crate) const BLOB_LIMIT: u64 = 64 << 20;
@@ -30,42 +27,29 @@ const QUICK: u64 = 1 << 20;
 const REFUSAL_LIMIT: usize = 64 << 10;
 
 /// How deep indexes may be nested.
-const DEEPEST: usize = 3;
+pub(crate) const DEEPEST: usize = 3;
 
-/// A manifest whose digest, length and media type were checked.
-#[derive(Clone, Debug)]
-pub(crate) struct Manifest {
-    pub(crate) digest: String,
-    pub(crate) content: Content,
-    pub(crate) index: usize,
+/// How much of a blob was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Every byte was hashed.
+    Whole,
+    /// It is there and has its size; it is too large to be read.
+    Size,
+    /// It may lie elsewhere and was not asked for.
+    Elsewhere,
 }
 
-/// The parts of a manifest or index that checks look at.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct Content {
-    #[serde(rename = "mediaType")]
-    pub(crate) media_type: Option<String>,
-    pub(crate) config: Option<Descriptor>,
-    #[serde(default)]
-    pub(crate) layers: Vec<Descriptor>,
-    #[serde(default)]
-    pub(crate) manifests: Vec<Descriptor>,
-}
-
-/// A content descriptor (OCI image spec, section Descriptor).
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Descriptor {
-    pub(crate) digest: String,
-    pub(crate) size: u64,
-    #[serde(default)]
-    pub(crate) platform: Option<Platform>,
-}
-
-/// What an image is for (OCI image spec, section Image Index); all else that stands there is not kept.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Platform {
-    os: Option<String>,
-    architecture: Option<String>,
+/// The digest of so many dots, as `Request::dots` sends them.
+pub(crate) fn dots_digest(size: u64) -> String {
+    use sha2::Digest as _;
+    let (mut hash, mut left) = (sha2::Sha256::new(), size);
+    while left > 0 {
+        let piece = left.min(DOTS.len() as u64);
+        hash.update(&DOTS[..usize::try_from(piece).unwrap_or(DOTS.len())]);
+        left -= piece;
+    }
+    format!("sha256:{:x}", hash.finalize())
 }
 
 /// Uploads one blob: start, then all bytes with the digest.
@@ -101,7 +85,7 @@ pub(crate) async fn finish_upload(
     Ok(())
 }
 
-/// A tag of a repository: `latest` if there is one, else the last.
+/// A tag of a repository: `latest` if there is one, else the last that names an image.
 pub(crate) async fn some_tag(client: &Client, repository: &str, why: &Why<'_>) -> Result<String, Failure> {
     let answer = client.get(format!("/v2/{repository}/tags/list")).send().await?;
     answer.expect_status(&[200], why)?;
@@ -116,19 +100,8 @@ pub(crate) async fn some_tag(client: &Client, repository: &str, why: &Why<'_>) -
 fn usual_tag(tags: Vec<String>) -> Option<String> {
     // A tag that no client can ask for is of no use, and its name may be anything at all.
     let tags: Vec<String> = tags.into_iter().filter(|tag| is_tag(tag)).collect();
-    tags.iter().find(|tag| *tag == "latest").or(tags.last()).cloned()
-}
-
-/// The grammar of a tag (OCI distribution spec, section Pulling manifests).
-pub(crate) fn is_tag(text: &str) -> bool {
-    let of_tag = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    (1..=128).contains(&text.len()) && text.chars().all(of_tag) && !text.starts_with(['.', '-'])
-}
-
-/// The digests that this program can recompute (OCI image spec, section Digests).
-pub(crate) fn is_digest(text: &str) -> bool {
-    let hex = |hex: &str| hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    text.strip_prefix("sha256:").is_some_and(hex)
+    let last = tags.iter().rev().find(|tag| !is_referrers_tag(tag)).or(tags.last());
+    tags.iter().find(|tag| *tag == "latest").or(last).cloned()
 }
 
 /// The tags of a repository (OCI distribution spec, section Listing Tags); some registries write null for none.
@@ -241,60 +214,18 @@ async fn get_manifest(client: &Client, repository: &str, reference: &str) -> any
     client.get(target).header("Accept", ACCEPT).limit(MANIFEST_LIMIT).send().await
 }
 
-pub(crate) fn whole_manifest(answer: &Answer, reference: &str, why: &Why<'_>) -> Result<Manifest, Failure> {
-    let digest = digest_of(&answer.body);
-    let promised = answer.header("docker-content-digest").filter(|_| !answer.is_html());
-    if reference.contains(':') && reference != digest {
-        return Err(why.fail(reference, format_args!("bytes whose digest is {digest}"), answer.index));
+/// The image that most clients would take of what they were given: an index is followed, also one within an index.
+pub(crate) async fn image_of(
+    client: &Client,
+    repository: &str,
+    mut manifest: Manifest,
+    why: &Why<'_>,
+) -> Result<Manifest, Failure> {
+    for _ in 0..=DEEPEST {
+        let Some(entry) = manifest.preferred().map(|entry| entry.digest.clone()) else { return Ok(manifest) };
+        manifest = self::manifest(client, repository, &entry, why).await?;
     }
-    if let Some(promised) = promised
-        && promised != digest
-    {
-        return Err(why.fail(promised, format_args!("bytes whose digest is {digest}"), answer.index));
-    }
-    let parts = answer.body.windows(8).filter(|bytes| bytes == b"\"digest\"").count();
-    if parts > MOST_PARTS {
-        return Err(why.fail("a manifest of an image", format_args!("one with {parts} digests"), answer.index));
-    }
-    let media_type = answer.media_type();
-    let Ok(content) = serde_json::from_slice::<Content>(&answer.body) else {
-        return Err(why.fail("a manifest", format_args!("{}, no manifest", answer.brief()), answer.index));
-    };
-    if !ACCEPT.split(", ").any(|accepted| accepted == media_type) {
-        return Err(why.fail(format_args!("Content-Type: one of {ACCEPT}"), format!("`{media_type}`"), answer.index));
-    }
-    if content.media_type.as_deref().is_some_and(|inner| inner != media_type) {
-        let inner = content.media_type.unwrap_or_default();
-        return Err(why.fail(format_args!("Content-Type {inner}"), media_type, answer.index));
-    }
-    if content.manifests.is_empty() && content.config.is_none() {
-        return Err(why.fail("a manifest with a config, or an index", answer.brief(), answer.index));
-    }
-    let mut named = content.config.iter().chain(&content.layers).chain(&content.manifests);
-    if let Some(wrong) = named.find(|descriptor| !is_digest(&descriptor.digest)) {
-        let length = wrong.digest.len();
-        // Not cut: what is cut off could be the half of a secret that the redactor needs to know it by.
-        let actual = if length > 200 { format!("one of {length} bytes") } else { format!("`{}`", wrong.digest) };
-        return Err(why.fail("descriptors with a sha256 digest", actual, answer.index));
-    }
-    Ok(Manifest { digest, content, index: answer.index })
-}
-
-impl Manifest {
-    /// The entry of an index that most clients would take: linux on amd64, else the first.
-    pub(crate) fn preferred(&self) -> Option<&Descriptor> {
-        let usual = |entry: &&Descriptor| {
-            let platform = entry.platform.as_ref();
-            platform.is_some_and(|p| p.os.as_deref() == Some("linux") && p.architecture.as_deref() == Some("amd64"))
-        };
-        let manifests = &self.content.manifests;
-        manifests.iter().find(usual).or(manifests.first())
-    }
-
-    /// Config and layers.
-    pub(crate) fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        self.content.config.iter().chain(&self.content.layers)
-    }
+    Err(why.undecided(format_args!("an image within {DEEPEST} indexes"), "one more index", manifest.index))
 }
 
 /// Reads an image or index by digest with everything below it, and hashes every byte.
@@ -318,38 +249,51 @@ pub(crate) async fn whole(
 
 /// The entries of an index and how deep they are. An index of indexes of indexes is an attack, not an image.
 fn below(content: Content, depth: usize) -> impl Iterator<Item = (String, usize)> {
-    let entries = if depth < DEEPEST { content.manifests } else { vec![] };
+    let entries = if depth < DEEPEST { content.manifests.unwrap_or_default() } else { vec![] };
     entries.into_iter().map(move |entry| (entry.digest, depth + 1))
 }
 
-/// Reads a whole blob and hashes it; follows a redirect to a store without credentials.
+/// Reads a whole blob and hashes it; follows a redirect to a store without credentials. One that is too large to be read is
+/// opened, and its size compared: not by HEAD or by a range, with which zot writes where a repository does not hold the blob.
 pub(crate) async fn blob(
     cx: &Cx,
     client: &Client,
     repository: &str,
     descriptor: &Descriptor,
     why: &Why<'_>,
-) -> Result<(), Failure> {
-    let limit = blob_limit(descriptor.size);
-    let target = format!("/v2/{repository}/blobs/{}", descriptor.digest);
-    // One that stands still ends at once; one that is large on a slow line takes what the check can spare.
-    let patience = if descriptor.size > QUICK { cx.time_left() / 2 } else { Duration::ZERO };
-    let mut answer = client.get(target).limit(limit).patience(patience).hashed().send().await?;
+) -> Result<Look, Failure> {
+    if descriptor.is_elsewhere() {
+        return Ok(Look::Elsewhere);
+    }
+    let mut answer = get_blob(cx, client, &format!("/v2/{repository}/blobs/{}", descriptor.digest), descriptor).await?;
     for _ in 0..3 {
         let location = answer.header("location").filter(|_| matches!(answer.status, 301..=303 | 307 | 308));
         let Some(location) = location else { break };
         let Ok(url) = answer.url.join(location) else { break };
         let elsewhere = store(cx, client, &url)?;
         let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-        answer = elsewhere.get(target).limit(limit).patience(patience).hashed().send().await?;
+        answer = get_blob(cx, &elsewhere, &target, descriptor).await?;
     }
     answer.expect_status(&[200], why)?;
-    let (size, digest) = (answer.size, answer.sha256.clone().unwrap_or_default());
-    if size != descriptor.size || digest != descriptor.digest {
-        let expected = format!("{} bytes of {}", descriptor.size, descriptor.digest);
-        return Err(why.fail(expected, format_args!("{size} bytes of {digest}"), answer.index));
+    let size = answer.size;
+    match &answer.digest {
+        None if size == descriptor.size => Ok(Look::Size),
+        Some(digest) if size == descriptor.size && *digest == descriptor.digest => Ok(Look::Whole),
+        digest => {
+            let expected = format!("{} bytes of {}", descriptor.size, descriptor.digest);
+            let of = digest.as_ref().map(|digest| format!(" of {digest}")).unwrap_or_default();
+            Err(why.fail(expected, format_args!("{size} bytes{of}"), answer.index))
+        }
     }
-    Ok(())
+}
+
+async fn get_blob(cx: &Cx, client: &Client, target: &str, descriptor: &Descriptor) -> anyhow::Result<Answer> {
+    // One that stands still ends at once; one that is large on a slow line takes what the check can spare.
+    let patience = if descriptor.size > QUICK { cx.time_left() / 2 } else { Duration::ZERO };
+    let request = client.get(target).limit(blob_limit(descriptor.size)).patience(patience);
+    let request = request.hashed_by(Algorithm::of(&descriptor.digest));
+    // What says to be longer than it should be is not the blob, and need not be read to be sure.
+    request.opened(descriptor.size.clamp(REFUSAL_LIMIT as u64, BLOB_LIMIT)).send().await
 }
 
 /// The most that is read of a blob: one byte more than it should have shows that it is too long.
@@ -368,8 +312,13 @@ fn store(cx: &Cx, client: &Client, url: &Url) -> anyhow::Result<Client> {
 
 /// A redirect may lead to another host over https alone, and to this machine only from this machine.
 pub(crate) fn may_lead_to(client: &Client, url: &Url) -> anyhow::Result<()> {
-    let safe = if is_loopback(url) { is_loopback(client.origin().url()) } else { url.scheme() == "https" };
-    anyhow::ensure!(safe, "a blob is redirected to plain http or to this machine itself, {url}");
+    may_lead(client.origin().url(), url)
+}
+
+/// The same for where a challenge leads to.
+pub(crate) fn may_lead(from: &Url, to: &Url) -> anyhow::Result<()> {
+    let safe = if is_loopback(to) { is_loopback(from) } else { to.scheme() == "https" };
+    anyhow::ensure!(safe, "{from} leads to plain http or to this machine itself, {to}");
     Ok(())
 }
 

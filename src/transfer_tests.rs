@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::manifest::{MOST_PARTS, Platform};
 use super::*;
 use crate::guard::Guard;
 use crate::redact::Redactor;
@@ -41,8 +42,9 @@ fn answer(headers: &[(&'static str, &str)], body: &str) -> Answer {
         headers: map,
         body: body.to_owned().into(),
         size: body.len() as u64,
-        sha256: None,
+        digest: None,
         certificate: None,
+        http2: false,
         index: 3,
     }
 }
@@ -162,13 +164,12 @@ fn a_manifest_of_very_many_parts_is_none() {
 #[test]
 fn linux_on_amd64_is_preferred_and_the_first_where_there_is_none() {
     let entry = |of: char, os: &str, architecture: &str| Descriptor {
-        digest: digest(of),
-        size: 1,
         platform: Some(Platform { os: Some(os.to_owned()), architecture: Some(architecture.to_owned()) }),
+        ..Descriptor::of(digest(of), 1)
     };
     let preferred = |manifests: Vec<Descriptor>| {
-        let content = Content { manifests, ..Content::default() };
-        let index = Manifest { digest: digest('0'), content, index: 0 };
+        let content = Content { manifests: Some(manifests), ..Content::default() };
+        let index = Manifest { digest: digest('0'), content, media_type: INDEX_TYPE.to_owned(), index: 0 };
         index.preferred().map(|entry| entry.digest.clone())
     };
     let others = || vec![entry('1', "linux", "arm64"), entry('2', "windows", "amd64")];
@@ -183,10 +184,7 @@ fn an_image_has_its_config_and_its_layers_and_indexes_end_somewhere() {
     let manifest = whole_manifest(&answer(&[("content-type", MANIFEST_TYPE)], &body), "v1", &WHY).unwrap();
     let named: Vec<&str> = manifest.blobs().map(|blob| blob.digest.as_str()).collect();
     assert_eq!(named, [digest('a'), digest('b')]);
-    let index = || Content {
-        manifests: vec![Descriptor { digest: digest('c'), size: 1, platform: None }],
-        ..Content::default()
-    };
+    let index = || Content { manifests: Some(vec![Descriptor::of(digest('c'), 1)]), ..Content::default() };
     assert_eq!(below(index(), 0).collect::<Vec<_>>(), [(digest('c'), 1)]);
     assert_eq!(below(index(), DEEPEST - 1).collect::<Vec<_>>(), [(digest('c'), DEEPEST)]);
     assert_eq!(below(index(), DEEPEST).count(), 0);
@@ -222,6 +220,8 @@ fn a_tag_and_a_digest_are_what_the_specification_says() {
         (digest('A'), false),
         (digest('g'), false),
         (format!("{}0", digest('a')), false),
+        (format!("sha512:{}", "a".repeat(128)), true),
+        (format!("sha512:{}", "a".repeat(64)), false),
         ("sha256:".to_owned(), false),
         ("a".repeat(64), false),
     ] {
@@ -235,6 +235,9 @@ fn latest_is_read_where_it_is_and_the_last_tag_where_it_is_not() {
     assert_eq!(of(&["a", "latest", "b"]).as_deref(), Some("latest"));
     assert_eq!(of(&["a", "b", "../c"]).as_deref(), Some("b"));
     assert_eq!(of(&["../c"]), None);
+    let signature = format!("sha256-{}.sig", "0".repeat(64));
+    assert_eq!(of(&["a", &signature]).as_deref(), Some("a"), "a signature is no image");
+    assert_eq!(of(&[&signature]).as_deref(), Some(signature.as_str()));
 }
 
 #[test]

@@ -4,12 +4,13 @@
 
 use url::Url;
 
-use crate::browser::{Browser, BrowserError, CookieSeen, Fetched, Login, Profile};
+pub(crate) use crate::browser::Fetched;
+use crate::browser::{Browser, BrowserError, CookieSeen, Login, Profile};
 use crate::check::{Failure, Why};
 use crate::context::Cx;
 use crate::diagnosis::{self, Clues};
 use crate::discovery;
-use crate::guard::KeyUse;
+use crate::guard::{KeyUse, ORACLE_TYPE};
 use crate::transcript::{ARRIVE, Exchange, LOG_IN, OPEN};
 use crate::wire::Origin;
 
@@ -229,6 +230,16 @@ impl<'a> Visit<'a> {
         let result = self.browser.fetch(method, target, &headers, body).await;
         let status = result.as_ref().map(|fetched| fetched.status).map_err(ToString::to_string);
         let index = self.note(method, &format!("{}{target}", Origin::of(&self.base)), status);
+        Ok((result?, index))
+    }
+
+    /// A manifest that no registry can store, put with the session.
+    pub(crate) async fn put_oracle(&self, target: &str) -> anyhow::Result<(Fetched, usize)> {
+        self.cx.permit_oracle(target)?;
+        let headers = [SESSION_HEADER, ("Content-Type", ORACLE_TYPE)];
+        let result = self.browser.fetch("PUT", target, &headers, Some("{}")).await;
+        let status = result.as_ref().map(|fetched| fetched.status).map_err(ToString::to_string);
+        let index = self.note("PUT", &format!("{}{target}", Origin::of(&self.base)), status);
         Ok((result?, index))
     }
 

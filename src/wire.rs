@@ -10,6 +10,7 @@ mod intent;
 mod library;
 mod origin;
 mod raw;
+mod request;
 mod tokens;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use reqwest::{Method, Url};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 pub(crate) use answer::{Answer, TOKEN_CAUSE, TOKEN_REMEDY, is_registry_error};
+pub(crate) use body::{Algorithm, DOTS};
 pub(crate) use certificate::{ClientCertificate, Wrong};
 pub(crate) use origin::Origin;
 #[cfg(test)]
@@ -33,7 +35,7 @@ use crate::ledger::Ledger;
 use crate::scenario::secrets::Secret;
 use crate::transcript::{Exchange, Recorder, SHOWN, millis};
 pub(crate) use body::NotConnected;
-use body::{Body, explain, trickled};
+use body::{Body, dotted, explain, trickled};
 use intent::intent;
 
 /// As much as a manifest may have (OCI distribution spec, section Pushing manifests).
@@ -91,10 +93,11 @@ pub(crate) struct Request<'a> {
     headers: Vec<(String, String)>,
     body: Bytes,
     limit: usize,
-    hashed: bool,
+    hashed: Option<Algorithm>,
     opened: Option<u64>,
     anonymous: bool,
     trickle: Duration,
+    dots: u64,
     patience: Duration,
 }
 
@@ -105,8 +108,9 @@ struct Received {
     /// All of it, or the start of one that was only hashed.
     body: Bytes,
     size: u64,
-    sha256: Option<String>,
+    digest: Option<String>,
     certificate: Option<Bytes>,
+    http2: bool,
 }
 
 impl Client {
@@ -119,10 +123,10 @@ impl Client {
         recorder: Recorder,
     ) -> anyhow::Result<Client> {
         let shown = |with: bool| route.certificate.as_deref().filter(|own| own.is_shown(&origin, with));
-        let http = library::http(route, &origin, shown(credential.is_some()))?;
+        let http = library::http(route, &origin, shown(credential.is_some()), false)?;
         // Where a certificate is a user, what is asked without credentials is asked without it.
         let bare = credential.is_some() && shown(true).is_some() && shown(false).is_none();
-        let bare = bare.then(|| library::http(route, &origin, None)).transpose()?;
+        let bare = bare.then(|| library::http(route, &origin, None, false)).transpose()?;
         Ok(Client {
             http,
             bare,
@@ -136,6 +140,15 @@ impl Client {
             ledger: Ledger::default(),
         })
     }
+
+    /// The same client over HTTP/2 where the server offers it; the answers tell whether it does.
+    pub(crate) fn over_http2(&self) -> anyhow::Result<Client> {
+        let own = self.route.certificate.as_deref();
+        let shown = own.filter(|own| own.is_shown(&self.origin, self.credential.is_some()));
+        let http = library::http(&self.route, &self.origin, shown, true)?;
+        Ok(Client { http, bare: None, who: format!("{}, over HTTP/2", self.who), ..self.clone() })
+    }
+
     /// The user name that this client sends, if it sends one.
     pub(crate) fn credential(&self) -> Option<&Credential> {
         self.credential.as_ref()
@@ -164,10 +177,11 @@ impl Client {
             headers: vec![],
             body: Bytes::new(),
             limit: BODY_LIMIT,
-            hashed: false,
+            hashed: None,
             opened: None,
             anonymous: false,
             trickle: Duration::ZERO,
+            dots: 0,
             patience: Duration::ZERO,
         }
     }
@@ -198,58 +212,6 @@ impl Client {
 }
 
 impl Request<'_> {
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    pub(crate) fn body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
-        self.body = body.into();
-        self.header("Content-Type", content_type)
-    }
-
-    /// A body whose type is among the headers, or none.
-    pub(crate) fn content(mut self, body: &'static str) -> Self {
-        self.body = Bytes::from_static(body.as_bytes());
-        self
-    }
-
-    /// The most that the answer's body may have.
-    pub(crate) fn limit(mut self, bytes: usize) -> Self {
-        self.limit = bytes;
-        self
-    }
-
-    /// Hashes the answer's body while it comes in and keeps its start alone, so that its size costs no memory.
-    pub(crate) fn hashed(mut self) -> Self {
-        self.hashed = true;
-        self
-    }
-
-    /// Leaves a body unread that says to be longer than this, and ends its connection; the answer's size is what it says then.
-    pub(crate) fn opened(mut self, bytes: u64) -> Self {
-        self.opened = Some(bytes);
-        self
-    }
-
-    /// Sends the body byte by byte, evenly over this time.
-    pub(crate) fn trickle(mut self, over: Duration) -> Self {
-        self.trickle = over;
-        self.patience(over)
-    }
-
-    /// How much longer than other requests this one may take.
-    pub(crate) fn patience(mut self, more: Duration) -> Self {
-        self.patience += more;
-        self
-    }
-
-    /// Leaves the credential out, for a request that must be seen without.
-    pub(crate) fn without_credential(mut self) -> Self {
-        self.anonymous = true;
-        self
-    }
-
     /// Sends it. An error is a fault of the network, of the guard or of the answer's shape, never a refusal.
     pub(crate) async fn send(self) -> anyhow::Result<Answer> {
         let client = self.client;
@@ -263,7 +225,7 @@ impl Request<'_> {
         if let Some(credential) = self.credential() {
             headers.insert(AUTHORIZATION, client.authorization(credential).await?);
         }
-        if self.body.is_empty() && matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
+        if self.body.is_empty() && self.dots == 0 && matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
             // hyper leaves it out where a body is empty, and zot up to v2.1.18 answers 400 to the end of an upload then.
             headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
         }
@@ -277,15 +239,16 @@ impl Request<'_> {
         }
         let index = client.recorder.add(exchange);
         let method = self.method.to_string();
-        let result = result.map(|Received { status, headers, body, size, sha256, certificate }| Answer {
+        let result = result.map(|Received { status, headers, body, size, digest, certificate, http2 }| Answer {
             method,
             url,
             status,
             headers,
             body,
             size,
-            sha256,
+            digest,
             certificate,
+            http2,
             index,
         });
         client.ledger.settle(booking, &result);
@@ -331,7 +294,11 @@ impl Request<'_> {
     ) -> anyhow::Result<Received> {
         let what = format!("{} {url}", self.method);
         let limit = self.client.timeout + self.patience;
-        let body = if self.trickle.is_zero() { self.body.clone().into() } else { trickled(&self.body, self.trickle) };
+        let body = match self.dots {
+            0 if self.trickle.is_zero() => self.body.clone().into(),
+            0 => trickled(&self.body, self.trickle),
+            size => dotted(size),
+        };
         let http = self.client.bare.as_ref().filter(|_| self.credential().is_none()).unwrap_or(&self.client.http);
         let request = http.request(self.method.clone(), url).headers(headers).body(body).timeout(limit);
         let response = tokio::time::timeout(limit, request.send())
@@ -357,22 +324,24 @@ impl Request<'_> {
             anyhow::bail!("{what}: the answer has Content-Encoding {encoding:?}, which was not asked for");
         }
         let status = response.status().as_u16();
+        let http2 = response.version() == reqwest::Version::HTTP_2;
         let mut response = response;
         let said = response.content_length().filter(|said| self.opened.is_some_and(|most| *said > most));
         if let Some(size) = said {
-            return Ok(Received { status, headers, body: Bytes::new(), size, sha256: None, certificate });
+            return Ok(Received { status, headers, body: Bytes::new(), size, digest: None, certificate, http2 });
         }
-        let (kept, most) = if self.hashed { (4 * SHOWN, self.limit) } else { (KEPT_LIMIT, self.limit.min(KEPT_LIMIT)) };
-        let mut body = Body::new(kept, most, self.hashed.then_some(self.client.timeout));
+        let (kept, most) =
+            if self.hashed.is_some() { (4 * SHOWN, self.limit) } else { (KEPT_LIMIT, self.limit.min(KEPT_LIMIT)) };
+        let mut body = Body::new(kept, most, self.hashed.map(|algorithm| (algorithm, self.client.timeout)));
         let left = limit.saturating_sub(began.elapsed());
         let end = tokio::time::timeout(left, body.fill(&mut response, &what, limit))
             .await
             .unwrap_or_else(|_| Err(anyhow::anyhow!("{what}: the answer did not end within {limit:?}")));
         exchange.response_body = self.client.recorder.shown_of(&body.start, body.size);
         end?;
-        let (size, sha256) = (body.size, body.sha256());
+        let (size, digest) = (body.size, body.digest());
         let body = body.start;
-        Ok(Received { status, headers, body: body.freeze(), size, sha256, certificate })
+        Ok(Received { status, headers, body: body.freeze(), size, digest, certificate, http2 })
     }
 }
 

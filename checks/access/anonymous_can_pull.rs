@@ -11,8 +11,9 @@
 //!
 //! 1. `GET tags/list`, and one tag of it (`latest` if there is one, else the last).
 //! 2. The manifest by tag: its bytes are hashed and compared with `Docker-Content-Digest`.
-//! 3. The manifest by that digest: the same bytes. Of an index, the entry for linux/amd64.
-//! 4. The config and every layer: bytes hashed, sizes compared. Layers over 64 MiB are named, not read.
+//! 3. The manifest by that digest: the same bytes. Of an index, the entry for linux/amd64, also through an index within it.
+//! 4. The config and every layer: bytes hashed, sizes compared. A layer over 64 MiB is opened, and its size compared. A layer
+//!    with `urls` may lie elsewhere and is not asked for.
 //!
 //! ## When it fails
 //!
@@ -53,18 +54,22 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 async fn pull(cx: &Cx, client: &Client, repository: &str, tag: &str) -> Proof {
     let by_tag = transfer::manifest(client, repository, tag, &WHY).await?;
     let by_digest = transfer::manifest(client, repository, &by_tag.digest, &WHY).await?;
-    let image = match by_digest.preferred() {
-        Some(entry) => transfer::manifest(client, repository, &entry.digest, &WHY).await?,
-        None => by_digest,
-    };
+    let image = transfer::image_of(client, repository, by_digest, &WHY).await?;
     if image.blobs().next().is_none() {
         return Err(WHY.fail("a config and layers", "a manifest without any", image.index));
     }
     for blob in image.blobs() {
-        if blob.size > transfer::BLOB_LIMIT {
-            cx.note(format!("{repository}:{tag}: a layer of {} MiB was not read", blob.size >> 20));
-        } else {
-            transfer::blob(cx, client, repository, blob, &WHY).await?;
+        let mebibytes = blob.size >> 20;
+        match transfer::blob(cx, client, repository, blob, &WHY).await? {
+            transfer::Look::Whole => {}
+            transfer::Look::Size => {
+                cx.note(format!(
+                    "{repository}:{tag}: a layer of {mebibytes} MiB is there; it is too large to be hashed"
+                ));
+            }
+            transfer::Look::Elsewhere => {
+                cx.note(format!("{repository}:{tag}: a layer that lies elsewhere by its manifest was not asked for"));
+            }
         }
     }
     cx.note(format!("{repository}:{tag} is {}", by_tag.digest));

@@ -7,11 +7,16 @@
 //!
 //! ## How it is proven
 //!
-//! Only with a declared private repository, and a scratch repository that those may read who ask: a refusal there would say
-//! nothing. The control: an identity that may reads the private manifest
-//! and learns a blob's digest. Then this blob is asked for under the scratch repository's name, whole, by HEAD, in part and by
-//! mount, without credentials and by an identity that may not read it: nothing may be served or mounted. A blob that a broken
-//! registry linked there is removed again, where an identity may delete, else listed as left behind.
+//! A request of this kind may open what it asks for: on a registry with the hole, what was private can be read from then on. So it
+//! is asked of a canary alone, in `[repositories] private_scratch`; without one the check is left out.
+//!
+//! 1. A made-up image, new in each run, is pushed to the private scratch repository. The control: who may reads its layer there,
+//!    and anonymous clients do not.
+//! 2. The layer is asked for under the scratch repository's name, by HEAD, in part and by mount, without credentials and by an
+//!    identity that may not read it: nothing may be served or mounted.
+//! 3. What a broken registry linked is removed at once where an identity may delete, else listed as left behind. The canary too.
+//!
+//! What needs no such request is asked by `bypass::private_images_are_served_nowhere_else`.
 //!
 //! ## When it fails
 //!
@@ -26,7 +31,7 @@ use std::time::Duration;
 use crate::check::prelude::*;
 
 pub(crate) const META: Meta = Meta {
-    needs: &[Need::Scratch, Need::PrivateRepository, Need::AnyIdentity, Need::ForeignReader],
+    needs: &[Need::Scratch, Need::AnyIdentity, Need::PrivateScratch],
     effect: Effect::Writes,
     usual: Duration::from_millis(60),
 };
@@ -48,38 +53,16 @@ const BASE: Probe = Probe {
 
 pub(crate) const PROBES: &[Probe] = &[
     Probe {
-        id: "foreign-blob-get",
-        shape: Shape::get("/v2/{scratch}/blobs/{private_blob}"),
-        bad: Bad::body("p"),
-        reason: "A private blob under the name of a repository that anyone may read",
-        ..BASE
-    },
-    Probe {
         id: "foreign-blob-head",
-        shape: Shape::new("HEAD", "/v2/{scratch}/blobs/{private_blob}"),
+        shape: Shape::new("HEAD", "/v2/{scratch}/blobs/{canary_blob}"),
         bad: Bad::status(200),
         reason: "zot up to v2.0.4 linked the blob into the repository that was asked",
         ..BASE
     },
     Probe {
-        id: "foreign-manifest",
-        shape: Shape::get("/v2/{scratch}/manifests/{private_digest}"),
-        bad: Bad::body("{\"digest\":\"{private_digest}\"}"),
-        reason: "A private manifest under the name of a repository that anyone may read",
-        ..BASE
-    },
-    Probe {
-        id: "foreign-referrers",
-        severity: Severity::High,
-        shape: Shape::get("/v2/{private}/referrers/{private_digest}"),
-        bad: Bad::body("{\"manifests\":[{\"digest\":\"{private_digest}\"}]}"),
-        reason: "What refers to a private image is private too",
-        ..BASE
-    },
-    Probe {
         id: "mount-by-an-outsider",
         who: Principal::Outsider,
-        shape: Shape::new("POST", "/v2/{scratch}/blobs/uploads/?mount={private_blob}&from={private}"),
+        shape: Shape::new("POST", "/v2/{scratch}/blobs/uploads/?mount={canary_blob}&from={canary}"),
         expect: Expect::NotMounted,
         bad: Bad::status(201),
         reason: "A mount copies a blob without sending it, so it needs the right to read it",
@@ -88,7 +71,7 @@ pub(crate) const PROBES: &[Probe] = &[
     Probe {
         id: "mount-without-from-by-an-outsider",
         who: Principal::Outsider,
-        shape: Shape::new("POST", "/v2/{scratch}/blobs/uploads/?mount={private_blob}"),
+        shape: Shape::new("POST", "/v2/{scratch}/blobs/uploads/?mount={canary_blob}"),
         expect: Expect::NotMounted,
         bad: Bad::status(201),
         reason: "Without a source the registry searches everywhere",
@@ -96,20 +79,20 @@ pub(crate) const PROBES: &[Probe] = &[
     },
     Probe {
         id: "foreign-blob-range",
-        shape: Shape::get("/v2/{scratch}/blobs/{private_blob}").with(&[("Range", "bytes=0-0")]),
+        shape: Shape::get("/v2/{scratch}/blobs/{canary_blob}").with(&[("Range", "bytes=0-0")]),
         reason: "zot v2.1.17 to v2.1.20 serves a range without asking who may read the blob",
         ..BASE
     },
     Probe {
         id: "foreign-blob-open-range",
-        shape: Shape::get("/v2/{scratch}/blobs/{private_blob}").with(&[("Range", "bytes=0-")]),
+        shape: Shape::get("/v2/{scratch}/blobs/{canary_blob}").with(&[("Range", "bytes=0-")]),
         reason: "zot v2.1.17 to v2.1.20 serves a range without asking who may read the blob",
         ..BASE
     },
     Probe {
         id: "foreign-blob-range-by-an-outsider",
         who: Principal::Outsider,
-        shape: Shape::get("/v2/{scratch}/blobs/{private_blob}").with(&[("Range", "bytes=0-0")]),
+        shape: Shape::get("/v2/{scratch}/blobs/{canary_blob}").with(&[("Range", "bytes=0-0")]),
         reason: "A login alone is no right to read what is private",
         ..BASE
     },
@@ -121,9 +104,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
-    use crate::trial::{Weakness, config, error_when_down, fails, proven};
+    use crate::trial::{Setting, Weakness, error_when_down, fails, proven};
 
     const ID: &str = "bypass::private_blobs_stay_private";
 
@@ -138,21 +119,22 @@ mod tests {
         assert!(finding.summary.ends_with(": foreign-blob-range"), "{finding:?}");
     }
 
-    fn scratch_is_open_to(config: &mut Value, all_who_log_in: &[&str]) {
-        let policies = [json!({ "groups": ["artifact-workloads", "admins"], "actions": ["read", "create"] })];
-        config["http"]["accessControl"]["repositories"]["blumeops/regproof"] =
-            json!({ "defaultPolicy": all_who_log_in, "policies": policies });
+    #[tokio::test]
+    async fn what_is_really_private_is_never_asked_for_and_the_canary_is_gone_afterwards() {
+        let outcome = proven(ID).await;
+        let private = outcome.transcript.iter().find(|exchange| exchange.url.contains("private/ledger"));
+        assert_eq!(private.map(|exchange| &exchange.url), None);
+        assert_eq!(outcome.leftovers, []);
     }
 
     #[tokio::test]
-    async fn a_refusal_by_a_closed_scratch_repository_says_nothing() {
-        let closed = config::run(ID, None, |config| scratch_is_open_to(config, &[]));
-        assert_eq!(closed.await.verdict.word(), "skip");
-        let half = config::run(ID, None, |config| scratch_is_open_to(config, &["read"]));
-        let half = half.await;
-        assert_eq!(half.verdict.word(), "pass", "{:?}", half.finding);
-        let left_out = "not asked, anonymous clients may not read blumeops/regproof";
-        assert!(half.notes.iter().any(|note| note.contains(left_out)), "{:?}", half.notes);
+    async fn left_out_without_a_canary_of_our_own() {
+        let change = |text: String| {
+            text.lines().filter(|line| !line.starts_with("private_scratch")).collect::<Vec<_>>().join("\n")
+        };
+        let outcome = Setting { id: ID, weaknesses: &[], change }.run(None, false).await;
+        assert_eq!(outcome.verdict.word(), "skip");
+        assert!(outcome.finding.is_some_and(|finding| finding.summary.contains("private_scratch is not set")));
     }
 
     #[tokio::test]

@@ -9,15 +9,19 @@
 //! For each `[[cache]]` image, without credentials where anonymous clients may read, else as an identity:
 //!
 //! 1. The manifest by tag, within the request's time: its bytes hashed. With `digest` in the scenario: that digest.
-//! 2. The manifest by digest, the config, and every layer up to 64 MiB: bytes hashed, sizes compared.
+//! 2. The manifest by digest, the config, and every layer: bytes hashed, sizes compared; of a layer over 64 MiB the size.
 //! 3. The tag again: the same digest.
-//! 4. The control: a blob that nobody has answers 404, so that not everything is served.
+//! 4. With `upstream` in `[[cache]]`, the upstream itself, by `HEAD` and without credentials: it has the same digest under the
+//!    tag. Without it, nothing tells an image that the upstream has from one that the registry stored long ago, and the
+//!    verdict says so. An upstream's image in Docker's format has another digest unless `preserveDigest` is set.
+//! 5. The control: a blob that nobody has answers 404, so that not everything is served.
 //!
 //! ## When it fails
 //!
 //! 404: sync is off, its content prefix does not match, or the upstream cannot be reached and the image was never cached.
 //! By tag no answer, by digest at once: zot waits for its upstream; a promised `digest` in `[[cache]]` lets the check tell
-//! that from a registry that is down. A wrong digest: the tag was moved upstream, or it is another upstream.
+//! that from a registry that is down. A wrong digest: the tag was moved upstream, or it is another upstream. Another digest than
+//! the upstream's: the registry no longer asks it.
 //!
 //! ## References
 //!
@@ -54,6 +58,7 @@ const ABSENT: Why<'static> = Why {
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
+    let mut compared = Vec::new();
     for cache in &cx.scenario().cache {
         let Some((repository, tag)) = cache.image.rsplit_once(':') else { continue };
         let client = cx.reader(repository)?;
@@ -64,11 +69,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             return Err(OTHER.fail(promised, by_tag.digest, by_tag.index));
         }
         let by_digest = transfer::manifest(&client, repository, &by_tag.digest, &WHY).await?;
-        let image = match by_digest.preferred() {
-            Some(entry) => transfer::manifest(&client, repository, &entry.digest, &WHY).await?,
-            None => by_digest,
-        };
-        for blob in image.blobs().filter(|blob| blob.size <= transfer::BLOB_LIMIT) {
+        let image = transfer::image_of(&client, repository, by_digest, &WHY).await?;
+        for blob in image.blobs() {
             transfer::blob(cx, &client, repository, blob, &WHY).await?;
         }
         let again = cached::by_tag(&client, cache, repository, tag, &WHY).await?;
@@ -76,6 +78,9 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             let moved = format!("{}: the tag moved upstream within this check", again.digest);
             return Err(WHY.undecided(by_tag.digest, moved, again.index));
         }
+        let found = cached::compare(cx, &client, cache, (repository, tag), &again).await?;
+        compared.push(format!("{}: {found}", cache.image));
+        cx.proven(compared.join("; "));
         cx.note(format!("{}: {} by tag in {} ms", cache.image, by_tag.digest, taken.as_millis()));
         // Not a manifest: zot asks the upstream for each that it does not have, for longer than a request may take where
         // the upstream is down, and that is no fault of what is cached.
@@ -87,7 +92,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, config, error_when_down, fails, proven};
+    use crate::trial::{Setting, Weakness, config, error_when_down, fails, proven};
 
     const ID: &str = "cache::pull_through_serves_upstream";
 
@@ -102,6 +107,28 @@ mod tests {
             let finding = fails(ID, weakness).await;
             assert!(finding.remedy.contains("sync"), "{weakness:?}: {finding:?}");
         }
+    }
+
+    const UNPROMISED: Setting = Setting {
+        id: ID,
+        weaknesses: &[],
+        change: |text| text.lines().filter(|line| !line.starts_with("digest = ")).collect::<Vec<_>>().join("\n"),
+    };
+
+    #[tokio::test]
+    async fn what_is_served_is_compared_with_what_the_upstream_has() {
+        let proven = UNPROMISED.proven().await.proven.expect("it says what it proved");
+        assert!(proven.contains("has the same under the tag"), "{proven}");
+        let finding = UNPROMISED.fails(Weakness::CacheOutlivesItsUpstream).await;
+        assert!(finding.cause.contains("no longer asks its upstream"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn without_an_upstream_to_ask_the_verdict_says_what_was_not_proven() {
+        let alone =
+            |text: String| text.lines().filter(|l| !l.starts_with("upstream = ")).collect::<Vec<_>>().join("\n");
+        let proven = Setting { id: ID, weaknesses: &[], change: alone }.proven().await.proven;
+        assert!(proven.as_ref().is_some_and(|proven| proven.contains("is not known")), "{proven:?}");
     }
 
     #[tokio::test]

@@ -12,7 +12,8 @@
 //!
 //! 1. The manifest, hashed; for an index, those of all its platforms.
 //! 2. The config and every layer, hashed while they are read, and their sizes compared. Each blob once.
-//! 3. Up to 256 MiB in one run and 64 MiB in one blob; what is beyond is left out, and the notes say how much.
+//! 3. Up to 64 MiB in one blob; a larger one is opened, and its size compared. Up to 256 MiB in one run; what is beyond is left
+//!    out, and the notes say how much. Layers with `urls` may lie elsewhere and are not asked for.
 //!
 //! ## When it fails
 //!
@@ -75,8 +76,11 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         images += whole;
     }
     cx.measure("content_hashed_bytes", "", sample.hashed as f64);
-    let Sample { hashed, left_out } = sample;
-    cx.note(format!("{images} images, {hashed} bytes hashed, {left_out} blobs left out for their size"));
+    let Sample { hashed, sized, elsewhere, left_out } = sample;
+    cx.note(format!(
+        "{images} images, {hashed} bytes hashed, {sized} large blobs there with their size, {elsewhere} that may lie elsewhere, \
+         {left_out} blobs left out, the others were 256 MiB"
+    ));
     Ok(())
 }
 
@@ -84,6 +88,10 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 #[derive(Default)]
 struct Sample {
     hashed: u64,
+    /// Too large to be read, but there with their size.
+    sized: usize,
+    /// That may lie elsewhere.
+    elsewhere: usize,
     left_out: usize,
 }
 
@@ -99,14 +107,17 @@ async fn image(
     let mut waiting = vec![transfer::manifest(client, repository, tag, &WHY).await?];
     while let Some(manifest) = waiting.pop() {
         for blob in manifest.blobs().filter(|blob| seen.insert(blob.digest.clone())) {
-            if blob.size > transfer::BLOB_LIMIT || sample.hashed + blob.size > BUDGET {
+            if blob.size <= transfer::BLOB_LIMIT && sample.hashed + blob.size > BUDGET {
                 sample.left_out += 1;
                 continue;
             }
-            transfer::blob(cx, client, repository, blob, &WHY).await?;
-            sample.hashed += blob.size;
+            match transfer::blob(cx, client, repository, blob, &WHY).await? {
+                transfer::Look::Whole => sample.hashed += blob.size,
+                transfer::Look::Size => sample.sized += 1,
+                transfer::Look::Elsewhere => sample.elsewhere += 1,
+            }
         }
-        for entry in &manifest.content.manifests {
+        for entry in manifest.entries() {
             if seen.insert(entry.digest.clone()) {
                 waiting.push(transfer::manifest(client, repository, &entry.digest, &WHY).await?);
             }

@@ -8,7 +8,9 @@
 //! ## How it is proven
 //!
 //! 1. With each identity's own key, `GET /zot/auth/apikey`: the list of its user's keys, without their secrets.
-//! 2. The key that asked is the one that was used last: zot writes down the use of a key before it answers.
+//! 2. The key that asked is told from the user's other keys: zot writes down the use of a key before it answers, so the key
+//!    that asks has moved in each further list, and a key that has not moved once is another one. Where others use their keys
+//!    all the time, so that more than one is left, nothing is proven.
 //! 3. Its `expirationDate` is there, and later than `[keys] horizon` from now (default 14 days). Where `horizon` is not set, a
 //!    key without an end is a warning.
 //!
@@ -52,10 +54,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let (mut wrong, mut shown, mut soon) = (vec![], None, false);
     for name in cx.key_identities() {
         let client = cx.identity(name)?;
-        let (keys, index) = apikeys::list(&client, &LIST).await?;
-        let Some(own) = apikeys::own(&keys) else {
-            return Err(LIST.fail("a list with the key that asked for it", "an empty one", index));
-        };
+        let (keys, own, index) = apikeys::own(&client, &LIST).await?;
         let username = client.credential().map_or(name, |credential| credential.username.as_str());
         cx.note(apikeys::sprawl(username, &keys, now));
         let days = own.ends().map_or(f64::INFINITY, |ends| (ends - now).as_seconds_f64() / 86_400.0);
@@ -100,6 +99,7 @@ mod tests {
     async fn fails_when_a_key_ends_soon_or_never() {
         for (weakness, words) in [
             (Weakness::KeysEndSoon, "ends in 3.0 days"),
+            (Weakness::KeyAmongOthers, "the key of ci, lab ("),
             (Weakness::KeysNeverEnd, "the key of ci, lab ("),
             (Weakness::KeysNeverEnd, "never ends"),
         ] {

@@ -41,23 +41,12 @@ const CONTENT: Why<'static> = Why {
     remedy: "look at extensions.metrics.prometheus.path in zot's configuration and at the proxy's routes",
 };
 
-/// What scrapers send, as their releases do.
-const SCRAPERS: [(&str, &str); 2] = [
-    (
-        "Prometheus/3.5.0",
-        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
-         application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
-         text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
-    ),
-    ("Alloy/v1.10.0 (linux; docker)", "text/plain;version=0.0.4;q=1,*/*;q=0.1"),
-];
-
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let path = cx.scenario().metrics.as_ref().map_or("/metrics", |metrics| metrics.path.as_str());
     let client = cx.anonymous()?;
-    for (agent, accept) in SCRAPERS {
+    for (agent, accept) in metrics::SCRAPERS {
         let request = client.get(path).header("User-Agent", agent).header("Accept", accept);
-        let answer = request.limit(32 << 20).send().await?;
+        let answer = request.limit(metrics::LIMIT).send().await?;
         answer.expect_status(&[200], &WHY)?;
         let Ok(text) = std::str::from_utf8(&answer.body) else {
             return Err(CONTENT.fail("UTF-8 text", "other bytes", answer.index));

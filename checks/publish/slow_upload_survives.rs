@@ -10,13 +10,13 @@
 //! On request (`[probes] slow_upload = "70s"`), as the identity that pushes, in the scratch repository:
 //!
 //! 1. `POST`, then one `PATCH` whose few bytes trickle evenly over the promised time: accepted with 202.
-//! 2. If it is cut: the time of the cut, and `GET /v2/` as the control that the registry is there and only the upload was cut.
+//! 2. If it is cut, also by an answer of 5xx before the body has come: the time of the cut, and `GET /v2/` as the control that the registry is there and only the upload was cut.
 //!
 //! The unfinished upload is removed where an identity may delete.
 //!
 //! ## When it fails
 //!
-//! Cut at 60 seconds: zot's http.readTimeout, or the proxy's (Traefik readTimeout, nginx client_body_timeout). Raise the one
+//! Cut at 60 seconds: zot's http.readTimeout, after which zot answers 500; or the proxy's (Traefik readTimeout, nginx client_body_timeout). Raise the one
 //! whose number that is.
 //!
 //! ## References
@@ -58,6 +58,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             cx.pushed_by_the_writer();
             return Ok(());
         }
+        // An answer before the body has come is a cut, also where zot calls it a fault of its own.
+        Ok(answer) if answer.status >= 500 && began.elapsed() < period => answer.brief(),
         Ok(answer) => {
             answer.expect_status(&[202, 408, 400], &WHY)?;
             answer.brief()
@@ -93,6 +95,9 @@ mod tests {
         let (_, rest) = finding.actual.split_once("cut after ").expect("the finding says when");
         let seconds: u32 = rest.split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
         assert!((1..40).contains(&seconds), "{finding:?}");
+        // As zot does when its readTimeout has passed.
+        let finding = long.fails(Weakness::SlowBodiesFail).await;
+        assert!(finding.actual.contains("500"), "{finding:?}");
     }
 
     #[tokio::test]

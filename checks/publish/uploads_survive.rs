@@ -65,7 +65,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         };
         cx.case(format!("uploaded {way}"), &proof);
         proof?;
-        let stored = transfer::Descriptor { digest, size: blob.len() as u64, platform: None };
+        let stored = transfer::Descriptor::of(digest, blob.len() as u64);
         transfer::blob(cx, &reader, scratch, &stored, &WHY).await?;
     }
     cx.pushed_by_the_writer();

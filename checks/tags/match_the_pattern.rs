@@ -12,6 +12,8 @@
 //! 1. The whole list of tags, page by page, following `Link` on the same origin and list only.
 //! 2. No page brings a tag twice, and the list ends.
 //! 3. Each tag matches `[tags] pattern`; one that does not is looked for again, since others push and delete meanwhile.
+//!    Left out are the names by which tools find what refers to an image: cosign's `sha256-….sig`, `.att` and `.sbom`, and the
+//!    referrers tag `sha256-…`. A note counts them.
 //!
 //! ## When it fails
 //!
@@ -20,7 +22,7 @@
 //!
 //! ## References
 //!
-//! OCI distribution spec, section Listing Tags. RFC 8288 (Link).
+//! OCI distribution spec, sections Listing Tags and Referrers Tag Schema. RFC 8288 (Link). cosign, signature specification.
 
 use std::time::Duration;
 
@@ -51,7 +53,12 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         if tags.is_empty() {
             return Err(WHY.undecided("at least one tag", format_args!("{repository} has none"), None));
         }
-        let mut found: Vec<&String> = tags.iter().filter(|tag| !matcher.is_match(tag)).collect();
+        let others: Vec<&String> = tags.iter().filter(|tag| !matcher.is_match(tag)).collect();
+        let referring = others.iter().filter(|tag| transfer::is_referrers_tag(tag)).count();
+        if referring > 0 {
+            cx.note(format!("{repository}: {referring} tags of signatures and the like left out, as sha256-….sig"));
+        }
+        let mut found: Vec<&String> = others.into_iter().filter(|tag| !transfer::is_referrers_tag(tag)).collect();
         if !found.is_empty() {
             let now = listing::tags(&client, repository, &WHY).await?;
             found.retain(|tag| now.contains(tag));

@@ -28,19 +28,29 @@ fn keys() -> Vec<Listed> {
 }
 
 #[test]
-fn a_listing_tells_the_key_that_asked_and_the_end_of_each() {
+fn a_listing_tells_the_end_of_each_key() {
     let keys = keys();
-    assert_eq!(own(&keys).unwrap().label, "ci");
     assert_eq!(keys[0].ends(), Some(datetime!(2026-07-01 00:00 UTC)));
     assert_eq!(keys[1].ends(), None);
     assert!(serde_json::from_str::<Listing>(r#"{"apiKeys":null}"#).unwrap().api_keys.is_none());
 }
 
 #[test]
+fn a_key_has_moved_when_it_was_used_between_two_listings() {
+    let before = keys();
+    let mut now = keys();
+    assert!(!has_moved("a", &before, &now));
+    now[1].last_used = NOW;
+    assert!(has_moved("b", &before, &now) && !has_moved("a", &before, &now));
+    assert!(has_moved("a", &before[1..], &now), "it is new");
+    assert!(!has_moved("a", &before, &now[1..]), "it is gone");
+}
+
+#[test]
 fn sprawl_names_forgotten_and_endless_keys() {
     let text = sprawl("zot-ci", &keys(), NOW);
     assert!(text.starts_with("zot-ci has 2 API keys; 1 not used for 90 days: without a label (b); 1 without an end"));
-    assert_eq!(sprawl("zot-ci", &keys()[..1], NOW), "zot-ci has 1 API keys");
+    assert_eq!(sprawl("zot-ci", &keys()[..1], NOW), "zot-ci has 1 API key");
 }
 
 #[test]

@@ -291,7 +291,7 @@ impl Repository {
         if answer.size != blob.size {
             return Err(BLOB.fail(format_args!("{} bytes", blob.size), format_args!("{} bytes", answer.size), None));
         }
-        let Some(digest) = answer.sha256 else { return Ok(0) };
+        let Some(digest) = answer.digest else { return Ok(0) };
         if blob.is_sha256() && digest != blob.digest {
             return Err(BLOB.fail(&blob.digest, format_args!("bytes whose digest is {digest}"), None));
         }

@@ -3,7 +3,7 @@
 //! Reads what `run` would read, secrets included, so that a scenario it accepts is one that runs. Sends nothing.
 
 use super::{Terminal, Trouble, prepare, show};
-use crate::check::Effect;
+use crate::check::{Effect, Need};
 use crate::checks::CHECKS;
 use crate::cli;
 use crate::coverage;
@@ -69,6 +69,8 @@ fn agreed(target: &Target, write: bool) -> Result<String, Trouble> {
 
 fn table(file: &str, target: &Target, plan: &Plan) -> String {
     let scenario = target.scenario();
+    // A login makes a session and no more, but zot takes the groups of a user from the last login.
+    let logs_in = plan.steps.iter().any(|step| step.skip.is_none() && step.check.meta.needs.contains(&Need::Login));
     let identities: Vec<&str> = scenario.identities.keys().map(String::as_str).collect();
     let mut lines = vec![
         format!("scenario    {} ({file})", scenario.name),
@@ -76,8 +78,12 @@ fn table(file: &str, target: &Target, plan: &Plan) -> String {
         format!("effects     {}", target.effects()),
         format!("writes      {}", writes(target, plan).join("; ")),
         format!("identities  {}", if identities.is_empty() { "none".to_owned() } else { identities.join(", ") }),
-        String::new(),
     ];
+    if logs_in {
+        let text = "as the user of [oidc] login; the registry takes that user's groups from this login, also for the user's API keys";
+        lines.push(format!("logs in     {text}"));
+    }
+    lines.push(String::new());
     let width = plan.steps.iter().map(|step| step.check.id.len()).max().unwrap_or(0);
     for step in &plan.steps {
         let (word, about) = match (&step.skip, &step.waived) {
@@ -107,7 +113,8 @@ fn writes(target: &Target, plan: &Plan) -> Vec<String> {
     let mut all = Vec::new();
     if let Some(scratch) = &scenario.repositories.scratch {
         if runs(&|step| step.check.meta.effect == Effect::Writes) {
-            all.push(format!("tags regproof-… in {scratch}, {removed}"));
+            let private = scenario.repositories.private_scratch.as_ref().map(|private| format!(" and {private}"));
+            all.push(format!("tags regproof-… in {scratch}{}, {removed}", private.unwrap_or_default()));
         } else if requests::tries_oracles(plan, target) {
             all.push(format!("what {scratch} takes of requests that zot refuses: nothing on zot, else {removed}"));
         }

@@ -37,20 +37,38 @@ impl Cx {
                 self.keeps("(API keys)", &own.label, &reason);
             }
         }
-        let made: Vec<Entry> = self.ledger.close().into_iter().filter(|entry| entry.fate != Fate::Refused).collect();
-        if made.is_empty() {
-            return;
-        }
-        let mut janitor = Janitor::new(self, end);
-        for entry in made.iter().rev() {
-            let (digest, parts) = janitor.contents(entry).await;
-            match janitor.remove(entry, digest).await {
-                Some(reason) => self.lists(&janitor, entry, reason).await,
-                // What an index named has no tag, and stays when the index goes.
-                None => {
-                    for part in parts {
-                        if let Some(reason) = janitor.remove_part(&part).await {
-                            self.lists(&janitor, &part, reason).await;
+        self.sweep(self.ledger.close(), end).await;
+    }
+
+    /// Removes what was made, but for the canary in the private scratch repository, which is asked for still.
+    pub(crate) async fn clean_up_but_the_canary(&self) {
+        let end = Instant::now() + self.time_left().clamp(Duration::from_secs(2), CLEAN_UP);
+        let (canary, made) = self.ledger.close().into_iter().partition(|entry| self.is_canary(entry));
+        self.ledger.restore(canary);
+        self.sweep(made, end).await;
+    }
+
+    fn is_canary(&self, entry: &Entry) -> bool {
+        self.scenario().repositories.private_scratch.as_ref() == Some(&entry.repository)
+    }
+
+    async fn sweep(&self, made: Vec<Entry>, end: Instant) {
+        let made = made.into_iter().filter(|entry| entry.fate != Fate::Refused);
+        let (private, open): (Vec<Entry>, Vec<Entry>) = made.partition(|entry| self.is_canary(entry));
+        for entries in [open, private] {
+            let Some(first) = entries.first() else { continue };
+            let private = self.is_canary(first).then(|| first.repository.clone());
+            let mut janitor = Janitor::new(self, end, private.as_deref());
+            for entry in entries.iter().rev() {
+                let (digest, parts) = janitor.contents(entry).await;
+                match janitor.remove(entry, digest).await {
+                    Some(reason) => self.lists(&janitor, entry, reason).await,
+                    // What an index named has no tag, and stays when the index goes.
+                    None => {
+                        for part in parts {
+                            if let Some(reason) = janitor.remove_part(&part).await {
+                                self.lists(&janitor, &part, reason).await;
+                            }
                         }
                     }
                 }
@@ -102,10 +120,16 @@ struct Janitor<'a> {
 }
 
 impl<'a> Janitor<'a> {
-    fn new(cx: &'a Cx, end: Instant) -> Janitor<'a> {
-        let client = |name: &str| cx.identity(name).ok().map(|client| cx.trier(&client));
-        let remover = cx.scenario().remover().and_then(client);
-        let writer = cx.scenario().writer().and_then(client);
+    /// For the private scratch repository, or for all others.
+    fn new(cx: &'a Cx, end: Instant, private: Option<&str>) -> Janitor<'a> {
+        let (scenario, is_private) = (cx.scenario(), private.is_some());
+        let client = |name: &str| match is_private {
+            true => cx.keeper(name).ok(),
+            false => cx.identity(name).ok().map(|client| cx.trier(&client)),
+        };
+        let who = |action, usual| private.map_or(usual, |repository| scenario.one_who_may(action, repository));
+        let remover = who(Action::Delete, scenario.remover()).and_then(client);
+        let writer = who(Action::Create, scenario.writer()).and_then(client);
         let eyes = remover.clone().or(writer).or_else(|| cx.anonymous().ok());
         Janitor { cx, end, remover, eyes, foreign: BTreeMap::new() }
     }
@@ -119,7 +143,8 @@ impl<'a> Janitor<'a> {
         let answer = self.timed(request.send()).await.ok().filter(|answer| answer.status == 200);
         let Some(answer) = answer else { return (known, vec![]) };
         let content: Content = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let digests = content.manifests.into_iter().map(|part| part.digest).filter(|digest| is_digest(digest));
+        let digests =
+            content.manifests.into_iter().flatten().map(|part| part.digest).filter(|digest| is_digest(digest));
         let part = |digest: String| Entry::new(&entry.repository, &format!("manifests/{digest}"), Fate::Made);
         (known.or_else(|| Some(digest_of(&answer.body))), digests.map(part).collect())
     }

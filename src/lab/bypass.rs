@@ -128,7 +128,8 @@ pub(crate) fn bent(shared: &Shared, ask: &Ask) -> Option<Ask> {
         return Some(bare);
     }
     let docker = has(Weakness::KeyLentToDocker) && ask.header("user-agent").starts_with("docker/");
-    if (docker || has(Weakness::CredentialsLent)) && !ask.headers.contains_key("authorization") {
+    let lent = has(Weakness::CredentialsLent) || has(Weakness::Http2LendsCredentials) && ask.version == Version::HTTP_2;
+    if (docker || lent) && !ask.headers.contains_key("authorization") {
         let ci = User { name: "zot-ci".to_owned(), groups: vec![CI_GROUP.to_owned()] };
         return Some(Ask { disguise: Some(ci), ..ask.clone() });
     }

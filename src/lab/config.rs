@@ -111,7 +111,7 @@ impl Config {
             } else {
                 vec!["openid", "email", "profile"]
             },
-            sync: !has(Weakness::SyncOff),
+            sync: !has(Weakness::SyncOff) && !has(Weakness::CacheOutlivesItsUpstream),
             docker_compat: has(Weakness::DockerCompatOn),
             external_url,
             registry_url: at.registry,
@@ -192,6 +192,10 @@ impl Config {
 
 fn metrics_access(release: Release, weaknesses: &BTreeSet<Weakness>) -> MetricsAccess {
     let has = |weakness| weaknesses.contains(&weakness);
+    if has(Weakness::MetricsForAdmins) {
+        let users = vec![super::running::ADMIN.to_owned()];
+        return MetricsAccess { extension: !has(Weakness::MetricsExtensionOff), anonymous: false, users };
+    }
     let closed = has(Weakness::MetricsClosed);
     // zot up to v2.1.17 reads an empty user name in `users` as anonymous; later releases need anonymousPolicy.
     let old_form = release < Release::V2_1_18 || has(Weakness::MetricsPre2118Form);

@@ -7,6 +7,11 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }
 
+/// The same by SHA-512.
+pub(crate) fn sha512(bytes: &[u8]) -> String {
+    format!("sha512:{}", hex(&Sha512::digest(bytes)))
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -24,7 +29,7 @@ pub(crate) fn is_digest(reference: &str) -> bool {
 /// Whether some bytes have a digest.
 pub(crate) fn has_digest(bytes: &[u8], digest: &str) -> bool {
     match digest.split_once(':') {
-        Some(("sha512", rest)) => hex(&Sha512::digest(bytes)) == rest,
+        Some(("sha512", _)) => sha512(bytes) == digest,
         _ => sha256(bytes) == digest,
     }
 }

@@ -37,6 +37,23 @@ pub(crate) fn instead(shared: &Shared, ask: &Ask) -> Option<Answer> {
     if has(Weakness::ProxyBodyLimit) && ask.body.len() > 1 << 20 {
         return Some(Answer::bytes(413, HTML, "<html><body>413 Request Entity Too Large</body></html>"));
     }
+    if has(Weakness::BlobsServedByDigest)
+        && ask.method == "GET"
+        && let Some(Route::Blob { digest, .. }) = route(&ask.path)
+    {
+        let store = held(&shared.store);
+        let holder = store.holders(digest).next().and_then(|name| store.repository(name));
+        if let Some(bytes) = holder.and_then(|repository| repository.blobs.get(digest)) {
+            return Some(Answer::bytes(200, "application/octet-stream", bytes.clone()));
+        }
+    }
+    if has(Weakness::MountsRefused) && ask.method == "POST" && ask.value("mount").is_some() {
+        return Some(Answer::bytes(403, HTML, pages::proxy_forbidden()));
+    }
+    let over_http2 = ask.version == axum::http::Version::HTTP_2;
+    if has(Weakness::Http2RefusesUploads) && over_http2 && matches!(ask.method.as_str(), "POST" | "PUT" | "PATCH") {
+        return Some(Answer::bytes(502, HTML, "<html><body>502 Bad Gateway</body></html>"));
+    }
     if has(Weakness::WritesBlocked) && matches!(ask.method.as_str(), "PUT" | "PATCH") {
         return Some(Answer::bytes(403, HTML, pages::proxy_forbidden()));
     }
@@ -46,6 +63,11 @@ pub(crate) fn instead(shared: &Shared, ask: &Ask) -> Option<Answer> {
     if has(Weakness::PrivateListCached) && ask.path == "/v2/private/ledger/tags/list" {
         let seen = serde_json::json!({ "name": "private/ledger", "tags": ["v1.0.0-0123456"] });
         return Some(Answer::json(200, &seen));
+    }
+    if has(Weakness::StaleAnswers)
+        && let Some(kept) = kept_for(ask).and_then(|key| held(&shared.kept).get(&key).cloned())
+    {
+        return Some(kept);
     }
     if has(Weakness::MetricsLoginPage) && ask.path.starts_with("/metrics") {
         return Some(Answer::bytes(200, HTML, pages::proxy_login()));
@@ -94,6 +116,12 @@ pub(crate) fn after(shared: &Shared, ask: &Ask, answer: Answer) -> Answer {
     if has(Weakness::OneSignOfZot) {
         return as_distribution(answer).header("access-control-allow-headers", "Authorization,X-ZOT-API-CLIENT");
     }
+    if has(Weakness::StaleAnswers)
+        && answer.status == 200
+        && let Some(key) = kept_for(ask)
+    {
+        held(&shared.kept).insert(key, answer.clone());
+    }
     if has(Weakness::UploadLocationElsewhere) && answer.status == 202 {
         let inner = answer.get("location").map(|location| format!("http://registry.invalid:5000{location}"));
         return match inner {
@@ -129,6 +157,13 @@ pub(crate) fn after(shared: &Shared, ask: &Ask, answer: Answer) -> Answer {
         }
     }
     answer
+}
+
+/// What a cache would keep this answer under: a manifest by tag, for a client without credentials.
+fn kept_for(ask: &Ask) -> Option<String> {
+    let by_tag = matches!(route(&ask.path), Some(Route::Manifest { reference, .. }) if !is_digest(reference));
+    let plain = matches!(ask.method.as_str(), "GET" | "HEAD") && !ask.headers.contains_key("authorization");
+    (by_tag && plain).then(|| format!("{} {}", ask.method, ask.path))
 }
 
 /// The same length, other bytes.

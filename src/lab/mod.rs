@@ -19,6 +19,7 @@ mod login;
 mod manifest;
 mod manifests;
 mod metrics;
+mod named;
 mod pages;
 mod policy;
 mod provider;
@@ -40,6 +41,7 @@ mod weakness_tests;
 
 pub use bypass::Door;
 pub use config::Release;
+pub use named::UnknownWeakness;
 pub use running::{Lab, Options, Vacancy};
 pub use state::{Seen, Server};
-pub use weakness::{UnknownWeakness, Weakness};
+pub use weakness::Weakness;

@@ -93,9 +93,19 @@ impl Lab {
             if name != LOGIN {
                 let mut key = ApiKey::new(name, "lab");
                 key.expires = life.map(|life| key.created + life);
+                if name == CI && has(Weakness::KeyAmongOthers) {
+                    let mut other = ApiKey::new(name, "another");
+                    other.expires = key.expires;
+                    // In the future, as where it is used again and again.
+                    other.last_used = Some(other.created + time::Duration::days(1));
+                    accounts.add(other);
+                    key.expires = Some(key.created + keys_live(true));
+                }
                 keys.insert(name, key.secret.clone());
                 accounts.add(key);
             }
+            // What the provider says, not what the registry knows from logins before.
+            let groups = if has(Weakness::LoginMakesAdmin) { [groups, vec![ADMIN_GROUP]].concat() } else { groups };
             let password = opaque();
             passwords.insert(name, password.clone());
             known.push(Account { name, password, groups });
@@ -106,6 +116,18 @@ impl Lab {
             seed::registry(&mut store);
             if has(Weakness::TagOutsideThePattern) {
                 seed::tagged_by_hand(&mut store);
+            }
+            if has(Weakness::CacheOutlivesItsUpstream) {
+                seed::cached_long_ago(&mut store);
+            }
+            if has(Weakness::PrivateIndex) {
+                seed::private_index(&mut store);
+            }
+            if has(Weakness::LargeLayerLost) {
+                seed::large_layer_lost(&mut store);
+            }
+            if has(Weakness::UnusualContent) {
+                seed::unusual(&mut store);
             }
         }
         seed::upstream(&mut upstream_store);
@@ -124,6 +146,7 @@ impl Lab {
             client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http(),
             extra_latency: options.extra_latency,
             door: Mutex::default(),
+            kept: Mutex::default(),
         });
 
         // A runtime of its own: ending it ends every connection, which no handle of a server does, and a test with a

@@ -12,6 +12,8 @@ use super::seed;
 
 /// The repository where all writing of a run happens.
 pub(crate) const SCRATCH: &str = "blumeops/regproof";
+/// The repository where canaries are kept, below the pattern of the private ones.
+pub(crate) const PRIVATE_SCRATCH: &str = "private/regproof";
 const FOLDER: &str = "secrets";
 
 fn quoted(text: &str) -> String {
@@ -27,7 +29,7 @@ pub(crate) fn scenario(lab: &Lab, secrets: &Path) -> String {
         text,
         "schema = 1\nname = \"lab\"\n\n\
          [registry]\nurl = {url}\n\n\
-         [repositories]\nscratch = \"{SCRATCH}\"\npublic = [\"{public}\"]\nprivate = [\"{private}\"]\n\n\
+         [repositories]\nscratch = \"{SCRATCH}\"\nprivate_scratch = \"{PRIVATE_SCRATCH}\"\npublic = [\"{public}\"]\nprivate = [\"{private}\"]\n\n\
          [access]\nanonymous = [\"read\"]\nauthenticated = [\"read\"]\n\
          groups.{CI_GROUP} = [\"read\", \"create\"]\n\
          groups.{ADMIN_GROUP} = [\"read\", \"create\", \"update\", \"delete\"]\n\n",
@@ -49,7 +51,7 @@ pub(crate) fn scenario(lab: &Lab, secrets: &Path) -> String {
          [metrics]\npath = \"/metrics\"\nanonymous = true\n\n\
          [oidc]\nprovider = \"oidc\"\nissuer = {issuer}\nclient_id = \"zot\"\n\
          login = {{ username = {{ file = {user} }}, password = {{ file = {password} }}, groups = [\"{CI_GROUP}\"] }}\n\n\
-         [[cache]]\nimage = \"docker.io/library/alpine:3.20\"\ndigest = \"{digest}\"\n\n\
+         [[cache]]\nimage = \"docker.io/library/alpine:3.20\"\ndigest = \"{digest}\"\nupstream = {upstream}\n\n\
          [tags]\npattern = '^(latest|v\\d+\\.\\d+\\.\\d+-[0-9a-f]{{7}}(-nix)?)$'\n\n\
          [content]\ndocker_media_type = \"refused\"\n\n\
          [limits]\ndeadline = \"60s\"\nrequest_timeout = \"10s\"\nconcurrency = 8\n\n\
@@ -58,6 +60,7 @@ pub(crate) fn scenario(lab: &Lab, secrets: &Path) -> String {
         user = file("login.user"),
         password = file("login.password"),
         digest = lab.cached_digest(),
+        upstream = quoted(lab.upstream()),
         until = OffsetDateTime::now_utc().date() + time::Duration::days(365),
     );
     text

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::digest::sha256;
+use super::digest::{sha256, sha512};
 use super::manifest::{OCI_INDEX, OCI_MANIFEST};
 use super::storage::Store;
 
@@ -35,10 +35,63 @@ pub(crate) fn registry(store: &mut Store) {
     store_tag(store, PRIVATE, "v1.0.0-0123456", OCI_MANIFEST, &secret);
 }
 
+/// What the cache once pulled from an upstream that has another image under the tag today.
+pub(crate) fn cached_long_ago(store: &mut Store) {
+    let old = image(store, "docker.io/library/alpine", "3.20", &[tar("etc/alpine-release", b"3.20_rc1\n")]);
+    store_tag(store, "docker.io/library/alpine", "3.20", OCI_MANIFEST, &old);
+}
+
+/// The private tag as an index, whose image is the one from before.
+pub(crate) fn private_index(store: &mut Store) {
+    let image = store.manifest(PRIVATE, "v1.0.0-0123456").expect("the registry is seeded with it").bytes;
+    let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [{
+        "mediaType": OCI_MANIFEST, "digest": sha256(&image), "size": image.len(),
+        "platform": { "architecture": "amd64", "os": "linux" },
+    }] });
+    store_tag(store, PRIVATE, "v1.0.0-0123456", OCI_INDEX, &Bytes::from(index.to_string()));
+    // The tag has moved: only its digest names the image now.
+    store_tag(store, PRIVATE, &sha256(&image), OCI_MANIFEST, &image);
+}
+
 /// One more tag, which fits no release.
 pub(crate) fn tagged_by_hand(store: &mut Store) {
     let latest = store.manifest(PUBLIC, "latest").expect("the registry is seeded with it");
     store_tag(store, PUBLIC, "test", OCI_MANIFEST, &latest.bytes);
+}
+
+/// `latest` has a layer of 66 MiB that is gone.
+pub(crate) fn large_layer_lost(store: &mut Store) {
+    let layer = store_blob(store, PUBLIC, &Bytes::from_static(b"what a large layer was"));
+    let large = json!({ "mediaType": LAYER, "digest": layer, "size": 66 << 20 });
+    let image = image_of(store, PUBLIC, "latest", &[large]);
+    store_tag(store, PUBLIC, "latest", OCI_MANIFEST, &image);
+    store.open(PUBLIC).blobs.remove(&layer);
+}
+
+/// `latest` is what the specifications allow and few images are: an index within an index, an image with a layer that lies
+/// elsewhere and one whose digest is of SHA-512. Beside it is the tag by which cosign finds a signature.
+pub(crate) fn unusual(store: &mut Store) {
+    let bytes = tar("etc/unusual", b"sha512\n");
+    let digest = sha512(&bytes);
+    let size = bytes.len();
+    store.put_blob(PUBLIC, &digest, bytes).expect("the seed fits into an empty store");
+    let elsewhere = json!({
+        "mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "digest": sha256(b"no registry has it"), "size": 18, "urls": ["https://layers.example.test/base.tar.gz"],
+    });
+    let layers = [json!({ "mediaType": LAYER, "digest": digest, "size": size }), elsewhere];
+    let image = image_of(store, PUBLIC, "latest", &layers);
+    store_tag(store, PUBLIC, &sha256(&image), OCI_MANIFEST, &image);
+    let index = |media_type: &str, bytes: &Bytes| {
+        let entry = json!({ "mediaType": media_type, "digest": sha256(bytes), "size": bytes.len() });
+        Bytes::from(json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry] }).to_string())
+    };
+    let inner = index(OCI_MANIFEST, &image);
+    store_tag(store, PUBLIC, &sha256(&inner), OCI_INDEX, &inner);
+    store_tag(store, PUBLIC, "latest", OCI_INDEX, &index(OCI_INDEX, &inner));
+    let signature = format!("{}.sig", sha256(&image).replace(':', "-"));
+    let signed = self::image(store, PUBLIC, &signature, &[tar("signature", b"a signature\n")]);
+    store_tag(store, PUBLIC, &signature, OCI_MANIFEST, &signed);
 }
 
 /// The upstream's content: 3.20 is byte for byte what the recordings of real zot pulled through.
@@ -74,17 +127,21 @@ fn store_tag(store: &mut Store, repo: &str, tag: &str, media_type: &str, manifes
 }
 
 fn image(store: &mut Store, repo: &str, version: &str, layers: &[Bytes]) -> Bytes {
-    let diffs: Vec<String> = layers.iter().map(|layer| sha256(layer)).collect();
+    let described: Vec<Value> = layers
+        .iter()
+        .map(|layer| json!({ "mediaType": LAYER, "digest": store_blob(store, repo, layer), "size": layer.len() }))
+        .collect();
+    image_of(store, repo, version, &described)
+}
+
+fn image_of(store: &mut Store, repo: &str, version: &str, described: &[Value]) -> Bytes {
+    let diffs: Vec<&Value> = described.iter().map(|layer| &layer["digest"]).collect();
     let config = json!({
         "architecture": "amd64", "os": "linux", "config": {},
         "rootfs": { "type": "layers", "diff_ids": diffs },
     });
     let config = Bytes::from(config.to_string());
     let config_digest = store_blob(store, repo, &config);
-    let described: Vec<Value> = layers
-        .iter()
-        .map(|layer| json!({ "mediaType": LAYER, "digest": store_blob(store, repo, layer), "size": layer.len() }))
-        .collect();
     let manifest = json!({
         "schemaVersion": 2, "mediaType": OCI_MANIFEST,
         "config": { "mediaType": CONFIG, "digest": config_digest, "size": config.len() },

@@ -42,12 +42,12 @@ async fn receive(State((server, shared)): State<(Server, Arc<Shared>)>, request:
     if !shared.extra_latency.is_zero() {
         tokio::time::sleep(shared.extra_latency).await;
     }
-    let cut = shared.config.has(Weakness::SlowBodiesCut);
-    let limit = if cut { Duration::from_secs(1) } else { LONGEST_BODY };
+    let fails = shared.config.has(Weakness::SlowBodiesFail);
+    let limit = if fails || shared.config.has(Weakness::SlowBodiesCut) { Duration::from_secs(1) } else { LONGEST_BODY };
     let body = match tokio::time::timeout(limit, axum::body::to_bytes(body, MOST_BODY)).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => return Answer::empty(413).into_response(),
-        Err(_) => return Answer::empty(408).into_response(),
+        Err(_) => return Answer::empty(if fails { 500 } else { 408 }).into_response(),
     };
     let ask = Ask {
         method: parts.method.to_string(),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 
+use super::answer::Answer;
 use super::auth::{Accounts, User};
 use super::bypass::Door;
 use super::config::Config;
@@ -112,6 +113,8 @@ pub(crate) struct Shared {
     pub(crate) client: Client<HttpConnector, Body>,
     pub(crate) extra_latency: std::time::Duration,
     pub(crate) door: Mutex<Option<Door>>,
+    /// What a cache in front keeps, under a weakness.
+    pub(crate) kept: Mutex<BTreeMap<String, Answer>>,
 }
 
 impl Shared {

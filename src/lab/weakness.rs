@@ -2,9 +2,6 @@
 //!
 //! This is the only place of the lab that knows ids of checks.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::ids::*;
 
 macro_rules! weaknesses {
@@ -48,25 +45,25 @@ weaknesses! {
         [NO_PUSH, METHODS, UPLOADS, MATRIX, BUILDKIT];
     AnonymousCannotRead = "anonymous-cannot-read",
         "There is no anonymous policy: pulls need credentials.",
-        [PULL, CACHE, ENCODED, IDENTITY, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, MATRIX, PUSH, WARM, CONTENT, TAGS, REGISTRY];
+        [PULL, CACHE, ENCODED, IDENTITY, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, MATRIX, PUSH, WARM, CONTENT, TAGS, REGISTRY, MOUNTS, FRESH];
     AccessControlRemoved = "access-control-removed",
         "The configuration lost its access control: every authenticated user may do everything.",
-        [PULL, NO_MOVE, NO_DELETE, METRICS, CACHE, ENCODED, IDENTITY, PAGES, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, MATRIX, PUSH, WARM, NO_CACHE_PUSH, CONTENT, TAGS, REGISTRY];
+        [PULL, NO_MOVE, NO_DELETE, METRICS, CACHE, ENCODED, IDENTITY, PAGES, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, MATRIX, PUSH, WARM, NO_CACHE_PUSH, CONTENT, TAGS, REGISTRY, MOUNTS, FRESH, LOGIN_GRANTS];
     CiCanUpdate = "ci-can-update",
         "The group of CI may update: tags can be moved.",
-        [NO_MOVE, MATRIX];
+        [NO_MOVE, MATRIX, LOGIN_GRANTS];
     CiCanDelete = "ci-can-delete",
         "The group of CI may delete.",
-        [NO_DELETE, UPLOADS, MATRIX];
+        [NO_DELETE, UPLOADS, MATRIX, LOGIN_GRANTS];
     CiCannotCreate = "ci-cannot-create",
         "The group of CI lost create: publishing is broken.",
-        [NO_PUSH, PUSH, SKOPEO, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, NO_CACHE_PUSH, DOCKER_TYPE, NO_DELETE, NO_MOVE, UPLOADS_SURVIVE, KEY_LIFE, LOGIN];
+        [NO_PUSH, PUSH, SKOPEO, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, NO_CACHE_PUSH, DOCKER_TYPE, NO_DELETE, NO_MOVE, UPLOADS_SURVIVE, KEY_LIFE, LOGIN, BLOBS, LARGE, MOUNTS, FRESH, LOGIN_GRANTS];
     DefaultCanCreate = "default-can-create",
         "Every authenticated user may push, whatever the groups.",
         [UPLOADS, MATRIX, NO_CACHE_PUSH];
     AdminsCannotDelete = "admins-cannot-delete",
         "The group of administrators lost delete.",
-        [METHODS, UPLOADS, MATRIX, NO_DELETE];
+        [METHODS, UPLOADS, MATRIX, NO_DELETE, FRESH];
     MetricsClosed = "metrics-closed",
         "The metrics are closed to anonymous scrapers.",
         [METRICS, WARM];
@@ -82,12 +79,15 @@ weaknesses! {
     MetricsLoginPage = "metrics-login-page",
         "A proxy answers the metrics with its login page, status 200.",
         [METRICS, PATHS, WARM];
+    MetricsForAdmins = "metrics-for-admins",
+        "The metrics are for one administrator alone.",
+        [METRICS, WARM];
     OpenidRemoved = "openid-removed",
         "The configuration lost its OpenID provider.",
-        [REDIRECT, LOGIN, ASTRAY, CALLBACKS, KEY_LIFE, HOME, COOKIES];
+        [REDIRECT, LOGIN, ASTRAY, CALLBACKS, KEY_LIFE, HOME, COOKIES, LOGIN_GRANTS];
     ClientSecretWrong = "client-secret-wrong",
         "The client secret is not the one that the provider knows: only the callback fails.",
-        [LOGIN, KEY_LIFE, HOME, COOKIES];
+        [LOGIN, KEY_LIFE, HOME, COOKIES, LOGIN_GRANTS];
     ScopeProfileMissing = "scope-profile-missing",
         "The scope profile is not asked for: the login works and the groups are lost.",
         [LOGIN, KEY_LIFE];
@@ -99,37 +99,43 @@ weaknesses! {
         [];
     ExternalUrlHttps = "external-url-https",
         "The external URL has the wrong scheme, and with it the redirect URI.",
-        [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
+        [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES, LOGIN_GRANTS];
     RedirectUriWrongHost = "redirect-uri-wrong-host",
         "The external URL names another host, and with it the redirect URI.",
-        [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
+        [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES, LOGIN_GRANTS];
     WrongClientId = "wrong-client-id",
         "The client id is one that the provider does not know.",
-        [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES];
+        [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES, LOGIN_GRANTS];
     StateNotFresh = "state-not-fresh",
         "Every login carries the same state: a login can be forged.",
         [REDIRECT, CALLBACKS];
     LoginWithoutSession = "login-without-session",
         "The callback succeeds and sets no session cookie.",
-        [LOGIN, KEY_LIFE, COOKIES];
+        [LOGIN, KEY_LIFE, COOKIES, LOGIN_GRANTS];
+    LoginMakesAdmin = "login-makes-admin",
+        "A rule at the provider puts whoever logs in into the administrators.",
+        [LOGIN_GRANTS];
     SessionSurvivesLogout = "session-survives-logout",
         "A logout leaves the session usable.",
         [LOGIN];
     IssuerMismatch = "issuer-mismatch",
         "The provider's discovery document names another issuer.",
-        [DISCOVERY, LOGIN, REDIRECT, KEY_LIFE, HOME, COOKIES];
+        [DISCOVERY, LOGIN, REDIRECT, KEY_LIFE, HOME, COOKIES, LOGIN_GRANTS];
     JwksEmpty = "jwks-empty",
         "The provider publishes no signing key.",
-        [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES];
+        [DISCOVERY, LOGIN, KEY_LIFE, HOME, COOKIES, LOGIN_GRANTS];
     ProviderDown = "provider-down",
         "Nothing listens at the issuer's address.",
-        [DISCOVERY, LOGIN, REDIRECT, KEY_LIFE, HOME, COOKIES];
+        [DISCOVERY, LOGIN, REDIRECT, KEY_LIFE, HOME, COOKIES, LOGIN_GRANTS];
     SyncOff = "sync-off",
         "The pull-through cache is not configured.",
         [CACHE, WARM];
     UpstreamDown = "upstream-down",
         "The upstream of the cache cannot be reached.",
         [CACHE, WARM];
+    CacheOutlivesItsUpstream = "cache-outlives-its-upstream",
+        "The cache was removed from the configuration: what was cached before is served, and the upstream has moved its tag since.",
+        [CACHE];
     UpstreamServesOtherBytes = "upstream-serves-other-bytes",
         "The upstream serves blobs that do not have their digest.",
         [CACHE, WARM];
@@ -147,7 +153,7 @@ weaknesses! {
         [];
     PrivatePatternMistyped = "private-pattern-mistyped",
         "The pattern of the private repositories has a typing error: they are public.",
-        [LISTINGS, NAMED, PATHS, BLOBS, RAW, UPLOADS, MATRIX];
+        [LISTINGS, NAMED, PATHS, BLOBS, RAW, UPLOADS, MATRIX, PRIVATE];
     LatestCanBeMoved = "latest-can-be-moved",
         "Who may create may move the tag latest, as in zot v2.1.14.",
         [NO_MOVE, MATRIX];
@@ -159,7 +165,7 @@ weaknesses! {
         [NO_MOVE];
     PushAcceptedButLost = "push-accepted-but-lost",
         "A push is answered with 201 and nothing is stored.",
-        [PUSH, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, NO_DELETE, NO_MOVE];
+        [PUSH, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, NO_DELETE, NO_MOVE, FRESH, LOGIN_GRANTS];
     ManifestPutOpen = "manifest-put-open",
         "Anonymous may put manifests, and nothing else.",
         [NO_PUSH, IDENTITY, MALFORMED, METHODS, RAW, MATRIX];
@@ -169,15 +175,18 @@ weaknesses! {
     MountOpen = "mount-open",
         "Anonymous may mount blobs, and nothing else.",
         [NO_PUSH, MATRIX];
+    MountsRefused = "mounts-refused",
+        "A proxy refuses the mount of blobs.",
+        [MOUNTS, NO_PUSH, MATRIX];
     DeleteByDigestOpen = "delete-by-digest-open",
         "Anyone with credentials may delete a manifest by its digest, though not by its tag.",
-        [NO_DELETE, MATRIX];
+        [NO_DELETE, MATRIX, LOGIN_GRANTS];
     BlobDeleteOpen = "blob-delete-open",
         "Anyone may delete blobs.",
-        [NO_DELETE, MATRIX];
+        [NO_DELETE, MATRIX, LOGIN_GRANTS];
     BlobBytesCorrupted = "blob-bytes-corrupted",
         "Blobs are served with other bytes than their digest says.",
-        [PULL, PULLS, LOGINS, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, CONTENT, NO_DELETE, UPLOADS_SURVIVE, MATRIX];
+        [PULL, PULLS, LOGINS, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, CONTENT, NO_DELETE, UPLOADS_SURVIVE, MATRIX, BLOBS];
     WrongKeyFallsBackToAnonymous = "wrong-key-falls-back-to-anonymous",
         "Wrong credentials are ignored: the request goes on as anonymous.",
         [CREDENTIALS, MALFORMED, KEY_BELONGS, KEY_LIFE];
@@ -189,22 +198,22 @@ weaknesses! {
         [CREDENTIALS];
     LoginPageWith200 = "login-page-with-200",
         "A proxy answers every path with its login page, status 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, PRIVATE, LARGE, MOUNTS, FRESH, LOGIN_GRANTS];
     DenialsFromAProxy = "denials-from-a-proxy",
         "A proxy refuses in the registry's place, with 403 and a page of its own.",
-        [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE, IDENTITY, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDKIT, ORAS, NO_CACHE_PUSH, KEY_BELONGS, KEY_LIFE, CALLBACKS];
+        [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE, IDENTITY, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDKIT, ORAS, NO_CACHE_PUSH, KEY_BELONGS, KEY_LIFE, CALLBACKS, LOGIN_GRANTS];
     RefusesEverything401 = "refuses-everything-401",
         "Every request is refused with 401, also with the right credentials.",
-        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, IDENTITY, LISTINGS, ASTRAY, MALFORMED, METHODS, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, REGISTRY, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, NAMED, PAGES];
+        [PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, IDENTITY, LISTINGS, ASTRAY, MALFORMED, METHODS, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, REGISTRY, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, NAMED, PAGES, PRIVATE, LARGE, MOUNTS, FRESH, LOGIN_GRANTS];
     Answers200ToEverything = "answers-200-to-everything",
         "Every request is answered with an empty 200.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, PRIVATE, LARGE, MOUNTS, FRESH, LOGIN_GRANTS];
     RateLimited = "rate-limited",
         "Every request is answered with 429.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, PRIVATE, LARGE, MOUNTS, FRESH, LOGIN_GRANTS];
     ServerErrors = "server-errors",
         "Every request is answered with 500.",
-        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT];
+        [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, PRIVATE, LARGE, MOUNTS, FRESH, LOGIN_GRANTS];
     MethodOverrideHonoured = "method-override-honoured",
         "A framework in front of the registry takes the method from a header, after the rights were decided.",
         [METHODS];
@@ -235,6 +244,12 @@ weaknesses! {
     RangedGetUnchecked = "ranged-get-unchecked",
         "A range of a blob is served without asking who may read it, as in zot v2.1.17 to v2.1.20.",
         [BLOBS];
+    BlobsServedByDigest = "blobs-served-by-digest",
+        "A cache in front knows blobs by their digest alone, and serves them under any repository's name.",
+        [PRIVATE, BLOBS, MATRIX, LISTINGS];
+    PrivateIndex = "private-index",
+        "The tag of the private repository is an index, as that of an image for several platforms.",
+        [];
     ProfilingOpen = "profiling-open",
         "The profiles are open to everyone.",
         [PAGES];
@@ -249,19 +264,22 @@ weaknesses! {
         [PULLS, LOGINS];
     AnotherRegistry = "another-registry",
         "Another registry answers at this address: neither metrics nor login, and none of zot's words.",
-        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, NO_CACHE_PUSH, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS];
+        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, LOGIN_GRANTS, NO_CACHE_PUSH, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS];
     StoresAnyMediaType = "stores-any-media-type",
         "The registry stores whatever it is sent: a manifest of any media type, and any upload.",
         [MATRIX, NO_CACHE_PUSH, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, DOCKER_TYPE];
     OneSignOfZot = "one-sign-of-zot",
         "Another registry behind a proxy that was written for zot: one of its headers, and whatever it is sent is stored.",
-        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, NO_CACHE_PUSH, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, DOCKER_TYPE];
+        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, NO_CACHE_PUSH, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, DOCKER_TYPE, LOGIN_GRANTS];
     CacheBypassed = "cache-bypassed",
         "A proxy answers for the cache from the upstream itself, unseen by the registry.",
         [WARM, NO_CACHE_PUSH];
     CacheNamespaceOpen = "cache-namespace-open",
         "The cache has no pattern of its own: who may push may push there too.",
         [NO_CACHE_PUSH];
+    StaleAnswers = "stale-answers",
+        "A cache in front serves manifests by tag as they were, for ten minutes, to clients without credentials.",
+        [FRESH, WARM];
     TagsHang = "tags-hang",
         "The upstream accepts connections and never answers: cached tags hang, cached digests do not.",
         [CACHE, WARM];
@@ -279,12 +297,15 @@ weaknesses! {
         [UPLOADS_SURVIVE];
     UploadLocationElsewhere = "upload-location-elsewhere",
         "The next step of an upload is named by an inner host.",
-        [NO_PUSH, PUSH, NO_MOVE, NO_DELETE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, DOCKER_TYPE, UPLOADS_SURVIVE];
+        [NO_PUSH, PUSH, NO_MOVE, NO_DELETE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, DOCKER_TYPE, UPLOADS_SURVIVE, BLOBS, LARGE, MOUNTS, FRESH, LOGIN_GRANTS];
     ProxyBodyLimit = "proxy-body-limit",
         "A proxy refuses bodies over 1 MiB.",
-        [];
+        [LARGE];
     SlowBodiesCut = "slow-bodies-cut",
         "A proxy gives up on bodies that take longer than a second.",
+        [];
+    SlowBodiesFail = "slow-bodies-fail",
+        "The registry reads a request for a second at most, and answers 500 to what takes longer.",
         [];
     ForeignReturnFollowed = "foreign-return-followed",
         "A login returns wherever its link says, as in zot v2.1.14.",
@@ -297,9 +318,12 @@ weaknesses! {
         [COOKIES];
     ProviderClockAhead = "provider-clock-ahead",
         "The provider's clock is five minutes ahead: its tokens are from the future.",
-        [LOGIN, HOME, COOKIES, KEY_LIFE];
+        [LOGIN, HOME, COOKIES, KEY_LIFE, LOGIN_GRANTS];
     KeysEndSoon = "keys-end-soon",
         "The API keys end within three days.",
+        [KEY_EXPIRES];
+    KeyAmongOthers = "key-among-others",
+        "CI's key ends within three days; CI has a second key, which lives for ninety and was used last.",
         [KEY_EXPIRES];
     KeysNeverEnd = "keys-never-end",
         "The API keys were minted without an end.",
@@ -316,12 +340,24 @@ weaknesses! {
     LayersLost = "layers-lost",
         "A clean-up by hand deleted the layers that an image still needs.",
         [PULL, MATRIX, PULLS, CONTENT];
+    LargeLayerLost = "large-layer-lost",
+        "A layer of 66 MiB, too large for a check to read, is gone.",
+        [PULL, CONTENT];
+    UnusualContent = "unusual-content",
+        "A tag is an index within an index, with a layer that lies elsewhere and one of SHA-512; a signature has its tag beside it.",
+        [];
     AuthorizationDropped = "authorization-dropped",
         "A proxy removes credentials before it passes requests on.",
-        [NO_PUSH, MATRIX, CREDENTIALS, ENCODED, IDENTITY, MALFORMED, METHODS, BLOBS, RAW, UPLOADS, NO_CACHE_PUSH, LOGINS, KEY_BELONGS, KEY_EXPIRES, PUSH, BUILDAH, BUILDKIT, CRANE, DOCKER_TYPE, NO_DELETE, NO_MOVE, ORAS, SKOPEO, UPLOADS_SURVIVE, KEY_LIFE, PODMAN];
+        [NO_PUSH, MATRIX, CREDENTIALS, ENCODED, IDENTITY, MALFORMED, METHODS, BLOBS, RAW, UPLOADS, NO_CACHE_PUSH, LOGINS, KEY_BELONGS, KEY_EXPIRES, PUSH, BUILDAH, BUILDKIT, CRANE, DOCKER_TYPE, NO_DELETE, NO_MOVE, ORAS, SKOPEO, UPLOADS_SURVIVE, KEY_LIFE, PODMAN, PRIVATE, LARGE, MOUNTS, FRESH, LOGIN_GRANTS];
     CredentialsLent = "credentials-lent",
         "A proxy adds the credentials of CI where a request has none.",
-        [NO_PUSH, MATRIX, LISTINGS, METHODS, PATHS, BLOBS, RAW, UPLOADS, WARM, METRICS, BUILDKIT, LOGIN, KEY_LIFE];
+        [NO_PUSH, MATRIX, LISTINGS, METHODS, PATHS, BLOBS, RAW, UPLOADS, WARM, METRICS, BUILDKIT, LOGIN, KEY_LIFE, PRIVATE];
+    Http2LendsCredentials = "http2-lends-credentials",
+        "A proxy adds the credentials of CI where a request over HTTP/2 has none.",
+        [];
+    Http2RefusesUploads = "http2-refuses-uploads",
+        "A proxy fails for uploads over HTTP/2.",
+        [];
     ChallengeLost = "challenge-lost",
         "A proxy removes the header that asks for credentials.",
         [NO_PUSH, CREDENTIALS, LISTINGS, MALFORMED, PATHS, UPLOADS, LOGINS, KEY_BELONGS, BUILDAH, BUILDKIT, ORAS, SKOPEO, KEY_LIFE, PODMAN];
@@ -330,10 +366,10 @@ weaknesses! {
         [PULLS, LOGINS, BUILDKIT, CRANE];
     WritesBlocked = "writes-blocked",
         "A proxy refuses PUT and PATCH, as it does for web sites.",
-        [NO_PUSH, MATRIX, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, NO_CACHE_PUSH, PUSH, BUILDAH, BUILDKIT, CRANE, DOCKER_TYPE, NO_DELETE, NO_MOVE, ORAS, SKOPEO, UPLOADS_SURVIVE, KEY_LIFE, PODMAN];
+        [NO_PUSH, MATRIX, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, NO_CACHE_PUSH, PUSH, BUILDAH, BUILDKIT, CRANE, DOCKER_TYPE, NO_DELETE, NO_MOVE, ORAS, SKOPEO, UPLOADS_SURVIVE, KEY_LIFE, PODMAN, BLOBS, LARGE, FRESH, LOGIN_GRANTS];
     HeadRefused = "head-refused",
         "A proxy refuses HEAD.",
-        [PULLS, LOGINS, BUILDAH, BUILDKIT, CRANE, ORAS, SKOPEO, PODMAN];
+        [PULLS, LOGINS, BUILDAH, BUILDKIT, CRANE, ORAS, SKOPEO, PODMAN, FRESH];
     KeyLentToDocker = "key-lent-to-docker",
         "A proxy sends the key of CI for docker clients that have none, as a way round docker's 401.",
         [NO_PUSH, MATRIX];
@@ -352,30 +388,5 @@ impl Weakness {
     /// Every weakness, in the order of the table.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied()
-    }
-}
-
-impl fmt::Display for Weakness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// There is no weakness of this name.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("no weakness is called {name:?}; the lab knows {known}")]
-pub struct UnknownWeakness {
-    name: String,
-    known: String,
-}
-
-impl FromStr for Weakness {
-    type Err = UnknownWeakness;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::all().find(|weakness| weakness.name() == name).ok_or_else(|| UnknownWeakness {
-            name: name.to_owned(),
-            known: Self::all().map(Self::name).collect::<Vec<_>>().join(", "),
-        })
     }
 }

@@ -11,8 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Expect, Principal, Probe};
 use crate::check::{Failure, Why};
 use crate::context::Cx;
+use crate::image::{Image, digest_of};
 use crate::scenario::Action;
-use crate::transfer;
+use crate::transfer::{self, Descriptor};
 use crate::wire::Client;
 
 const WHY: Why<'static> = Why {
@@ -60,9 +61,13 @@ impl Facts {
         if named(&["{public}", "{tag}", "{digest}"]) {
             facts.public(cx).await?;
         }
-        if outsider || named(&["{private"]) {
-            // Only a family with a probe of somebody who is kept out says anything about that one.
-            let keeps_out = probes.iter().any(|probe| probe.who == Principal::Outsider);
+        // Only a family with a probe of somebody who is kept out says anything about that one.
+        let keeps_out = probes.iter().any(|probe| probe.who == Principal::Outsider);
+        let canary = named(&["{canary"]);
+        if canary {
+            facts.canary(cx, keeps_out).await?;
+        }
+        if outsider && !canary || named(&["{private"]) {
             facts.private(cx, keeps_out).await?;
         }
         Ok(facts)
@@ -149,7 +154,33 @@ impl Facts {
             self.lack(&NAMES, "no private repository is declared");
             return Ok(());
         };
-        let mut readers = Vec::new();
+        let readers = self.readers(cx, repository, keeps_out).await?;
+        let Some(name) = readers.first() else {
+            self.lack(&NAMES, "no identity of the scenario can read the private repository");
+            return Ok(());
+        };
+        let client = cx.identity(name)?;
+        let tag = transfer::some_tag(&client, repository, &WHY).await.map_err(Failure::into_control)?;
+        let manifest = transfer::manifest(&client, repository, &tag, &WHY).await.map_err(Failure::into_control)?;
+        // An image of several platforms is an index: its layers are those of an image below it.
+        let image =
+            transfer::image_of(&client, repository, manifest.clone(), &WHY).await.map_err(Failure::into_control)?;
+        match image.content.layers.last().or(image.content.config.as_ref()) {
+            Some(blob) => self.set("private_blob", &blob.digest),
+            None => self.lack(&["private_blob"], "the private repository's tag leads to no image with a layer"),
+        }
+        self.set("private", repository);
+        self.set("private_encoded", encoded(repository));
+        self.set("private_slash", repository.replace('/', "%2F"));
+        self.set("private_part", repository.rsplit('/').next().unwrap_or(repository));
+        self.set("private_tag", tag);
+        self.set("private_digest", manifest.digest);
+        Ok(())
+    }
+
+    /// Who can read a private repository; the first who cannot is the outsider.
+    async fn readers(&mut self, cx: &Cx, repository: &str, keeps_out: bool) -> Result<Vec<String>, Failure> {
+        let (scenario, mut readers) = (cx.scenario(), Vec::new());
         for name in scenario.identities.keys() {
             let client = cx.identity(name)?;
             let answer = client.get(format!("/v2/{repository}/tags/list")).send().await?;
@@ -159,7 +190,7 @@ impl Facts {
                     let expected = format!("a refusal of {name}, who may not read {repository}");
                     return Err(OPEN.fail(expected, answer.brief(), answer.index));
                 }
-                200 => readers.push(name),
+                200 => readers.push(name.clone()),
                 401 | 403 => {
                     let refused = keeps_out && answer.status == 401;
                     if refused && client.get("/v2/").send().await?.status != 200 {
@@ -174,23 +205,37 @@ impl Facts {
                 _ => return Err(WHY.undecided("200, 401 or 403", answer.brief(), answer.index)),
             }
         }
-        let Some(name) = readers.first() else {
-            self.lack(&NAMES, "no identity of the scenario can read the private repository");
+        Ok(readers)
+    }
+
+    /// A canary of our own: an image that nobody has, in the private scratch repository.
+    async fn canary(&mut self, cx: &Cx, keeps_out: bool) -> Result<(), Failure> {
+        const NAMES: [&str; 3] = ["canary", "canary_digest", "canary_blob"];
+        let scenario = cx.scenario();
+        let Some(repository) = &scenario.repositories.private_scratch else {
+            self.lack(&NAMES, "no private scratch repository is declared");
             return Ok(());
         };
-        let client = cx.identity(name)?;
-        let tag = transfer::some_tag(&client, repository, &WHY).await.map_err(Failure::into_control)?;
-        let manifest = transfer::manifest(&client, repository, &tag, &WHY).await.map_err(Failure::into_control)?;
-        match manifest.content.layers.last().or(manifest.content.config.as_ref()) {
-            Some(blob) => self.set("private_blob", &blob.digest),
-            None => self.lack(&["private_blob"], "the private repository's tag is an index"),
+        let Some(name) = scenario.one_who_may(Action::Create, repository) else {
+            self.lack(&NAMES, "no identity may create in the private scratch repository");
+            return Ok(());
+        };
+        // New in each run: what an earlier run found open may be open still.
+        let (keeper, image) = (cx.keeper(name)?, Image::tiny(&format!("canary {}", cx.tag("layer"))));
+        let pushed = transfer::push_image(cx, &keeper, repository, &cx.tag("canary"), &image, &WHY).await;
+        pushed.map_err(Failure::into_control)?;
+        let layer = Descriptor::of(digest_of(&image.layer), image.layer.len() as u64);
+        let reader = cx.reads_back(Some(name), repository)?;
+        transfer::blob(cx, &reader, repository, &layer, &WHY).await.map_err(Failure::into_control)?;
+        let answer = cx.anonymous()?.get(format!("/v2/{repository}/blobs/{}", layer.digest)).send().await?;
+        if answer.status == 200 {
+            let expected = format!("a refusal of anonymous clients, who may not read {repository}");
+            return Err(OPEN.fail(expected, answer.brief(), answer.index));
         }
-        self.set("private", repository);
-        self.set("private_encoded", encoded(repository));
-        self.set("private_slash", repository.replace('/', "%2F"));
-        self.set("private_part", repository.rsplit('/').next().unwrap_or(repository));
-        self.set("private_tag", tag);
-        self.set("private_digest", manifest.digest);
+        self.readers(cx, repository, keeps_out).await?;
+        self.set("canary", repository);
+        self.set("canary_digest", image.digest());
+        self.set("canary_blob", layer.digest);
         Ok(())
     }
 

@@ -22,8 +22,9 @@ fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
         headers: map,
         body: body.to_owned().into(),
         size: body.len() as u64,
-        sha256: None,
+        digest: None,
         certificate: None,
+        http2: false,
         index: 7,
     }
 }

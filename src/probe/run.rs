@@ -281,7 +281,7 @@ async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Fi
     };
     if book(cx, facts, probe, &answer) {
         // At once, not at the end: what is linked here answers every probe that follows.
-        cx.clean_up().await;
+        cx.clean_up_but_the_canary().await;
     }
     let origin = cx.target().origin();
     let issuer = cx.scenario().oidc.as_ref().and_then(|oidc| Some(Origin::of(&oidc.issuer.parse().ok()?)));
@@ -365,7 +365,7 @@ fn book(cx: &Cx, facts: &Facts, probe: &Probe, answer: &Answer) -> bool {
         && let Some(location) = answer.header("location")
     {
         cx.leaves_upload(location);
-    } else if let Ok(blob) = facts.fill("{private_blob}") {
+    } else if let Some(blob) = facts.fill("{canary_blob}").ok().filter(|blob| transfer::is_digest(blob)) {
         cx.leaves_blob(&scratch, &blob);
     }
     true

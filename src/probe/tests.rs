@@ -26,6 +26,7 @@ fn filled(template: &str, lab: &Lab) -> String {
         ("private_tag", "v1.0.0-0123456".to_owned()),
         ("private_digest", digest("private/ledger:v1.0.0-0123456")),
         ("scratch", "blumeops/regproof".to_owned()),
+        ("canary", "private/regproof".to_owned()),
         ("metrics", "/metrics".to_owned()),
         ("provider", "oidc".to_owned()),
         ("host", host),
@@ -42,7 +43,7 @@ fn filled(template: &str, lab: &Lab) -> String {
     for (name, value) in values {
         text = text.replace(&format!("{{{name}}}"), &value);
     }
-    for any in ["{uuid}", "{random}", "{private_blob}"] {
+    for any in ["{uuid}", "{random}", "{private_blob}", "{canary_blob}"] {
         text = text.replace(any, "*");
     }
     text

@@ -3,8 +3,8 @@
 //! `{…}` is filled in from the scenario, `<…>` is known only while a check runs. Data only.
 
 use super::Who::{
-    Anonymous, Browser, Creator, Creators, Everyone, Identities, Impostor, Janitor, Login, OwnKey, Reader, Remover,
-    Writer, Writers,
+    Anonymous, Browser, Creator, Creators, Everyone, Identities, Impostor, Janitor, Login, Mover, OwnKey, Reader,
+    Remover, Writer, Writers,
 };
 use super::{Sends, sends, tries};
 
@@ -44,6 +44,7 @@ pub(crate) const TRIAL: Rows = &[
     tries(Anonymous, "HEAD", "/v2/{scratch}/manifests/<reference>"),
 ];
 pub(crate) const METRICS: Rows = &[sends(Anonymous, "GET", "{metrics}")];
+pub(crate) const SCRAPES: Rows = &[sends(Everyone, "GET", "{metrics}"), sends(Everyone, "GET", "{metrics}/")];
 pub(crate) const PULL: Rows = &[
     sends(Reader, "GET", "/v2/{public}/tags/list<query>"),
     sends(Reader, "GET", "/v2/{public}/manifests/<reference>"),
@@ -55,6 +56,10 @@ pub(crate) const PULL_CACHED: Rows = &[
     sends(Reader, "GET", "/v2/{cache}/manifests/<reference>"),
     sends(Reader, "GET", "/v2/{cache}/blobs/<digest>"),
     sends(Anonymous, "GET", "<where a redirect of a blob leads>"),
+];
+pub(crate) const UPSTREAM: Rows = &[
+    sends(Anonymous, "HEAD", "{upstream}/manifests/<reference>"),
+    sends(Anonymous, "GET", "<where the upstream {upstream} sends for a token>"),
 ];
 pub(crate) const PUSH: Rows = &[
     sends(Writer, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
@@ -89,6 +94,22 @@ pub(crate) const CLEAN_UP: Rows = &[
     sends(Janitor, "GET", "/v2/{scratch}/tags/list"),
     sends(Anonymous, "HEAD", "/v2/{scratch}/manifests/<reference>"),
     sends(Anonymous, "HEAD", "/v2/{scratch}/blobs/<digest>"),
+];
+pub(crate) const CANARY: Rows = &[
+    sends(Writer, "POST", "/v2/{canary}/blobs/uploads/<query>"),
+    sends(Writer, "PATCH, PUT", "/v2/{canary}/blobs/uploads/<session><query>"),
+    sends(Writer, "PUT", "/v2/{canary}/manifests/<own tag or digest>"),
+    sends(Identities, "GET", "/v2/{canary}/blobs/<digest>"),
+    sends(Anonymous, "GET", "/v2/{canary}/blobs/<digest>"),
+    sends(Identities, "GET", "/v2/{canary}/tags/list<query>"),
+    sends(Identities, "GET", "/v2/"),
+    sends(Remover, "DELETE", "/v2/{canary}/manifests/<own tag or digest>"),
+    sends(Remover, "DELETE", "/v2/{canary}/blobs/uploads/<session>"),
+    sends(Remover, "HEAD", "/v2/{canary}/manifests/<reference>"),
+    sends(Remover, "GET", "/v2/{canary}/blobs/uploads/<session>"),
+    sends(Remover, "GET", "/v2/{canary}/tags/list"),
+    sends(Writer, "HEAD", "/v2/{canary}/manifests/<reference>"),
+    sends(Anonymous, "HEAD", "/v2/{canary}/manifests/<reference>"),
 ];
 /// What every family of probes reads and asks before it asks the probes.
 pub(crate) const FACTS: Rows = &[
@@ -213,6 +234,14 @@ pub(crate) const SESSION: Rows = &[
     sends(Browser, "GET", "/zot/auth/apikey"),
     sends(Browser, "POST", "/v2/{scratch}/blobs/uploads/?from=x"),
 ];
+pub(crate) const GRANTS: Rows = &[
+    sends(Browser, "GET", "/zot/auth/apikey"),
+    sends(Browser, "POST", "/v2/{scratch}/blobs/uploads/?from=x"),
+    sends(Browser, "GET", "/v2/{private}/tags/list"),
+    sends(Browser, "PUT", "/v2/{scratch}/manifests/<reference>"),
+    sends(Browser, "DELETE", "/v2/{scratch}/manifests/<digest>"),
+    sends(Browser, "DELETE", "/v2/{scratch}/blobs/notadigest"),
+];
 pub(crate) const BUILDKIT: Rows = &[
     sends(Writer, "HEAD", "/v2/{scratch}/blobs/<digest>"),
     sends(Writer, "HEAD", "/v2/{scratch}/manifests/<reference>"),
@@ -224,6 +253,19 @@ pub(crate) const CREATOR_PUSH: Rows = &[
     sends(Creators, "PATCH, PUT", "/v2/{scratch}/blobs/uploads/<session><query>"),
     sends(Creators, "GET", "/v2/{scratch}/manifests/<reference>"),
     sends(Creators, "GET", "/v2/{scratch}/blobs/<digest>"),
+];
+pub(crate) const FRESH: Rows = &[
+    sends(Everyone, "GET, HEAD", "/v2/{scratch}/manifests/<own tag or digest>"),
+    sends(Everyone, "GET", "/v2/{scratch}/tags/list<query>"),
+    sends(Mover, "PUT", "/v2/{scratch}/manifests/<own tag or digest>"),
+];
+pub(crate) const HTTP2: Rows = &[
+    sends(Anonymous, "GET", "/v2/"),
+    sends(Impostor, "GET", "/v2/"),
+    sends(Reader, "GET", "/v2/{public}/tags/list<query>"),
+    sends(Reader, "GET", "/v2/{public}/manifests/<reference>"),
+    sends(Anonymous, "GET", "/v2/{private}/tags/list<query>"),
+    sends(Anonymous, "GET", "/v2/{scratch}/manifests/<own tag or digest>"),
 ];
 pub(crate) const REFUSED_DELETE: Rows = &[
     sends(Creators, "PUT", "/v2/{scratch}/manifests/<own tag or digest>"),

@@ -223,7 +223,7 @@ impl Access {
         if let Some((_, grants)) = self.pattern_of(repository) {
             return Some(grants.allow(client.map(|client| (client.username.as_str(), &client.groups)), action));
         }
-        let private = scenario.repositories.private.iter().any(|name| name == repository);
+        let private = scenario.is_private(repository);
         let Some(client) = client else {
             return Some(self.short.anonymous.contains(&action) && !private);
         };
@@ -342,6 +342,13 @@ fn repositories(loaded: &Loaded, access: &Access) -> Result<(), ScenarioError> {
                 return Err(loaded.error(&["repositories", list, &index.to_string()], message));
             }
         }
+    }
+    let open = |name: &String| access.pattern_of(name).filter(|(_, grants)| grants.anonymous.contains(&Action::Read));
+    if let Some((name, (pattern, _))) = declared.private_scratch.as_ref().and_then(|name| Some((name, open(name)?))) {
+        let message = format!(
+            "the scenario says that {name} is private, and [access.\"{pattern}\"] that anonymous clients may read it; make them agree"
+        );
+        return Err(loaded.error(&["repositories", "private_scratch"], message));
     }
     Ok(())
 }

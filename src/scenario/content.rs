@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Period;
+use super::{LargeBody, Period};
 
 /// What is promised about content.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -34,8 +34,10 @@ pub struct Probes {
     pub strain: bool,
     /// Pushes with the real dagger, which starts its engine on this machine's Docker daemon.
     pub dagger: bool,
-    /// Uploads bodies just over the common limits of proxies into the scratch repository, 32 MiB the largest.
-    pub large_body: bool,
+    /// The largest body that is uploaded into the scratch repository, as `"128MiB"`. Left out: just over 1 MiB, where nginx
+    /// refuses by default. `true`: just over 1, 10 and 32 MiB. `false`: none.
+    #[schemars(extend("default" = "1MiB"))]
+    pub large_body: LargeBody,
     /// Trickles one upload for this long, as `"70s"`.
     pub slow_upload: Option<Period>,
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::load::{Loaded, ScenarioError};
 use super::rights::who;
-use super::{Action, Metrics, Period};
+use super::{Action, Identity, Metrics, Period};
 use crate::zot::config::{Config, Provider};
 use crate::zot::glob;
 use crate::zot::policy::{Decision, METRICS_ANONYMOUS_POLICY, Who, decide, metrics_decision};
@@ -48,7 +48,13 @@ fn complete(loaded: &mut Loaded, config: &Config) {
     {
         // Whichever form the file has, its operator means it: the check tells on which release it no longer counts.
         let anonymous = open_metrics(config).contains(&true);
-        scenario.metrics = Some(Metrics { path: path.to_owned(), anonymous });
+        scenario.metrics = Some(Metrics { path: path.to_owned(), anonymous, reader: None });
+    }
+    let scraper = |identity: &Identity| scrapes(config, identity) == Some(true);
+    if let Some(metrics) = &mut scenario.metrics
+        && metrics.reader.is_none()
+    {
+        metrics.reader = scenario.identities.iter().find(|(_, it)| scraper(it)).map(|(name, _)| name.clone());
     }
     if let Some(oidc) = &mut scenario.oidc
         && let Some(provider) = provider(config, &oidc.provider)
@@ -65,6 +71,13 @@ fn complete(loaded: &mut Loaded, config: &Config) {
     if config.auth.fail_delay_seconds() > 0 && scenario.limits.request_timeout.0 < delayed {
         scenario.limits.request_timeout = Period(delayed);
     }
+}
+
+/// Whether the configuration lets an identity scrape; nothing where that depends on the release.
+pub(super) fn scrapes(config: &Config, identity: &Identity) -> Option<bool> {
+    let who = who(Some(identity));
+    let may = |release| matches!(metrics_decision(config, release, &who), Decision::Allowed(_));
+    (may(None) == may(Some(OLD))).then(|| may(None))
 }
 
 /// What the scenario may leave to the configuration must be in one of the two.
@@ -132,6 +145,15 @@ impl Agreement<'_> {
         if path.value != metrics.path {
             return self.contradiction(&["metrics", "path"], &metrics.path, path.place, &path.value);
         }
+        let reader = metrics.reader.as_ref().and_then(|name| self.loaded.scenario.identities.get(name));
+        if let Some(reader) = reader
+            && scrapes(self.config, reader) == Some(false)
+        {
+            let access = self.config.access.as_ref();
+            let place = access.map(|access| access.metrics.place.unwrap_or(access.place)).unwrap_or(path.place);
+            let here = format!("that {} may scrape", reader.username);
+            return self.contradiction(&["metrics", "reader"], &here, place, "that it may not");
+        }
         // Where it depends on the release, only the live answer tells.
         if open_metrics(self.config).iter().all(|open| *open != metrics.anonymous) {
             let access = self.config.access.as_ref();
@@ -195,9 +217,14 @@ impl Agreement<'_> {
     /// Public is what anyone may read, and private what not everyone may.
     fn repositories(&self) -> Result<(), ScenarioError> {
         let repositories = &self.loaded.scenario.repositories;
-        for (list, names, public) in [("public", &repositories.public, true), ("private", &repositories.private, false)]
+        let (public, private) = (repositories.public.iter().enumerate(), repositories.private.iter().enumerate());
+        let scratch = repositories.private_scratch.iter();
+        let place = |list, index: usize| vec![list, index.to_string()];
+        let public = public.map(|(index, name)| (place("public".to_owned(), index), name, true));
+        let private = private.map(|(index, name)| (place("private".to_owned(), index), name, false));
+        let scratch = scratch.map(|name| (vec!["private_scratch".to_owned()], name, false));
         {
-            for (index, name) in names.iter().enumerate() {
+            for (place, name, public) in public.chain(private).chain(scratch) {
                 let (may, by) = match decide(self.config, &Who::anonymous(), name, Action::Read.into()) {
                     Decision::Allowed(rule) => (true, format!("{}:{} ({})", self.config.file, rule.place, rule.what)),
                     Decision::Denied(why) => (false, format!("{} ({why})", self.config.file)),
@@ -206,9 +233,12 @@ impl Agreement<'_> {
                 if may != public {
                     let verb = if may { "may" } else { "may not" };
                     let message = format!(
-                        "the scenario says that {name} is {list}, and {by} that anonymous {verb} read it; make them agree"
+                        "the scenario says that {name} is {}, and {by} that anonymous {verb} read it; make them agree",
+                        if public { "public" } else { "private" }
                     );
-                    return Err(self.loaded.error(&["repositories", list, &index.to_string()], message));
+                    let path: Vec<&str> =
+                        std::iter::once("repositories").chain(place.iter().map(String::as_str)).collect();
+                    return Err(self.loaded.error(&path, message));
                 }
             }
         }

@@ -295,6 +295,13 @@ impl Loaded {
             }
             all.push((vec!["repositories".to_owned(), "scratch".to_owned()], scratch.clone()));
         }
+        if let Some(scratch) = &repositories.private_scratch {
+            if all.iter().any(|(_, name)| name == scratch) {
+                let message = "the private scratch repository is written to; it must not be one of the others";
+                return Err(self.error(&["repositories", "private_scratch"], message));
+            }
+            all.push((vec!["repositories".to_owned(), "private_scratch".to_owned()], scratch.clone()));
+        }
         for (path, name) in &all {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             if !is_repository_name(name) {
@@ -313,6 +320,17 @@ impl Loaded {
                 if parts.is_none() {
                     let message = "a cached image is a repository and a tag, as docker.io/library/alpine:3.20";
                     return Err(self.error(&["cache", &at, key], message));
+                }
+            }
+            if let Some(upstream) = &cache.upstream {
+                let plain = upstream.scheme() == "https" || upstream.scheme() == "http" && is_loopback(upstream);
+                let bare =
+                    upstream.username().is_empty() && upstream.password().is_none() && upstream.query().is_none();
+                let path = upstream.path().trim_matches('/');
+                if !plain || !bare || upstream.host().is_none() || !(path.is_empty() || is_repository_name(path)) {
+                    let message = "an upstream is an https address, and maybe a repository there, as \
+                                   https://registry-1.docker.io/library/alpine, without credentials";
+                    return Err(self.error(&["cache", &at, "upstream"], message));
                 }
             }
             if cache.cold.as_ref() == Some(&cache.image) {
@@ -347,6 +365,12 @@ impl Loaded {
             && !metrics.path.starts_with('/')
         {
             return Err(self.error(&["metrics", "path"], "the path starts with a slash"));
+        }
+        if let Some(reader) = scenario.metrics.as_ref().and_then(|metrics| metrics.reader.as_ref())
+            && !scenario.identities.contains_key(reader)
+        {
+            let message = format!("there is no identity `{reader}` under [identities]");
+            return Err(self.error(&["metrics", "reader"], message));
         }
         if let Some(tags) = &scenario.tags
             && let Err(error) = regex::Regex::new(&tags.pattern)

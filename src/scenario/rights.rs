@@ -74,20 +74,39 @@ impl Scenario {
 
     /// What a user who logs in with these groups is promised, where checks write.
     pub(crate) fn promised_by_groups(&self, name: &str, groups: &BTreeSet<String>) -> BTreeSet<Action> {
+        let may = |action: &Action| self.promise_by_groups(name, groups, self.anywhere(), *action) == Some(true);
+        Action::ALL.into_iter().filter(may).collect()
+    }
+
+    /// Whether a user who logs in with these groups is promised to do this there; nothing where it is not said.
+    pub(crate) fn promise_by_groups(
+        &self,
+        name: &str,
+        groups: &BTreeSet<String>,
+        repository: &str,
+        action: Action,
+    ) -> Option<bool> {
         if let Some(config) = &self.config {
             let who = Who { name: name.to_owned(), groups: groups.iter().cloned().collect(), login: Login::OpenId };
-            let may = |action: Action| decide(config, &who, self.anywhere(), action.into());
-            let allowed = |action: &Action| matches!(may(*action), Decision::Allowed(_));
-            return Action::ALL.into_iter().filter(allowed).collect();
+            return match decide(config, &who, repository, action.into()) {
+                Decision::Allowed(_) => Some(true),
+                Decision::Denied(_) => Some(false),
+                Decision::Condition(_) | Decision::Random(_) => None,
+            };
         }
-        let Some(access) = &self.access else { return BTreeSet::new() };
-        let grants = access.pattern_of(self.anywhere()).map_or(&access.short, |(_, grants)| grants);
-        Action::ALL.into_iter().filter(|action| grants.allow(Some((name, groups)), *action)).collect()
+        let access = self.access.as_ref()?;
+        let grants = access.pattern_of(repository).map_or(&access.short, |(_, grants)| grants);
+        Some(grants.allow(Some((name, groups)), action))
+    }
+
+    /// Whether the scenario says that anonymous clients must not read it.
+    pub(super) fn is_private(&self, repository: &str) -> bool {
+        self.repositories.private.iter().chain(&self.repositories.private_scratch).any(|name| name == repository)
     }
 
     fn is_named(&self, repository: &str) -> bool {
-        let declared = &self.repositories;
-        declared.public.iter().chain(&declared.private).any(|name| name == repository)
+        self.repositories.public.iter().any(|name| name == repository)
+            || self.is_private(repository)
             || repository == self.anywhere()
             || self.is_cached(repository)
     }
@@ -232,6 +251,25 @@ impl Scenario {
     #[must_use]
     pub fn remover(&self) -> Option<&str> {
         self.identity_with(|rights| rights.contains(&Action::Delete))
+    }
+
+    /// Whether an identity may scrape where not everyone may; nothing where it is not said.
+    pub(crate) fn may_scrape(&self, name: &str) -> Option<bool> {
+        if self.metrics.as_ref()?.reader.as_deref() == Some(name) {
+            return Some(true);
+        }
+        super::derive::scrapes(self.config.as_ref()?, self.identities.get(name)?)
+    }
+
+    /// Whether the configuration lets nobody scrape at all.
+    pub(crate) fn nobody_scrapes(&self) -> bool {
+        let closed = self.metrics.as_ref().is_some_and(|metrics| !metrics.anonymous);
+        closed
+            && self
+                .config
+                .as_ref()
+                .and_then(|config| config.access.as_ref())
+                .is_some_and(|access| access.metrics.users.is_empty())
     }
 
     /// How long the registry holds back a refusal (zot `http.auth.failDelay`).

@@ -59,6 +59,101 @@ impl JsonSchema for Period {
     }
 }
 
+/// Up to which size bodies are uploaded, as `true`, `false`, or a size such as `128MiB` or `100MB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LargeBody {
+    /// None.
+    None,
+    /// Just over this many bytes, and just over the common limits of proxies below it.
+    UpTo(u64),
+}
+
+const MIB: u64 = 1 << 20;
+
+impl LargeBody {
+    /// The sizes, in bytes, each just over a limit: nginx's default of 1 MiB, two more that are common, and the one asked for.
+    #[must_use]
+    pub fn sizes(self) -> Vec<u64> {
+        let LargeBody::UpTo(most) = self else { return vec![] };
+        let common = [MIB, 10 * MIB, 32 * MIB].into_iter().filter(|size| *size < most);
+        common.chain([most]).map(|size| size + 1024).collect()
+    }
+}
+
+impl Default for LargeBody {
+    fn default() -> LargeBody {
+        LargeBody::UpTo(MIB)
+    }
+}
+
+impl std::str::FromStr for LargeBody {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<LargeBody, String> {
+        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, unit) = text.split_at(digits);
+        let wrong = || {
+            format!(
+                "`{text}` is not a size; write a number and a unit, as `128MiB`, `100MB` or `1GiB`, or true or false"
+            )
+        };
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let unit = match unit {
+            "KiB" => 1 << 10,
+            "MiB" => MIB,
+            "GiB" => 1 << 30,
+            "kB" => 1000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            _ => return Err(wrong()),
+        };
+        let total = number.checked_mul(unit).ok_or_else(wrong)?;
+        if !(MIB..=4 << 30).contains(&total) {
+            return Err(format!("`{text}` must be between 1MiB and 4GiB"));
+        }
+        Ok(LargeBody::UpTo(total))
+    }
+}
+
+impl<'de> Deserialize<'de> for LargeBody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<LargeBody, D::Error> {
+        deserializer.deserialize_any(LargeBodyVisitor)
+    }
+}
+
+struct LargeBodyVisitor;
+
+impl Visitor<'_> for LargeBodyVisitor {
+    type Value = LargeBody;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true, false or a size, as \"128MiB\"")
+    }
+
+    fn visit_bool<E: Error>(self, on: bool) -> Result<LargeBody, E> {
+        Ok(if on { LargeBody::UpTo(32 * MIB) } else { LargeBody::None })
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<LargeBody, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+impl JsonSchema for LargeBody {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "LargeBody".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "boolean" },
+                { "type": "string", "pattern": "^[0-9]+(KiB|MiB|GiB|kB|MB|GB)$", "examples": ["128MiB"] },
+            ],
+        })
+    }
+}
+
 /// A number of days, as `14d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Days(pub u16);
@@ -256,6 +351,20 @@ mod tests {
         for wrong in ["", "14", "d", "0d", "3651d", "-1d", "1.5d", "14h", "+14d", "14 d"] {
             assert!(wrong.parse::<Days>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_large_body_is_a_size_or_a_choice() {
+        assert_eq!(LargeBody::default().sizes(), [MIB + 1024]);
+        assert_eq!("100MB".parse::<LargeBody>().unwrap().sizes().last(), Some(&100_001_024));
+        assert_eq!("10MiB".parse::<LargeBody>().unwrap().sizes(), [MIB + 1024, 10 * MIB + 1024]);
+        for wrong in ["", "1", "MiB", "1 MiB", "1023KiB", "5GiB", "1.5MiB", "99999999999GiB", "1mib", "-1MiB"] {
+            assert!(wrong.parse::<LargeBody>().is_err(), "{wrong}");
+        }
+        let read = |text: &str| toml::from_str::<std::collections::BTreeMap<String, LargeBody>>(text);
+        assert_eq!(read("a = true").unwrap()["a"].sizes().len(), 3);
+        assert_eq!(read("a = false").unwrap()["a"], LargeBody::None);
+        assert!(read("a = 3").unwrap_err().to_string().contains("128MiB"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::run_scenario;
-use crate::lab::Lab;
+use crate::lab::{Lab, Options, Weakness};
 use crate::outcome::Outcome;
 
 /// What stands in front of the lab.
@@ -25,6 +25,10 @@ pub(crate) struct Front {
     pub(crate) name: &'static str,
     /// Whether nothing listens there.
     pub(crate) down: bool,
+    /// Whether it offers HTTP/2.
+    pub(crate) http2: bool,
+    /// What is wrong with the lab behind it.
+    pub(crate) weakness: Option<Weakness>,
     /// Whether it asks its clients for a certificate.
     pub(crate) asked: Asked,
 }
@@ -39,13 +43,14 @@ pub(crate) enum Asked {
 
 impl Default for Front {
     fn default() -> Front {
-        Front { days: 90, name: "localhost", down: false, asked: Asked::Never }
+        Front { days: 90, name: "localhost", down: false, http2: false, weakness: None, asked: Asked::Never }
     }
 }
 
 /// Runs one check on the lab at `https://localhost`, with the authority trusted.
 pub(crate) async fn run(id: &str, front: Front) -> Outcome {
-    let lab = Lab::healthy().await.expect("the lab starts");
+    let options = Options { weaknesses: front.weakness.into_iter().collect(), ..Options::default() };
+    let lab = Lab::start(options).await.expect("the lab starts");
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let mut params = CertificateParams::new(vec![]).expect("no names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -100,7 +105,10 @@ async fn listen(front: Front, behind: SocketAddr, authority: &CertifiedIssuer<'s
             ServerConfig::builder().with_client_cert_verifier(verifier)
         }
     };
-    let config = builder.with_single_cert(chain, key).expect("a sound pair");
+    let mut config = builder.with_single_cert(chain, key).expect("a sound pair");
+    if front.http2 {
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    }
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
     let address = listener.local_addr().expect("a bound socket has an address");

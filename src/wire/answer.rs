@@ -24,9 +24,11 @@ pub(crate) struct Answer {
     /// How many bytes the whole body has.
     pub(crate) size: u64,
     /// The digest of the whole body, where the request asked for it.
-    pub(crate) sha256: Option<String>,
+    pub(crate) digest: Option<String>,
     /// The certificate of the server, in DER, where the connection was encrypted.
     pub(crate) certificate: Option<Bytes>,
+    /// Whether it came over HTTP/2.
+    pub(crate) http2: bool,
     /// Its place in the transcript.
     pub(crate) index: usize,
 }
@@ -126,6 +128,18 @@ impl Answer {
     /// cannot be read is told whole, since a client may read it in another way.
     pub(crate) fn token_realms(&self) -> Vec<String> {
         token_realms(&self.headers)
+    }
+
+    /// Realm and service of the first challenge that asks for a token.
+    pub(crate) fn token_service(&self) -> Option<(String, Option<String>)> {
+        let text = self.header("www-authenticate")?;
+        let parsed = http_auth::parse_challenges(text).ok()?;
+        let bearer = parsed.iter().find(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"))?;
+        let value = |wanted: &str| {
+            let found = bearer.params.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            found.map(|(_, value)| value.to_unescaped())
+        };
+        Some((value("realm")?, value("service")))
     }
 
     /// One of these statuses, else Fail.

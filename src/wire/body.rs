@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Up to here, every body is read as it comes.
@@ -16,12 +16,54 @@ const LONG: usize = 4 << 20;
 /// long body takes all that it may come to, or waits, on its request's time.
 static SHARES: Semaphore = Semaphore::const_new(LONG / SHORT);
 
+/// The algorithm of a digest (OCI image spec, section Registered Algorithms).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    Sha256,
+    Sha512,
+}
+
+impl Algorithm {
+    /// The algorithm that a digest names; SHA-256 for one that names none of the two.
+    pub(crate) fn of(digest: &str) -> Algorithm {
+        if digest.starts_with("sha512:") { Algorithm::Sha512 } else { Algorithm::Sha256 }
+    }
+}
+
+enum Hasher {
+    Sha256(Sha256),
+    Sha512(Sha512),
+}
+
+impl Hasher {
+    fn new(algorithm: Algorithm) -> Hasher {
+        match algorithm {
+            Algorithm::Sha256 => Hasher::Sha256(Sha256::new()),
+            Algorithm::Sha512 => Hasher::Sha512(Sha512::new()),
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Hasher::Sha256(hash) => hash.update(bytes),
+            Hasher::Sha512(hash) => hash.update(bytes),
+        }
+    }
+
+    fn digest(&self) -> String {
+        match self {
+            Hasher::Sha256(hash) => format!("sha256:{:x}", hash.clone().finalize()),
+            Hasher::Sha512(hash) => format!("sha512:{:x}", hash.clone().finalize()),
+        }
+    }
+}
+
 /// The body of an answer while it comes in.
 pub(super) struct Body {
     /// All of it, or as much as is kept.
     pub(super) start: BytesMut,
     pub(super) size: u64,
-    hash: Sha256,
+    hash: Option<Hasher>,
     kept: usize,
     most: usize,
     pause: Option<Duration>,
@@ -29,9 +71,12 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Keeps `kept` bytes of at most `most`; hashes them all where `pause` says how long each further piece may take.
-    pub(super) fn new(kept: usize, most: usize, pause: Option<Duration>) -> Body {
-        Body { start: BytesMut::new(), size: 0, hash: Sha256::new(), kept, most, pause, shares: None }
+    /// Keeps `kept` bytes of at most `most`; hashes them all where `hashed` says how, and how long each further piece may
+    /// take.
+    pub(super) fn new(kept: usize, most: usize, hashed: Option<(Algorithm, Duration)>) -> Body {
+        let hash = hashed.map(|(algorithm, _)| Hasher::new(algorithm));
+        let pause = hashed.map(|(_, pause)| pause);
+        Body { start: BytesMut::new(), size: 0, hash, kept, most, pause, shares: None }
     }
 
     pub(super) async fn fill(
@@ -52,8 +97,8 @@ impl Body {
             self.size += piece.len() as u64;
             let most = self.most;
             anyhow::ensure!(self.size <= most as u64, "{what}: the answer is longer than {most} bytes");
-            if self.pause.is_some() {
-                self.hash.update(&piece);
+            if let Some(hash) = &mut self.hash {
+                hash.update(&piece);
             }
             self.settle(response.content_length()).await;
             let room = self.kept.saturating_sub(self.start.len()).min(piece.len());
@@ -74,9 +119,22 @@ impl Body {
     }
 
     /// The digest of the whole body, where it was hashed.
-    pub(super) fn sha256(&self) -> Option<String> {
-        self.pause.map(|_| format!("sha256:{:x}", self.hash.clone().finalize()))
+    pub(super) fn digest(&self) -> Option<String> {
+        self.hash.as_ref().map(Hasher::digest)
     }
+}
+
+/// A piece of a large body.
+pub(crate) static DOTS: [u8; 64 << 10] = [b'.'; 64 << 10];
+
+/// A body of so many dots.
+pub(super) fn dotted(size: u64) -> reqwest::Body {
+    let pieces = futures::stream::unfold(size, |left| async move {
+        let piece = usize::try_from(left.min(DOTS.len() as u64)).unwrap_or(DOTS.len());
+        let next = (Ok::<Bytes, std::io::Error>(Bytes::from_static(&DOTS[..piece])), left - piece as u64);
+        (piece > 0).then_some(next)
+    });
+    reqwest::Body::wrap_stream(pieces)
 }
 
 /// A body that comes byte by byte.

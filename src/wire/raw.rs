@@ -110,8 +110,9 @@ impl Client {
             headers,
             size: body.len() as u64,
             body,
-            sha256: None,
+            digest: None,
             certificate: None,
+            http2: false,
             index,
         });
         self.ledger.settle(booking, &result);

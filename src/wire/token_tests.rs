@@ -12,7 +12,7 @@ fn refusal(status: u16, challenges: &[&str]) -> Answer {
     }
     let body = Bytes::from_static(br#"{"errors":[{"code":"UNAUTHORIZED"}]}"#);
     let (method, url, size) = ("PUT".to_owned(), "https://registry.test/v2/a/manifests/b".parse().unwrap(), 36);
-    Answer { method, url, status, headers, body, size, sha256: None, certificate: None, index: 3 }
+    Answer { method, url, status, headers, body, size, digest: None, certificate: None, http2: false, index: 3 }
 }
 
 fn word<T>(proof: Result<T, Failure>) -> &'static str {

@@ -117,7 +117,7 @@ fn is_printed(lines: &[Line], check: &str, exchange: &Value, origins: &[String])
         "LOG IN" | "ARRIVE" => return lines.iter().any(|line| line.check == check && line.who == ["the browser"]),
         method => (method, url),
     };
-    let who = text("who").trim_end_matches(", behind the proxy");
+    let who = text("who").trim_end_matches(", behind the proxy").trim_end_matches(", over HTTP/2");
     let who = match who {
         "an unknown key" | "another user's name with this key" | "an empty password" => "wrong credentials",
         who if who.contains(" with the key of ") => "wrong credentials",

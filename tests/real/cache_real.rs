@@ -206,3 +206,33 @@ fn the_policy_of_the_operator_leaves_the_cache_open_to_ci_until_that_is_waived()
     assert_eq!(waived.exit_status(false), ExitStatus::Proven);
     assert_eq!(waived.exit_status(true), ExitStatus::NotProven, "what is waived is not proven");
 }
+
+/// What is warm is served without the upstream; only the upstream itself tells whether it is what the upstream has.
+#[test]
+fn a_warm_image_is_compared_with_what_the_upstream_has_where_the_scenario_names_it() {
+    let test = "a_warm_image_is_compared_with_what_the_upstream_has_where_the_scenario_names_it";
+    let Some(mut world) = world(test) else { return };
+    let upstream = world.upstream.as_ref().expect("this world has a cache").url.clone();
+    let cache = || json!({ "image": CACHED, "upstream": upstream });
+    let note = |run: &Run, words: &str| {
+        let proven = judge::outcome(run, PULL).proven.clone().unwrap_or_default();
+        assert!(proven.contains(words), "{proven}");
+    };
+    let sound = run(&world, cache());
+    verdicts(&sound, &[(CLOSED, Pass), (COLD, Skip), (PULL, Pass), (WARM, Pass)]);
+    note(&sound, "has the same under the tag");
+    let unnamed = run(&world, json!({ "image": CACHED }));
+    note(&unnamed, "is not known");
+    // Sync is removed, and the upstream moves its tag: what is served is what was.
+    world = world.reconfigure(|config| {
+        config["extensions"].as_object_mut().expect("it is a table").remove("sync");
+    });
+    upstream_gets(&world, "what the upstream has now", TAG);
+    let stale = run(&world, cache());
+    verdicts(&stale, &[(CLOSED, Pass), (COLD, Skip), (PULL, Fail), (WARM, Pass)]);
+    says(&stale, PULL, "sha256:", "no longer asks its upstream");
+    // An upstream that does not answer says nothing about what is served.
+    world.upstream.as_mut().expect("this world has a cache").stop();
+    let gone = run(&world, cache());
+    verdicts(&gone, &[(CLOSED, Pass), (COLD, Skip), (PULL, Error), (WARM, Pass)]);
+}

@@ -12,6 +12,7 @@ mod matrix_real;
 mod mutants;
 mod oci_conformance;
 mod probes_real;
+mod promises_real;
 mod real_parts;
 mod real_zot;
 mod registries;

@@ -15,6 +15,7 @@ pub mod image;
 pub mod judge;
 pub mod keycloak;
 pub mod keys;
+pub mod nginx;
 pub mod patch;
 pub mod process;
 pub mod provider;

@@ -28,6 +28,9 @@ pub const SCRATCH: &str = "blumeops/regproof";
 /// A repository that only admins may see, in a world with [`Setup::private`].
 pub const PRIVATE: &str = "private/ledger";
 
+/// Where checks may write what only admins may see, in a world with [`Setup::private`].
+pub const PRIVATE_SCRATCH: &str = "private/regproof";
+
 /// What the cache can serve from the upstream.
 pub const CACHED: &str = "docker.io/library/alpine:3.20";
 
@@ -233,6 +236,7 @@ impl World {
         if self.setup.private {
             // Only a configuration can say that repositories differ.
             scenario["repositories"]["private"] = json!([PRIVATE]);
+            scenario["repositories"]["private_scratch"] = json!(PRIVATE_SCRATCH);
             scenario["registry"]["zot_config"] = json!(self.promised_config());
             scenario.as_object_mut().expect("a scenario is a table").remove("access");
         }

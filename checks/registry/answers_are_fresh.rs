@@ -1,0 +1,194 @@
+//! A new tag, and a tag that was moved, are seen at once by whoever reads.
+//!
+//! ## Why it matters
+//!
+//! A cache in front of the registry that keeps tags for ten minutes serves the image of before the release, and after a leak the
+//! image that was replaced. Pushes look sound: whoever pushes is rarely answered from the cache.
+//!
+//! ## How it is proven
+//!
+//! In the scratch repository, read by an identity and, where they may, by anonymous clients, each by `GET`, by `HEAD` and in the
+//! list of tags:
+//!
+//! 1. A tag that is not there is asked for, as clients do before a push: 404.
+//! 2. An image is pushed under it, and read: its digest.
+//! 3. The tag is moved to another image by an identity that may update; without one it is deleted and pushed again. It is read
+//!    again: the new digest.
+//! 4. Where an identity may delete, the tag is deleted and read once more: 404.
+//!
+//! What is old is asked for again until 5 seconds have passed.
+//!
+//! ## When it fails
+//!
+//! Something in front of the registry caches manifests by tag, or lists of tags, or answers of 404. Only what is asked for by
+//! digest may be cached: exclude all other paths below `/v2/`.
+//!
+//! ## References
+//!
+//! OCI distribution spec, sections Pulling manifests and Pushing Manifests. RFC 9111, section 4.2.2 (heuristic freshness).
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use crate::check::prelude::*;
+
+pub(crate) const META: Meta = Meta {
+    needs: &[Need::Scratch, Need::Writer, Need::Mover],
+    effect: Effect::Writes,
+    usual: Duration::from_millis(150),
+};
+
+const WHY: Why<'static> = Why {
+    claim: "a tag is read as it is now",
+    cause: "something in front of the registry caches manifests by tag, lists of tags or answers of 404; or several registries \
+            answer at this address, and not all of them know what was pushed",
+    remedy: "let no cache keep anything below /v2/ but what is asked for by digest; look at the proxy's cache rules and at the \
+             content delivery network's; let all registries of one address share their storage",
+};
+
+/// As long as a registry of several nodes may take to be of one mind.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Who reads, and who that is.
+struct Reader {
+    client: Client,
+    who: String,
+}
+
+pub(crate) async fn run(cx: &Cx) -> Proof {
+    let (writer, scratch) = (cx.writer()?, cx.scratch()?);
+    let (first, second) = (Image::tiny("fresh-first"), Image::tiny("fresh-second"));
+    let tag = cx.tag("tag");
+    let readers = readers(cx, scratch)?;
+    for image in [&first, &second] {
+        transfer::push_blobs(&writer, scratch, image, &WHY).await.map_err(Failure::into_control)?;
+    }
+    all_see(&readers, scratch, &tag, None).await?;
+    transfer::push_image(cx, &writer, scratch, &tag, &first, &WHY).await.map_err(Failure::into_control)?;
+    all_see(&readers, scratch, &tag, Some(&first.digest())).await?;
+    moves(cx, scratch, &tag, &second).await.map_err(Failure::into_control)?;
+    all_see(&readers, scratch, &tag, Some(&second.digest())).await?;
+    let mut seen = vec!["new", "moved"];
+    if let Some(remover) = cx.scenario().remover() {
+        let target = format!("/v2/{scratch}/manifests/{tag}");
+        let gone = cx.identity(remover)?.delete(target).send().await?;
+        gone.expect_status(&[200, 202], &WHY).map_err(Failure::into_control)?;
+        all_see(&readers, scratch, &tag, None).await?;
+        seen.push("deleted");
+    }
+    let who: Vec<&str> = readers.iter().map(|reader| reader.who.as_str()).collect();
+    cx.proven(format!("a {} tag was seen at once by {}", seen.join(", "), who.join(", ")));
+    Ok(())
+}
+
+/// Anonymous clients where they may read, and an identity that may; a cache may know them apart.
+fn readers(cx: &Cx, scratch: &str) -> anyhow::Result<Vec<Reader>> {
+    let scenario = cx.scenario();
+    let may = |who| scenario.promise(who, scratch, Action::Read) == Some(true);
+    let mut readers = Vec::new();
+    if may(None) {
+        readers.push(Reader { client: cx.anonymous()?, who: "anonymous clients".to_owned() });
+    }
+    if let Some(name) = scenario.identities.keys().find(|name| may(Some(name.as_str()))) {
+        readers.push(Reader { client: cx.identity(name)?, who: name.clone() });
+    }
+    anyhow::ensure!(!readers.is_empty(), "nobody is known to be allowed to read {scratch}");
+    Ok(readers)
+}
+
+/// Moves the tag by whoever may.
+async fn moves(cx: &Cx, scratch: &str, tag: &str, to: &Image) -> Proof {
+    let scenario = cx.scenario();
+    if let Some(name) = scenario.one_who_may(Action::Update, scratch) {
+        let moved = transfer::put_manifest(&cx.identity(name)?, scratch, tag, to).await?;
+        moved.expect_status(&[201], &WHY)?;
+        return Ok(());
+    }
+    let remover = scenario.remover().context("no identity may update or delete")?;
+    let target = format!("/v2/{scratch}/manifests/{tag}");
+    cx.identity(remover)?.delete(target).send().await?.expect_status(&[200, 202], &WHY)?;
+    transfer::put_manifest(&cx.writer()?, scratch, tag, to).await?.expect_status(&[201], &WHY)?;
+    Ok(())
+}
+
+async fn all_see(readers: &[Reader], scratch: &str, tag: &str, digest: Option<&str>) -> Proof {
+    for reader in readers {
+        let end = Instant::now() + GRACE;
+        let mut pause = Duration::from_millis(100);
+        while let Some((expected, actual, index)) = outdated(reader, scratch, tag, digest).await? {
+            if Instant::now() >= end {
+                return Err(WHY.fail(expected, actual, index));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+    Ok(())
+}
+
+/// What is expected and what is seen instead, where it is not the same.
+async fn outdated(
+    reader: &Reader,
+    scratch: &str,
+    tag: &str,
+    digest: Option<&str>,
+) -> Result<Option<(String, String, usize)>, Failure> {
+    let (client, who) = (&reader.client, &reader.who);
+    let target = format!("/v2/{scratch}/manifests/{tag}");
+    for method in [reqwest::Method::GET, reqwest::Method::HEAD] {
+        let request = client.request(method.clone(), &target).header("Accept", transfer::ACCEPT).limit(MANIFEST_LIMIT);
+        let answer = request.send().await?;
+        answer.expect_status(&[200, 404], &WHY)?;
+        let seen = match answer.status {
+            404 => None,
+            _ if method == reqwest::Method::GET => Some(transfer::whole_manifest(&answer, tag, &WHY)?.digest),
+            // Not every registry says the digest of a HEAD.
+            _ => answer.header("docker-content-digest").map(str::to_owned).or_else(|| digest.map(str::to_owned)),
+        };
+        if seen.as_deref() != digest {
+            let word = |digest: Option<&str>| digest.map_or_else(|| "no such tag".to_owned(), str::to_owned);
+            let actual = format!("{} for {who}, {}", word(seen.as_deref()), answer.brief());
+            return Ok(Some((word(digest), actual, answer.index)));
+        }
+    }
+    let answer = client.get(format!("/v2/{scratch}/tags/list")).limit(4 << 20).send().await?;
+    // A scratch repository that is not there yet has no list. One of very many tags is cut into pages.
+    answer.expect_status(&[200, 404], &WHY)?;
+    let listed =
+        answer.status == 200 && answer.json()?["tags"].as_array().is_some_and(|tags| tags.iter().any(|it| it == tag));
+    let whole = answer.header("link").is_none();
+    if whole && listed != digest.is_some() {
+        let word = |there: bool| if there { "the tag in the list" } else { "the tag not in the list" };
+        let actual = format!("{} for {who}, {}", word(listed), answer.brief());
+        return Ok(Some((word(digest.is_some()).to_owned(), actual, answer.index)));
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
+
+    const ID: &str = "registry::answers_are_fresh";
+
+    #[tokio::test]
+    async fn proven_on_the_healthy_lab() {
+        let outcome = proven(ID).await;
+        let proven = outcome.proven.unwrap_or_default();
+        assert!(proven.starts_with("a new, moved, deleted tag"), "{proven}");
+        assert_eq!(outcome.leftovers, []);
+    }
+
+    #[tokio::test]
+    async fn fails_when_a_cache_serves_what_was() {
+        let finding = fails(ID, Weakness::StaleAnswers).await;
+        assert!(finding.actual.contains("anonymous clients") && finding.expected.starts_with("sha256:"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn undecided_when_nothing_can_be_pushed_or_the_registry_is_down() {
+        errs(ID, Weakness::CiCannotCreate).await;
+        error_when_down(ID).await;
+    }
+}

@@ -220,7 +220,14 @@ impl Ledger {
             }
         }
         if let Some((repository, what)) = booking.ends.filter(|_| done) {
-            entries.retain(|entry| entry.repository != repository || entry.what != what);
+            let ended = |entry: &Entry| entry.repository == repository && entry.what == what;
+            // The tag is gone; what it pointed to may still be there.
+            let digest = entries.iter().find(|entry| ended(entry)).and_then(|entry| entry.digest.clone());
+            entries.retain(|entry| !ended(entry));
+            if let Some(digest) = digest.filter(|digest| what != format!("manifests/{digest}")) {
+                let entry = Entry::new(&repository, &format!("manifests/{digest}"), Fate::Made);
+                entries.push(Entry { digest: Some(digest), ..entry });
+            }
         }
     }
 }
@@ -328,7 +335,15 @@ mod tests {
             ("PUT", "/v2/a/manifests/OWN-x", answer(201, None)),
             ("DELETE", "/v2/a/manifests/OWN-x", answer(202, None)),
         ];
-        assert!(after(removed).is_empty());
+        // What the tag pointed to may stay under its digest.
+        assert_eq!(after(removed), [format!("made a manifests/{}", digest_of(b"{}"))]);
+        let digest = format!("/v2/a/manifests/{}", digest_of(b"{}"));
+        let both = vec![
+            ("PUT", "/v2/a/manifests/OWN-x", answer(201, None)),
+            ("DELETE", "/v2/a/manifests/OWN-x", answer(202, None)),
+            ("DELETE", &digest, answer(202, None)),
+        ];
+        assert!(after(both).is_empty());
     }
 
     #[test]

@@ -182,6 +182,9 @@ impl<'a> Janitor<'a> {
                 There::Unknown(why) => Some(format!("{doubt}{NOBODY}, and whether it is there is not known: {why}")),
             };
         };
+        if let Some(digest) = entry.digest.as_deref().filter(|digest| entry.what == format!("manifests/{digest}")) {
+            return self.what_it_was(&remover, &entry.repository, Some(digest)).await;
+        }
         let digest = digest.filter(|_| self.is_own(entry));
         let digest = digest.as_deref();
         match self.delete(&remover, &entry.target()).await {
@@ -212,9 +215,10 @@ impl<'a> Janitor<'a> {
         match self.look(&format!("/v2/{repository}/manifests/{digest}")).await {
             There::Yes(_) => match self.by_digest(remover, repository, digest).await {
                 ByDigest::Removed | ByDigest::Shared => None,
-                ByDigest::Not(why) => Some(format!("the tag is removed, its manifest {digest} is not: {why}")),
+                ByDigest::Not(why) => Some(format!("the manifest {digest} is not removed: {why}")),
             },
-            There::No | There::Unknown(_) => None,
+            There::No => None,
+            There::Unknown(why) => Some(format!("whether the manifest {digest} is still there is not known: {why}")),
         }
     }
 

@@ -71,6 +71,17 @@ async fn a_digest_to_which_another_tag_points_is_not_removed() {
 }
 
 #[tokio::test]
+async fn what_a_tag_pointed_to_that_the_check_itself_removed_does_not_stay() {
+    let lab = Lab::healthy().await.unwrap();
+    let outcome = run("publish::existing_tag_cannot_be_deleted", &lab, |_| None, |text| text).await;
+    assert_eq!((outcome.verdict.word(), outcome.leftovers), ("pass", vec![]));
+    let gone = |e: &&crate::transcript::Exchange| {
+        e.method == "DELETE" && e.url.contains("/manifests/sha256:") && e.status == Some(202)
+    };
+    assert!(outcome.transcript.iter().filter(gone).count() > 0);
+}
+
+#[tokio::test]
 async fn nothing_that_an_index_named_stays() {
     let lab = Lab::healthy().await.unwrap();
     let outcome = run("publish::buildkit_sequence_can_push", &lab, |_| None, |text| text).await;

@@ -58,12 +58,9 @@ impl Dialect {
             Dialect::Zot(Some(release)) if oracle == Oracle::MoveTagByQuery && release < QUERY_TAGS => {
                 Some("where this release ignores `?tag=`")
             }
-            Dialect::Other if !reads => Some(
-                "this registry is not zot, and what it answers to an impossible request tells no permission; \
-                     `access::anonymous_cannot_push` and `publish::` prove by writing in the scratch repository",
-            ),
+            Dialect::Other if !reads => Some("that cannot be asked on this registry, which is not zot"),
             Dialect::Other if !subject.holds(oracle) => {
-                Some("this registry is not zot, and may say of what it hides that it does not exist")
+                Some("that this registry, which is not zot, may say of what it hides")
             }
             Dialect::Zot(_) | Dialect::Other => None,
         }

@@ -3,8 +3,6 @@
 //! Each request is judged by what is there afterwards; its status only tells a refusal from a failure. Everything that is
 //! made has a name of this run, and is booked.
 
-use futures::future::join_all;
-
 use super::Asker;
 use super::cell::Cell;
 use crate::check::{Failure, Why};
@@ -53,12 +51,15 @@ pub(crate) async fn write(cx: &Cx, askers: &[Asker], cells: &mut [Cell], clearan
     }
     let image = Image::tiny("permission-matrix");
     let writer = writer(cx, scratch, &image).await?;
-    let told = join_all(askers.iter().map(|asker| {
-        let (image, moved) = (image.clone(), Image::tiny("permission-matrix-moved"));
-        let client = cx.trier(asker.client());
-        Work { cx, scratch, asker, client, writer: writer.as_ref(), image, moved }.all()
-    }));
-    for (asker, told) in askers.iter().zip(told.await) {
+    let moved = Image::tiny("permission-matrix-moved");
+    if let Some(writer) = &writer {
+        // Where this fails, what needs it is undecided.
+        let _ = transfer::push_blobs(writer, scratch, &moved, &PREPARED).await;
+    }
+    // One after the other: some registries trip over the same blob brought twice at once.
+    for asker in askers {
+        let (image, moved, client) = (image.clone(), moved.clone(), cx.trier(asker.client()));
+        let told = Work { cx, scratch, asker, client, writer: writer.as_ref(), image, moved }.all().await;
         for (oracle, told) in told {
             let wanted = |cell: &&mut Cell| cell.who == asker.name && cell.oracle == oracle && open(cell);
             let Some(cell) = cells.iter_mut().find(wanted) else { continue };

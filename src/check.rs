@@ -31,7 +31,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::zot::advisory;
     pub(crate) use crate::{
         apikeys, cached, coverage, diagnosis, discovery, listing, lock, matrix, meanwhile, metrics, oci, oracle,
-        presence, transfer, traps,
+        presence, transfer, traps, vantage,
     };
 }
 

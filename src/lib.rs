@@ -58,6 +58,7 @@ mod transfer;
 mod traps;
 #[cfg(test)]
 mod trial;
+mod vantage;
 mod visit;
 pub mod watchdog;
 mod wire;

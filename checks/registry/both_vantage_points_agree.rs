@@ -66,7 +66,10 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             if who.is_some() && !question.by_identity {
                 continue;
             }
-            let proof = compare(cx, &question, who).await;
+            let proof = match question.odd {
+                None => compare(cx, &question, who).await,
+                Some(reason) => behind_alone(cx, &question, reason).await,
+            };
             cx.case(format!("{}: {} {}", who.unwrap_or("anonymous"), question.method, question.target), &proof);
             worst = graver(worst, proof);
         }
@@ -74,23 +77,15 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     worst
 }
 
-/// One request, and what anonymous clients are promised for it.
-struct Question {
-    method: &'static str,
-    target: String,
-    /// Statuses that keep the promise to anonymous clients.
-    promised: &'static [u16],
-    /// Whether it is asked with credentials too.
-    by_identity: bool,
-}
-
-async fn questions(cx: &Cx) -> Result<Vec<Question>, Failure> {
+async fn questions(cx: &Cx) -> Result<Vec<vantage::Question>, Failure> {
     const REFUSED: &[u16] = &[401, 403];
     const OPEN: &[u16] = &[200];
     const CLOSED: &[u16] = &[401, 403, 404];
     let scenario = cx.scenario();
     let mut all = Vec::new();
-    let mut add = |method, target, promised, by_identity| all.push(Question { method, target, promised, by_identity });
+    let mut add = |method, target, promised, by_identity| {
+        all.push(vantage::Question { method, target, promised, by_identity, odd: None });
+    };
     add("GET", "/v2/".to_owned(), &[200, 401][..], true);
     if let Some(metrics) = &scenario.metrics {
         add("GET", metrics.path.clone(), if metrics.anonymous { OPEN } else { REFUSED }, false);
@@ -113,20 +108,25 @@ async fn questions(cx: &Cx) -> Result<Vec<Question>, Failure> {
             if may(repository, action) != Some(false) {
                 continue;
             }
-            match front.sends(shape).and(behind.sends(shape)) {
-                Ok(()) => add(method, format!("/v2/{repository}/{what}"), REFUSED, true),
-                Err(Unasked::Unknown(reason)) => cx.note(format!("not asked, {method} {what}: {reason}")),
-                Err(Unasked::Odd(reason)) => {
-                    let expected = format!("{method} {what} refused as zot does, at both");
-                    return Err(WHY.undecided(expected, reason, None));
+            let odd = match (front.sends(shape), behind.sends(shape)) {
+                (Ok(()), Ok(())) => None,
+                (Err(Unasked::Odd(reason)), Ok(())) => Some(reason),
+                (Err(Unasked::Unknown(reason)), _) | (_, Err(Unasked::Unknown(reason))) => {
+                    cx.note(format!("not asked, {method} {what}: {reason}"));
+                    continue;
                 }
-            }
+                (_, Err(Unasked::Odd(reason))) => {
+                    return Err(WHY.undecided(format!("{method} {what} refused as zot does"), reason, None));
+                }
+            };
+            let target = format!("/v2/{repository}/{what}");
+            all.push(vantage::Question { method, target, promised: REFUSED, by_identity: odd.is_none(), odd });
         }
     }
     Ok(all)
 }
 
-async fn compare(cx: &Cx, question: &Question, who: Option<&str>) -> Proof {
+async fn compare(cx: &Cx, question: &vantage::Question, who: Option<&str>) -> Proof {
     let front = match who {
         None => cx.anonymous()?,
         Some(name) => cx.identity(name)?,
@@ -136,11 +136,11 @@ async fn compare(cx: &Cx, question: &Question, who: Option<&str>) -> Proof {
     let moves = question.method == "GET" && question.target.starts_with("/v2/") && question.target.len() > "/v2/".len();
     let mut tries = if moves { 3 } else { 1 };
     let (front, behind) = loop {
-        let (front, behind) = (ask(&front, question).await?, ask(&back, question).await?);
+        let (front, behind) = (vantage::ask(&front, question).await?, vantage::ask(&back, question).await?);
         for answer in [&front, &behind] {
             answer.undecided(&WHY, "two answers to compare")?;
         }
-        if view(&front) == view(&behind) {
+        if vantage::view(&front) == vantage::view(&behind) {
             return Ok(());
         }
         tries -= 1;
@@ -156,33 +156,19 @@ async fn compare(cx: &Cx, question: &Question, who: Option<&str>) -> Proof {
         (true, false) => REGISTRY,
         (false, false) => BOTH,
     };
-    let actual = format!("{} through the proxy, {} behind it", view(&front), view(&behind));
+    let actual = format!("{} through the proxy, {} behind it", vantage::view(&front), vantage::view(&behind));
     Err(why.fail("the same answer at both", actual, behind.index))
 }
 
-async fn ask(client: &Client, question: &Question) -> anyhow::Result<Answer> {
-    match question.method {
-        "PUT" => oracle::put_unstorable(client, &question.target).await,
-        "POST" => client.post(&question.target).send().await,
-        "DELETE" => client.delete(&question.target).send().await,
-        _ => client.get(&question.target).header("Accept", transfer::ACCEPT).limit(MANIFEST_LIMIT).send().await,
+/// What the proxy hides: a breach behind it needs no comparison. A refusal proves nothing about the proxy.
+async fn behind_alone(cx: &Cx, question: &vantage::Question, reason: &str) -> Proof {
+    let answer = vantage::ask(&cx.at_backend(None)?, question).await?;
+    let expected = format!("{} {} refused as zot does, at both", question.method, question.target);
+    answer.undecided(&WHY, &expected)?;
+    if question.promised.contains(&answer.status) {
+        return Err(WHY.undecided(expected, reason, answer.index));
     }
-}
-
-/// What must be equal; metrics and dates change by themselves.
-fn view(answer: &Answer) -> String {
-    let mut text = answer.status.to_string();
-    for part in [answer.error_code().as_deref(), answer.header("docker-content-digest")].into_iter().flatten() {
-        text.push(' ');
-        text.push_str(part);
-    }
-    if answer.header("www-authenticate").is_some() {
-        text.push_str(" with a challenge");
-    }
-    if answer.is_html() {
-        text.push_str(" with an HTML page");
-    }
-    text
+    Err(REGISTRY.fail("401 or 403 behind the proxy", vantage::view(&answer), answer.index))
 }
 
 #[cfg(test)]

@@ -127,25 +127,20 @@ async fn questions(cx: &Cx) -> Result<Vec<vantage::Question>, Failure> {
 }
 
 async fn compare(cx: &Cx, question: &vantage::Question, who: Option<&str>) -> Proof {
-    let front = match who {
-        None => cx.anonymous()?,
-        Some(name) => cx.identity(name)?,
-    };
+    let front = who.map_or_else(|| cx.anonymous(), |name| cx.identity(name))?;
     let back = cx.at_backend(who)?;
     // Others push and delete meanwhile: a tag that moved between the two requests is asked for again.
     let moves = question.method == "GET" && question.target.starts_with("/v2/") && question.target.len() > "/v2/".len();
     let mut tries = if moves { 3 } else { 1 };
     let (front, behind) = loop {
         let (front, behind) = (vantage::ask(&front, question).await?, vantage::ask(&back, question).await?);
-        for answer in [&front, &behind] {
-            answer.undecided(&WHY, "two answers to compare")?;
-        }
+        front.undecided(&WHY, "two answers to compare")?;
+        behind.undecided(&WHY, "two answers to compare")?;
         if vantage::view(&front) == vantage::view(&behind) {
             return Ok(());
         }
         tries -= 1;
-        let state = |answer: &Answer| matches!(answer.status, 200 | 404);
-        if tries == 0 || !(state(&front) && state(&behind)) {
+        if tries == 0 || [&front, &behind].iter().any(|answer| !matches!(answer.status, 200 | 404)) {
             break (front, behind);
         }
     };

@@ -24,6 +24,7 @@ pub(crate) const SCENARIO: &[Row] = &[
     steers("browser.webdriver", "which browser logs in"),
     checks("cache.image", CACHE, &["sync-off", "upstream-down"]),
     checks("cache.digest", CACHE, &["cache-serves-wrong-digest", "upstream-moved"]),
+    checks("cache.upstream", CACHE, &[]),
     checks("cache.cold", &["cache::cold_fetch_works"], &["upstream-stopped"]),
     checks("clients.anonymous_docker", &["clients::anonymous_pull_works_for_every_client"], &[]),
     checks(
@@ -46,7 +47,12 @@ pub(crate) const SCENARIO: &[Row] = &[
     steers("limits.request_timeout", "how long a request may take"),
     steers("lock", "where the agreed promises are kept; policy::promises_are_as_agreed compares them"),
     checks("metrics.path", METRICS, &["metrics-path-moved"]),
-    checks("metrics.anonymous", METRICS, &["metrics-closed", "metrics-policy-removed"]),
+    checks(
+        "metrics.anonymous",
+        &["metrics::anonymous_can_scrape", "metrics::strangers_cannot_scrape"],
+        &["metrics-closed", "metrics-policy-removed"],
+    ),
+    checks("metrics.reader", &["metrics::strangers_cannot_scrape"], &[]),
     steers("name", "the name in reports"),
     checks("oidc.provider", REDIRECT, &["openid-removed"]),
     checks(
@@ -83,6 +89,10 @@ pub(crate) const SCENARIO: &[Row] = &[
     steers("registry.client_key", "the key of that certificate"),
     steers("registry.resolve", "where connections go instead of what DNS says"),
     steers("repositories.scratch", "where checks write"),
+    steers(
+        "repositories.private_scratch",
+        "where a made-up private image is pushed; bypass::private_blobs_stay_private asks for it",
+    ),
     checks("repositories.public", &["access::anonymous_can_pull"], &["anonymous-cannot-read"]),
     checks(
         "repositories.private",

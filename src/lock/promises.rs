@@ -74,7 +74,8 @@ fn named(scenario: &Scenario) -> BTreeSet<&str> {
     let declared = &scenario.repositories;
     let images = scenario.cache.iter().flat_map(|cache| std::iter::once(&cache.image).chain(&cache.cold));
     let images = images.filter_map(|image| image.rsplit_once(':')).map(|(name, _)| name);
-    let names = declared.scratch.iter().chain(&declared.public).chain(&declared.private).map(String::as_str);
+    let scratch = declared.scratch.iter().chain(&declared.private_scratch);
+    let names = scratch.chain(&declared.public).chain(&declared.private).map(String::as_str);
     names.chain(images).collect()
 }
 

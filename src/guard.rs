@@ -130,7 +130,8 @@ impl Guard {
         }
         let upload = path.split_once("/blobs/").is_some_and(|(_, rest)| rest.starts_with("uploads/"));
         let blob = path.contains("/blobs/") && (!upload || path.contains("..") || path.contains('#'));
-        if blob && (intent.method == "HEAD" || intent.range) && !self.in_scratch(intent.target) {
+        let may_write = self.effect >= Effect::Writes && self.in_scratch(intent.target);
+        if blob && (intent.method == "HEAD" || intent.range) && !may_write {
             return Err("a HEAD or ranged GET of a blob can write (zot up to v2.1.20 links the blob)");
         }
         Ok(())

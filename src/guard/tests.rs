@@ -200,6 +200,8 @@ fn each_effect_allows_only_its_own() {
         (ReadOnly, "HEAD", "/v2/a/blobs/uploads/x", None, b"", true),
         (ReadOnly, "HEAD", "/v2/a/blobs/uploads/../sha256:00", None, b"", false),
         (Writes, "HEAD", "/v2/team/scratch/blobs/sha256:00", None, b"", true),
+        (ReadOnly, "HEAD", "/v2/team/scratch/blobs/sha256:00", None, b"", false),
+        (Oracle, "HEAD", "/v2/team/scratch/blobs/sha256:00", None, b"", false),
         (ReadOnly, "OPTIONS", "/v2/a/manifests/x", None, b"", true),
         (Oracle, "OPTIONS", "/v2/a/manifests/x", None, b"", true),
         (ReadOnly, "PUT", "/v2/a/manifests/x", Some(ORACLE_TYPE), b"{}", false),

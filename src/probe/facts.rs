@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Expect, Principal, Probe};
-use crate::check::{Failure, Why};
+use crate::check::{Effect, Failure, Why};
 use crate::context::Cx;
 use crate::image::{Image, digest_of};
 use crate::scenario::Action;
@@ -220,6 +220,10 @@ impl Facts {
             self.lack(&NAMES, "no identity may create in the private scratch repository");
             return Ok(());
         };
+        if cx.effect() < Effect::Writes {
+            self.lack(&NAMES, &format!("this run is allowed `{}`", cx.effect()));
+            return Ok(());
+        }
         // New in each run: what an earlier run found open may be open still.
         let (keeper, image) = (cx.keeper(name)?, Image::tiny(&format!("canary {}", cx.tag("layer"))));
         let pushed = transfer::push_image(cx, &keeper, repository, &cx.tag("canary"), &image, &WHY).await;

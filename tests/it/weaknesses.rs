@@ -206,6 +206,8 @@ const SILENT: &[Weakness] = &[
     // Shows in the tag `latest` alone, and in one that is moved.
     Weakness::LargeLayerLost,
     Weakness::StaleAnswers,
+    // Shows to docker's user agent alone.
+    Weakness::KeyLentToDocker,
     // Show over HTTP/2 alone.
     Weakness::Http2LendsCredentials,
     Weakness::Http2RefusesUploads,

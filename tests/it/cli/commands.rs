@@ -86,7 +86,10 @@ async fn a_plan_says_what_would_run_and_sends_nothing() {
     }
     let mut command = regproof(&["plan"]);
     let text = stdout(&command.arg(&world.scenario).assert().code(0));
-    assert!(text.contains("tags regproof-… in blumeops/regproof, removed by identity `admin`"), "{text}");
+    assert!(
+        text.contains("tags regproof-… in blumeops/regproof and private/regproof, removed by identity `admin`"),
+        "{text}"
+    );
     let mut command = regproof(&["plan", "--no-browser", "--only", "oidc::login_returns"]);
     command.arg(&world.scenario).assert().code(4);
     assert!(world.lab.requests().is_empty());

@@ -17,7 +17,8 @@ use tempfile::TempDir;
 
 use super::front::{Ask, Front, Tell};
 
-const SCRATCH: &str = "/v2/blumeops/regproof/";
+/// Both places where checks may write.
+const SCRATCH: [&str; 2] = ["/v2/blumeops/regproof/", "/v2/private/regproof/"];
 /// How long a check and a request may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -164,7 +165,7 @@ fn beyond_the_rule(front: &Front) -> Vec<String> {
 /// Writing in the scratch repository, keys of one's own, and what no handler accepts.
 fn may_be_sent(ask: &Ask) -> bool {
     let dotted = ask.target.contains("..") || ask.target.contains('%');
-    let scratch = ask.target.starts_with(SCRATCH) && !dotted;
+    let scratch = SCRATCH.iter().any(|place| ask.target.starts_with(place)) && !dotted;
     let impossible =
         ask.header("content-type") == Some("application/x-regproof") || ask.target.ends_with("/notadigest");
     let session = ask.target.contains("/blobs/uploads/") && ask.body.len() <= 1;

@@ -26,13 +26,13 @@ fn as_index(around: &Around<'_>, digest: &str) -> Say {
 
 /// What is changed in the answers of a registry that is healthy otherwise.
 pub const WITHIN: &[Lie] = &[
-    lie("bearer_realm_elsewhere", &["registry::answers"], |around| {
+    lie("bearer_realm_elsewhere", &["registry::answers_as"], |around| {
         let realm = format!("Bearer realm=\"http://{}/token\",service=\"registry\"", around.sink);
         let honest = around.honest();
         let challenged = honest.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
         Say::This(if challenged { honest.with("WWW-Authenticate", realm) } else { honest })
     }),
-    lie("basic_and_bearer_elsewhere", &["registry::answers"], |around| {
+    lie("basic_and_bearer_elsewhere", &["registry::answers_as"], |around| {
         let realm = format!("Basic realm=\"a\", Bearer realm=\"http://{}/token\",service=\"registry\"", around.sink);
         let honest = around.honest();
         let challenged = honest.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));

@@ -108,7 +108,7 @@ jobs:
         uses: ./.forgejo/actions/regproof
         with:
           scenario: {scenario}
-          args: '--only metrics:: --no-skips'
+          args: '--only metrics::anonymous --no-skips'
       - uses: actions/upload-artifact@v3
         with:
           name: regproof

@@ -125,8 +125,8 @@ fn made(path: &str) -> Option<String> {
     if let Some(tag) = rest.strip_prefix("_manifests/tags/").and_then(|rest| rest.strip_suffix("/current/link")) {
         return Some(tag.to_owned());
     }
-    let upload = rest.strip_prefix("_uploads/")?.strip_suffix('/')?;
-    (!upload.contains('/')).then(|| upload.to_owned())
+    // Of an upload that was ended such a registry keeps a folder with the state of its hash; an open one has a beginning.
+    rest.strip_prefix("_uploads/")?.strip_suffix("/startedat").map(str::to_owned)
 }
 
 #[test]

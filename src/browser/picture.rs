@@ -24,3 +24,78 @@ fn grey(png: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
     let (width, height) = (usize::try_from(info.width).ok()?, usize::try_from(info.height).ok()?);
     (grey.len() == width * height).then_some((width, height, grey))
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::may_hold_a_code;
+
+    /// A code of version 3 with an `otpauth:` address, row by row.
+    pub(crate) const CODE: [&str; 29] = [
+        "#######.####.#.#.#....#######",
+        "#.....#.#..#.....#..#.#.....#",
+        "#.###.#..#...######.#.#.###.#",
+        "#.###.#....##.##.##...#.###.#",
+        "#.###.#.#..##.##.##...#.###.#",
+        "#.....#.###.##..#.#.#.#.....#",
+        "#######.#.#.#.#.#.#.#.#######",
+        "........##....#.#.#.#........",
+        "###..##.##.##.###..######..##",
+        "..####.#....#.#.#.######....#",
+        ".#....#..##.#.####.#..#...#.#",
+        "...#.#....###.#....#...###...",
+        "#.#...#..##..#.#..##..##...##",
+        "#..##...###...#.########.#.##",
+        ".###..##.###.#####.#.####.#.#",
+        "#.###..#........#.###..#.#...",
+        ".#.##.####.###.###...##.....#",
+        ".#...#.#....###.##.#..##.#.##",
+        "####..#.#...####..###....##.#",
+        "...#.#.#..###..#...#.#####.##",
+        "####.##.###..#.#.#.#######...",
+        "........##....##....#...#.#.#",
+        "#######....#.###..#.#.#.###.#",
+        "#.....#.###........##...#...#",
+        "#.###.#....####..#.######..#.",
+        "#.###.#..#..#...#.#.##..#.#.#",
+        "#.###.#.#.#.####..##.#.###.##",
+        "#.....#.#####..##.###..##....",
+        "#######.###.####.#.##.#..#..#",
+    ];
+
+    /// A grey page with the code on a white field, each of its modules so many points wide; none for 0.
+    fn page(module: usize) -> Vec<u8> {
+        let (width, height) = (1024, 900);
+        let mut points = vec![238_u8; width * height];
+        let field = (CODE.len() + 8) * module;
+        for y in 0..field {
+            points[(60 + y) * width + 100..][..field].fill(255);
+        }
+        for (row, line) in CODE.iter().enumerate() {
+            for (column, _) in line.bytes().enumerate().filter(|(_, mark)| *mark == b'#') {
+                for y in 0..module {
+                    let start = (60 + (row + 4) * module + y) * width + 100 + (column + 4) * module;
+                    points[start..start + module].fill(20);
+                }
+            }
+        }
+        let mut png = Vec::new();
+        let mut encoder = png::Encoder::new(&mut png, 1024, 900);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.write_header().unwrap().write_image_data(&points).unwrap();
+        png
+    }
+
+    #[test]
+    fn a_code_of_any_usual_size_is_seen_and_a_page_without_one_is_not() {
+        for module in [2, 3, 4, 6, 8, 12] {
+            assert!(may_hold_a_code(&page(module)), "{module} points for a module");
+        }
+        assert!(!may_hold_a_code(&page(0)));
+    }
+
+    #[test]
+    fn a_picture_that_cannot_be_read_may_hold_one() {
+        assert!(may_hold_a_code(b"no picture") && may_hold_a_code(&page(4)[..200]));
+    }
+}

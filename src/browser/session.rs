@@ -102,7 +102,9 @@ impl Browser {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(Duration::from_secs(5)));
         let mut builder = ClientBuilder::new(connector);
-        let Value::Object(capabilities) = capabilities(&driver) else { unreachable!("an object literal") };
+        let Value::Object(capabilities) = capabilities(&driver, left(deadline)) else {
+            unreachable!("an object literal")
+        };
         builder.capabilities(capabilities);
         let address = driver.url.as_str().trim_end_matches('/').to_owned();
         let session = tokio::time::timeout(left(deadline).min(Duration::from_secs(30)), builder.connect(&address));
@@ -265,7 +267,9 @@ impl Browser {
     }
 }
 
-fn capabilities(driver: &Driver) -> Value {
+fn capabilities(driver: &Driver, time: Duration) -> Value {
+    // Half of the time for one page: a machine that is busy is slow, and a page that never comes is told in time.
+    let page = u64::try_from((time / 2).as_millis()).unwrap_or(u64::MAX).max(5_000);
     let mut arguments = vec![
         "--headless".to_owned(),
         "--disable-gpu".to_owned(),
@@ -290,7 +294,7 @@ fn capabilities(driver: &Driver) -> Value {
     json!({
         "browserName": "chrome",
         "unhandledPromptBehavior": "dismiss",
-        "timeouts": { "pageLoad": 30_000, "script": 20_000, "implicit": 0 },
+        "timeouts": { "pageLoad": page, "script": 20_000, "implicit": 0 },
         "goog:chromeOptions": {
             "args": arguments,
             "prefs": {

@@ -127,7 +127,8 @@ fn verdict(healthy: &Row, rows: &[(Weakness, Row)], less: bool) -> (String, Exit
         let expected: BTreeSet<String> = weakness.breaks().iter().map(|id| (*id).to_owned()).collect();
         let reachable: BTreeSet<String> = expected.difference(&row.skipped).cloned().collect();
         let lost: BTreeSet<String> = reachable.difference(&row.noticed).cloned().collect();
-        let more: BTreeSet<String> = row.noticed.difference(&expected).cloned().collect();
+        let by_chance = |id: &&String| weakness.sometimes().contains(&id.as_str());
+        let more: BTreeSet<String> = row.noticed.difference(&expected).filter(|id| !by_chance(id)).cloned().collect();
         killers.extend(row.failed.iter().cloned());
         let word = match (lost.is_empty() && more.is_empty(), row.noticed.is_empty()) {
             (true, false) => "caught",

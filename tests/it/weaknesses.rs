@@ -208,6 +208,9 @@ const SILENT: &[Weakness] = &[
     Weakness::StaleAnswers,
     // Shows to docker's user agent alone.
     Weakness::KeyLentToDocker,
+    // Show on one tag, and in repositories, that these requests do not name.
+    Weakness::OneTagCanBeMoved,
+    Weakness::UndeclaredNamesOpen,
     // Show over HTTP/2 alone.
     Weakness::Http2LendsCredentials,
     Weakness::Http2RefusesUploads,

@@ -71,7 +71,7 @@ impl Browser {
             "browserName": "chrome",
             // A dialog has to stay open to be seen.
             "unhandledPromptBehavior": "ignore",
-            "timeouts": { "pageLoad": 30_000, "script": 80_000, "implicit": 0 },
+            "timeouts": { "pageLoad": 110_000, "script": 110_000, "implicit": 0 },
             "goog:loggingPrefs": { "performance": "ALL" },
             "goog:chromeOptions": { "args": arguments },
         }}});

@@ -34,7 +34,7 @@ test: lint tools ## lint, then every test against the lab and, with ZOT_BIN or z
 
 .PHONY: logins
 logins: rust ## whole logins of a real zot at every foreign provider; fetches Keycloak, 180 MB, once
-	@tools/install.sh npm go debian keycloak canaille
+	@tools/install.sh npm go zot debian keycloak canaille
 	REGPROOF_TEST_NO_SKIPS=all $(CARGO) test $(FLAGS) --test real -- logins:: login_mutants::
 
 .PHONY: registries

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs the programs that the tests drive, pinned, into .tools/ of this clone.
 #
-# Usage: tools/install.sh [GROUP…]   groups: npm python go debian browser keycloak canaille mutants.
-# Without arguments: npm, python, go and debian. keycloak is 180 MB to fetch and mutants takes minutes to build, so they come
-# only when they are asked for.
+# Usage: tools/install.sh [GROUP…]   groups: npm python go zot debian browser keycloak canaille mutants.
+# Without arguments: npm, python, go and debian; zot too where a real zot is on PATH or in ZOT_BIN. The others come only when
+# they are asked for: keycloak is 180 MB to fetch, and mutants takes minutes to build.
 # Must stay quiet and fast when everything is there, and must never touch anything outside .tools/ but for
 # Debian packages, which are installed only when a program is missing.
 set -euo pipefail
@@ -71,20 +71,30 @@ group_python() {
     stamp python "$print $tools"
 }
 
-group_go() {
+# go_programs GROUP LIST: installs what the list names.
+go_programs() {
     local print program name complete=1
-    print=$(fingerprint tools/go/programs.txt tools/install.sh)
+    print=$(fingerprint "$2" tools/install.sh)
     while read -r program; do
         name=$(basename "${program%@*}")
         [ -x "$tools/bin/$name" ] || complete=0
-    done < <(grep -v '^#' tools/go/programs.txt)
-    if fresh go "$print" && [ "$complete" = 1 ]; then return; fi
+    done < <(grep -v '^#' "$2")
+    if fresh "$1" "$print" && [ "$complete" = 1 ]; then return; fi
     need go 'install Go 1.25 or later'
     while read -r program; do
         say "$program (Go)"
         GOFLAGS='' GOBIN=$tools/bin go install "$program" || fail "go install $program failed, see above"
-    done < <(grep -v '^#' tools/go/programs.txt)
-    stamp go "$print"
+    done < <(grep -v '^#' "$2")
+    stamp "$1" "$print"
+}
+
+group_go() {
+    go_programs go tools/go/programs.txt
+}
+
+# What only the tests beside a real zot need: it takes minutes to build.
+group_zot() {
+    go_programs zot tools/go/beside-zot.txt
 }
 
 # debian PROGRAM=PACKAGE…: installs the packages of those programs that are not on PATH.
@@ -164,10 +174,13 @@ group_mutants() {
     stamp mutants "$version"
 }
 
-if [ $# = 0 ]; then set -- npm python go debian; fi
+if [ $# = 0 ]; then
+    set -- npm python go debian
+    if compgen -A export ZOT_BIN >/dev/null || command -v zot >/dev/null; then set -- "$@" zot; fi
+fi
 for group in "$@"; do
     case $group in
-    npm | python | go | debian | browser | keycloak | canaille | mutants) "group_$group" ;;
-    *) fail "unknown group $group: npm, python, go, debian, browser, keycloak, canaille, mutants" ;;
+    npm | python | go | zot | debian | browser | keycloak | canaille | mutants) "group_$group" ;;
+    *) fail "unknown group $group: npm, python, go, zot, debian, browser, keycloak, canaille, mutants" ;;
     esac
 done

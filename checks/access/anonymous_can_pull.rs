@@ -46,7 +46,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     for repository in &cx.scenario().repositories.public {
         let client = &client;
         let whole = |tag: String| async move { pull(cx, client, repository, &tag).await };
-        meanwhile::with_a_tag(client, repository, &WHY, whole).await?;
+        meanwhile::with_a_tag(cx, client, repository, &WHY, whole).await?;
     }
     Ok(())
 }

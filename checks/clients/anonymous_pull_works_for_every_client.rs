@@ -52,7 +52,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     for persona in PERSONAS {
         let (client, persona) = (&client, &persona);
         let pull = |tag: String| async move { persona.pull(cx, client, repository, &tag, &WHY).await };
-        let pulled = meanwhile::with_a_tag(client, repository, &WHY, pull).await;
+        let pulled = meanwhile::with_a_tag(cx, client, repository, &WHY, pull).await;
         persona::tell(cx, persona, "pull without credentials", &pulled);
         let proof = match pulled {
             Ok(Pull::Done) => Ok(()),

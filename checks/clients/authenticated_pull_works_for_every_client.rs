@@ -50,7 +50,7 @@ const NEEDED: Why<'static> = Why {
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let (repository, name) = cx.scenario().behind_a_login().context("no repository is behind a login")?;
     let client = cx.identity(name)?;
-    let mut tag = transfer::some_tag(&client, repository, &WHY).await.map_err(Failure::into_control)?;
+    let tag = transfer::some_tag(&client, repository, &WHY).await.map_err(Failure::into_control)?;
     let target = format!("/v2/{repository}/manifests/{tag}");
     let closed = cx.anonymous()?.get(target).header("Accept", transfer::ACCEPT).limit(MANIFEST_LIMIT).send().await?;
     closed.needs_no_token(&NEEDED, "a refusal of the registry")?;
@@ -61,16 +61,13 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     for persona in PERSONAS {
         let claim = format!("{} can log in and pull", persona.name);
         let why = Why { claim: &claim, ..WHY };
-        let mut pulled = match persona.log_in(&client, &why).await {
-            Ok(()) => persona.pull(cx, &client, repository, &tag, &why).await,
+        let (client, persona, why) = (&client, &persona, &why);
+        let pull = |tag: String| async move { persona.pull(cx, client, repository, &tag, why).await };
+        let pulled = match persona.log_in(client, why).await {
+            Ok(()) => meanwhile::with_a_tag(cx, client, repository, why, pull).await,
             Err(failure) => Err(failure),
         };
-        // A tag that others deleted meanwhile is no finding.
-        if matches!(pulled, Err(Failure::Fail(_))) && meanwhile::gone(&client, repository, &tag).await {
-            tag = transfer::some_tag(&client, repository, &WHY).await.map_err(Failure::into_control)?;
-            pulled = persona.pull(cx, &client, repository, &tag, &why).await;
-        }
-        persona::tell(cx, &persona, &format!("log in and pull as {name}"), &pulled);
+        persona::tell(cx, persona, &format!("log in and pull as {name}"), &pulled);
         let proof = pulled.map(|_| ());
         cx.case(persona.name, &proof);
         worst = graver(worst, proof);

@@ -60,18 +60,14 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
                 break;
             }
             match image(cx, &client, repository, tag, &mut sample, &mut seen).await {
-                // What others deleted meanwhile is no finding, and says nothing about the others.
-                Err(Failure::Fail(_)) if meanwhile::gone(&client, repository, tag).await => continue,
+                // What others moved or deleted meanwhile is no finding, and says nothing about the others.
+                Err(Failure::Fail(_)) if meanwhile::changed(cx, &client, repository, tag).await => continue,
                 proof => proof?,
             }
             whole += 1;
         }
         if whole == 0 {
-            return Err(WHY.undecided(
-                "an image that stays",
-                format_args!("each tag of {repository} was deleted"),
-                None,
-            ));
+            return Err(meanwhile::unsteady(repository, &WHY));
         }
         images += whole;
     }

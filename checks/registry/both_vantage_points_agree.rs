@@ -160,6 +160,10 @@ async fn behind_alone(cx: &Cx, question: &vantage::Question, reason: &str) -> Pr
     let answer = vantage::ask(&cx.at_backend(None)?, question).await?;
     let expected = format!("{} {} refused as zot does, at both", question.method, question.target);
     answer.undecided(&WHY, &expected)?;
+    // A page is not the registry's answer: another program answers at that address.
+    if answer.is_html() {
+        return Err(WHY.undecided(expected, answer.brief(), answer.index));
+    }
     if question.promised.contains(&answer.status) {
         return Err(WHY.undecided(expected, reason, answer.index));
     }

@@ -6,6 +6,7 @@ mod cache_real;
 mod clients_real;
 mod differential;
 mod drift_real;
+mod field_real;
 mod login_mutants;
 mod logins;
 mod matrix_real;

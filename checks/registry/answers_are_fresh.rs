@@ -139,7 +139,8 @@ async fn outdated(
     for method in [reqwest::Method::GET, reqwest::Method::HEAD] {
         let request = client.request(method.clone(), &target).header("Accept", transfer::ACCEPT).limit(MANIFEST_LIMIT);
         let answer = request.send().await?;
-        answer.expect_status(&[200, 404], &WHY)?;
+        // A refusal says nothing about the age of an answer.
+        answer.expect_status(&[200, 404], &WHY).map_err(Failure::into_control)?;
         let seen = match answer.status {
             404 => None,
             _ if method == reqwest::Method::GET => Some(transfer::whole_manifest(&answer, tag, &WHY)?.digest),
@@ -154,7 +155,7 @@ async fn outdated(
     }
     let answer = client.get(format!("/v2/{scratch}/tags/list")).limit(4 << 20).send().await?;
     // A scratch repository that is not there yet has no list. One of very many tags is cut into pages.
-    answer.expect_status(&[200, 404], &WHY)?;
+    answer.expect_status(&[200, 404], &WHY).map_err(Failure::into_control)?;
     let listed =
         answer.status == 200 && answer.json()?["tags"].as_array().is_some_and(|tags| tags.iter().any(|it| it == tag));
     let whole = answer.header("link").is_none();

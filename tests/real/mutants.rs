@@ -97,6 +97,8 @@ fn wanted(mutant: &Mutant, id: &str, on_base: Verdict) -> Vec<Verdict> {
         _ if named(&mutant.passes) => vec![Verdict::Pass],
         _ if named(&mutant.undecided) => vec![Verdict::Error],
         _ if named(&mutant.by_chance) || mutant.by_chance.contains("*") => vec![on_base, Verdict::Error],
+        // What fails on the base without a request fails here too.
+        _ if mutant.undecided.contains("*") && on_base == Verdict::Fail => vec![Verdict::Error, Verdict::Fail],
         _ if mutant.undecided.contains("*") => vec![Verdict::Error],
         verdict => vec![verdict],
     }

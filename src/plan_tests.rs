@@ -285,7 +285,8 @@ fn anonymous_clients_read_what_is_public_whatever_becomes_of_the_scratch_reposit
 
 #[test]
 fn that_nobody_may_push_is_told_with_what_it_depends_on() {
-    let openid = r#""openid":{"providers":{"oidc":{"issuer":"https://idp.test","clientid":"zot"}}}"#;
+    let openid =
+        r#""openid":{"providers":{"oidc":{"issuer":"https://idp.test","clientid":"zot","scopes":["openid"]}}}"#;
     let reason = |more: &str| {
         let ci = format!("[identities.ci]\nusername = \"zot-ci\"\n{more}password = {{ env = \"X\" }}\n");
         let mut scenario = scenario(&format!("{ci}[repositories]\nscratch = \"ci/scratch\"\n"));

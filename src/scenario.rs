@@ -4,6 +4,7 @@
 
 mod access;
 mod content;
+mod deployed;
 mod derive;
 pub mod load;
 mod rights;
@@ -20,6 +21,7 @@ use url::Url;
 
 pub use access::{Access, Action, Grants};
 pub use content::{Content, Probes, Reception};
+pub use deployed::{ZotConfig, ZotRelease};
 pub(crate) use rights::{Promise, who};
 pub use values::{Day, Days, KeySource, LargeBody, Period, SecretSource};
 
@@ -95,8 +97,12 @@ pub struct Scenario {
 pub struct Registry {
     /// What clients use; equals zot's `externalUrl`.
     pub url: Url,
-    /// The deployed zot configuration; promises are derived from it.
-    pub zot_config: Option<PathBuf>,
+    /// The deployed zot configuration; promises are derived from it. A file, or `{ file = "values.yaml", key = 'configFiles."config.json"' }`
+    /// where it stands inside of another one, as in the values of a Helm chart.
+    pub zot_config: Option<ZotConfig>,
+    /// The release of zot that reads it, as `v2.1.20`: keys and start-up rules are looked at as that one does. Without it, those of
+    /// the newest release that is known count.
+    pub release: Option<ZotRelease>,
     /// A second vantage point, behind the proxy.
     pub backend: Option<Url>,
     /// For how many days to come its certificates must be valid.

@@ -23,7 +23,8 @@ pub(crate) struct Trap {
 /// All findings that the scenario has not switched off, the gravest first.
 pub(crate) fn of(scenario: &Scenario, release: Option<&str>) -> Vec<Trap> {
     let Some(config) = &scenario.config else { return Vec::new() };
-    let release = release.and_then(|release| release.parse().ok());
+    let declared = scenario.registry.release.map(|release| release.0);
+    let release = release.and_then(|release| release.parse().ok()).or(declared);
     let mut findings = lint::lint_beside(config, release, &scenario.beside());
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.place));
     let said = findings.into_iter().map(|finding| (scenario.levels.get(finding.id), finding));
@@ -34,8 +35,16 @@ pub(crate) fn of(scenario: &Scenario, release: Option<&str>) -> Vec<Trap> {
         consequence: finding.consequence,
         about: lint::info(finding.id)
             .map_or_else(String::new, |info| format!("{} ({})", info.title, finding.severity.word())),
-        remedy: format!("{}; `regproof explain {}` tells more", finding.remedy, finding.id),
+        remedy: format!("{}{}; `regproof explain {}` tells more", finding.remedy, changes(&finding.fix), finding.id),
         level: setting.and_then(Setting::level).unwrap_or(Level::Advice),
     })
     .collect()
+}
+
+/// The changed lines in one line, as the remedy of a check has it.
+fn changes(fix: &[String]) -> String {
+    match fix {
+        [] => String::new(),
+        [section, lines @ ..] => format!(" (in {}: {})", section.trim_start_matches("@@ "), lines.join("  ")),
+    }
 }

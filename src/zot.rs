@@ -5,12 +5,22 @@
 
 pub mod advisory;
 pub mod config;
+mod decode;
 mod duration;
+mod enclosed;
 pub mod expect;
 pub mod glob;
 mod json;
 pub mod lint;
+mod number;
 pub mod policy;
+mod regex;
 pub mod release;
+pub(crate) mod schema;
+mod start;
+mod toml;
 pub mod tree;
 mod yaml;
+
+pub use decode::NewKey;
+pub use schema::NEWEST;

@@ -189,11 +189,13 @@ fn rights(scenario: &Scenario) -> String {
 /// What an operator would not expect of the configuration, each with its line, what follows, and what to do.
 fn advice(scenario: &Scenario) -> String {
     let Some(config) = &scenario.config else { return String::new() };
-    let mut findings = lint::lint_beside(config, None, &scenario.beside());
+    let release = scenario.registry.release.map(|release| release.0);
+    let mut findings = lint::lint_beside(config, release, &scenario.beside());
     findings.retain(|finding| !matches!(scenario.levels.get(finding.id), Some(Setting::Off { .. })));
     findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.place));
+    let dated = dated(scenario);
     if findings.is_empty() {
-        return "\nnothing unexpected in the configuration\n".to_owned();
+        return format!("\nnothing unexpected in the configuration\n{dated}");
     }
     let mut text = format!("\n{} things in the configuration that an operator may not expect\n", findings.len());
     for finding in findings {
@@ -202,7 +204,21 @@ fn advice(scenario: &Scenario) -> String {
             "\n{}:{}  {}  ({severity})\n    {}\n    remedy: {}\n",
             config.file, finding.place, finding.id, finding.consequence, finding.remedy
         ));
+        finding.fix.iter().for_each(|line| text.push_str(&format!("        {line}\n")));
     }
     text.push_str("\n`regproof explain lint::...` tells more of each\n");
-    text
+    text + &dated
+}
+
+/// Lints that need to know the release, and are silent without it.
+fn dated(scenario: &Scenario) -> String {
+    let config = scenario.config.as_ref().filter(|_| scenario.registry.release.is_none());
+    let Some(config) = config else { return String::new() };
+    let on = |id: &str| !matches!(scenario.levels.get(id), Some(Setting::Off { .. }));
+    let held = lint::held_back(config).into_iter().filter(|(id, _)| on(id));
+    let held: Vec<String> = held.map(|(id, since)| format!("{id} (from {since} on)")).collect();
+    if held.is_empty() {
+        return String::new();
+    }
+    format!("\nwhere zot is that new: {}; `release` in [registry] says which it is\n", held.join(", "))
 }

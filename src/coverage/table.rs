@@ -88,6 +88,7 @@ pub(crate) const SCENARIO: &[Row] = &[
     steers("registry.client_cert", "the certificate that is shown; without it nothing passes where one is asked for"),
     steers("registry.client_key", "the key of that certificate"),
     steers("registry.resolve", "where connections go instead of what DNS says"),
+    steers("registry.release", "by which release's rules the configuration is read"),
     steers("repositories.scratch", "where checks write"),
     steers(
         "repositories.private_scratch",
@@ -107,12 +108,17 @@ pub(crate) const SCENARIO: &[Row] = &[
     steers("waive.cells", "which parts of it"),
 ];
 
-/// Every key of zot's configuration that is read, and the sections that are not.
+/// Every key of zot's configuration, or the section that it is in.
 pub(crate) const ZOT: &[Row] = &[
     steers("distSpecVersion", "zot starts with any"),
+    steers("goVersion", "zot starts with any"),
+    steers("commit", "zot starts with any"),
+    steers("releaseTag", "zot starts with any"),
+    steers("binaryType", "zot starts with any"),
     nobody(
         "storage",
-        "what zot keeps, removes and where shows on its disk; content::sampled_images_are_whole reads a sample",
+        "what zot keeps, removes and where shows on its disk; content::sampled_images_are_whole reads a sample, and \
+         lint::retention_deletes tells which tags go",
     ),
     nobody("log", "it shows in zot's log alone"),
     nobody("scheduler", "it shows in zot's load alone"),
@@ -147,6 +153,8 @@ pub(crate) const ZOT: &[Row] = &[
     checks("http.auth.openid.callbackAllowOrigins", &["oidc::login_returns_only_home"], &["foreign-return-allowed"]),
     checks("http.auth.apikey", &["publish::api_key_can_push"], &[]),
     nobody("http.auth.sessionKeysFile", "whether logins outlive a restart shows only over a restart"),
+    nobody("http.auth.sessionHashKey", "whether logins outlive a restart shows only over a restart"),
+    nobody("http.auth.sessionEncryptKey", "whether logins outlive a restart shows only over a restart"),
     nobody("http.auth.sessionDriver", "where sessions are kept shows only over a restart, or with several nodes"),
     checks("http.auth.secureSession", &["oidc::session_cookie_is_protected"], &["session-cookie-open"]),
     nobody("http.auth.mtls", "no check logs in by a certificate alone"),
@@ -185,10 +193,8 @@ pub(crate) const ZOT: &[Row] = &[
     nobody("extensions.lint", "which pushes it refuses is not asked"),
     nobody("extensions.trust", "signatures are not asked for"),
     nobody("extensions.events", "what zot tells others is not received"),
-    nobody("extensions.imagetrust", "signatures are not asked for"),
     nobody("extensions.apikey", "zot reads http.auth.apikey"),
     nobody("extensions.mgmt", "it comes with search, and bypass::internal_pages_are_closed asks what it shows"),
-    nobody("extensions.userprefs", "what a user marked is not asked"),
     checks("extensions.sync.enable", CACHE, &["sync-off"]),
     nobody(
         "extensions.sync.credentialsFile",
@@ -213,5 +219,10 @@ pub(crate) const ZOT: &[Row] = &[
     nobody("extensions.sync.registries.oauth2CredentialHelper", INSIDE),
     checks("extensions.sync.registries.preserveDigest", CACHE, &[]),
     nobody("extensions.sync.registries.syncTimeout", INSIDE),
+    nobody("extensions.sync.registries.manifestCheckInterval", INSIDE),
+    nobody("extensions.sync.registries.reqConcurrent", INSIDE),
+    nobody("extensions.sync.registries.reqPerSec", INSIDE),
+    nobody("extensions.sync.registries.disableHTTP2", INSIDE),
+    nobody("extensions.sync.registries.maxIdleConnsPerHost", INSIDE),
     nobody("extensions.sync.registries.responseHeaderTimeout", INSIDE),
 ];

@@ -9,31 +9,26 @@ use url::Url;
 
 use super::load::{Loaded, ScenarioError};
 use super::rights::who;
-use super::{Action, Identity, Metrics, Period};
+use super::{Action, Identity, Metrics, Period, deployed};
 use crate::zot::config::{Config, Provider};
 use crate::zot::glob;
 use crate::zot::policy::{Decision, METRICS_ANONYMOUS_POLICY, Who, decide, metrics_decision};
 use crate::zot::release::Release;
 use crate::zot::tree::Place;
 
-/// As much as a configuration may have.
-const LIMIT: u64 = 4 << 20;
 /// A release from before the metrics had a policy of their own.
 const OLD: Release = Release { patch: METRICS_ANONYMOUS_POLICY.patch - 1, ..METRICS_ANONYMOUS_POLICY };
 
 /// Reads `registry.zot_config`, if there is one, and completes the scenario by it.
 pub(super) fn derive(loaded: &mut Loaded) -> Result<(), ScenarioError> {
-    let Some(path) = loaded.scenario.registry.zot_config.clone() else { return whole(loaded) };
+    let Some(named) = loaded.scenario.registry.zot_config.clone() else { return whole(loaded) };
     let at = &["registry", "zot_config"][..];
-    let file = loaded.folder().join(&path);
+    let file = loaded.folder().join(named.file());
     let failed = |message: String| loaded.error(at, message);
-    let size = std::fs::metadata(&file).map_err(|error| failed(format!("cannot read {}: {error}", file.display())))?;
-    if size.len() > LIMIT {
-        return Err(failed(format!("{} has more than {LIMIT} bytes: that is no configuration", file.display())));
-    }
-    let text =
-        std::fs::read_to_string(&file).map_err(|error| failed(format!("cannot read {}: {error}", file.display())))?;
-    let config = Config::parse(&file.display().to_string(), &text).map_err(|error| failed(error.to_string()))?;
+    let text = deployed::text(&file).map_err(failed)?;
+    let release = loaded.scenario.registry.release.map(|release| release.0);
+    let config = Config::parse_part(&file.display().to_string(), &text, named.key(), release);
+    let config = config.map_err(|error| failed(error.to_string()))?;
     Agreement { loaded, config: &config }.check()?;
     complete(loaded, &config);
     loaded.scenario.config = Some(Arc::new(config));

@@ -136,7 +136,16 @@ impl Scenario {
         Beside {
             repositories: own.filter(|name| !cached(name)).cloned().collect(),
             groups: self.identities.iter().flat_map(said).collect(),
+            tags: self.promised_tags(),
         }
+    }
+
+    /// Repositories whose tags somebody relies upon: images of caches by their tag, public and private ones by all that they have.
+    fn promised_tags(&self) -> Vec<(String, Option<String>)> {
+        let cached = self.cache.iter().filter_map(|cache| cache.image.rsplit_once(':'));
+        let cached = cached.map(|(name, tag)| (name.to_owned(), Some(tag.to_owned())));
+        let declared = self.repositories.public.iter().chain(&self.repositories.private);
+        cached.chain(declared.map(|name| (name.clone(), None))).collect()
     }
 
     /// Whether the registry takes the scenario's certificate for a user (zot `http.tls.cacert`), so that it is a credential.

@@ -1,22 +1,27 @@
 //! zot's configuration file as the facts that promises can be derived from, each with its place in the file.
 //!
 //! It reads text only. It never opens `credentialsFile`, `sessionKeysFile` or any other file that the text names, and
-//! it keeps no secret: `clientSecret` and its kind are skipped. Where zot refuses a key, so does this; where zot
+//! it keeps no secret: of `clientSecret` and its kind it keeps the place. Where zot refuses something, so does this; where zot
 //! silently drops something (an empty object), this drops it too and remembers where.
 
 mod access;
 mod extensions;
 mod http;
+mod notes;
+mod storage;
 
 use std::time::Duration;
 
-use super::json;
-use super::tree::{At, Complaint, ConfigError, Node, Place, Value, refuse_twins};
-use super::yaml;
+use super::decode::{self, NewKey};
+use super::release::Release;
+use super::tree::{At, Complaint, ConfigError, Node, Place, Value, settle_twins};
+use super::{enclosed, json, start, toml, yaml};
 
 pub use access::{AccessControl, Condition, Group, Metrics, Policy, Repository};
 pub use extensions::{CacheNamespace, Content, Extensions, Upstream};
 pub use http::{Auth, Http, Provider, Tls};
+pub(crate) use storage::words_of;
+pub use storage::{Keep, Retention, Storage};
 
 /// A zot configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,36 +40,124 @@ pub struct Config {
     pub vanished: Vec<At<String>>,
     /// The path of every key that has a value, with `PATTERN` and `NAME` for what the operator names.
     pub(crate) keys: Vec<String>,
+    /// What is kept, and for how long.
+    pub storage: Storage,
+    /// Keys that not every release has.
+    pub dated: Vec<NewKey>,
+    /// Keys that do not count, since the same key stands once more below them.
+    pub overruled: Vec<At<String>>,
+    /// Placeholders such as `${PORT}`, which zot takes as they are.
+    pub placeholders: Vec<At<String>>,
+    /// The paths of the keys whose values are secrets.
+    pub secrets: Vec<At<String>>,
+    /// How the text is written.
+    pub format: Format,
 }
 
+/// How a configuration is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+    /// TOML.
+    Toml,
+}
+
+impl Format {
+    /// By the file's extension, as zot does; where it tells nothing, zot tries JSON, TOML and YAML, and takes the first that works.
+    pub(crate) fn of(file: &str, text: &str) -> Self {
+        let extension = file.rsplit_once('.').map(|(_, extension)| extension);
+        match extension {
+            Some("json") => Self::Json,
+            Some("yaml" | "yml") => Self::Yaml,
+            Some("toml") => Self::Toml,
+            _ if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') => Self::Json,
+            _ if toml::parse(text).is_ok() => Self::Toml,
+            _ => Self::Yaml,
+        }
+    }
+}
+
+/// More patterns than this are no policy that anybody reads; each is compared with each.
+const MOST_PATTERNS: usize = 10_000;
+
 impl Config {
-    /// Reads a configuration. `file` names it in messages and, by its extension, tells JSON from YAML; where it
-    /// does not, a text that starts with `{` is JSON.
+    /// Reads a configuration as the newest release that is known reads it. `file` names it in messages and, by its extension, tells
+    /// JSON from YAML and TOML.
     ///
     /// # Errors
-    /// When the text is neither, or says something that zot would refuse or that cannot be relied upon.
+    /// When the text is none of them, or says something that zot would refuse or that cannot be relied upon.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        Self::read(file, text).map_err(|complaint| complaint.in_file(file))
+        Self::parse_for(file, text, None)
     }
 
-    fn read(file: &str, text: &str) -> Result<Self, Complaint> {
-        let tree = tree(file, text)?;
-        refuse_twins(tree.entries("the configuration")?)?;
+    /// The same, as a certain release reads it.
+    ///
+    /// # Errors
+    /// As [`Config::parse`].
+    pub fn parse_for(file: &str, text: &str, release: Option<Release>) -> Result<Self, ConfigError> {
+        Self::parse_part(file, text, None, release)
+    }
+
+    /// The same for a configuration inside of another file, as `configFiles."config.json"` of a Helm chart's values.
+    ///
+    /// # Errors
+    /// As [`Config::parse`], and where there is no such key.
+    pub fn parse_part(
+        file: &str,
+        text: &str,
+        key: Option<&str>,
+        release: Option<Release>,
+    ) -> Result<Self, ConfigError> {
+        Self::read(file, text, key, release).map_err(|complaint| complaint.in_file(file))
+    }
+
+    fn read(file: &str, text: &str, key: Option<&str>, release: Option<Release>) -> Result<Self, Complaint> {
+        let format = Format::of(file, text);
+        let mut tree = parse_as(format, text).map_err(|complaint| about_templates(text, complaint))?;
+        tree.entries("the configuration")?;
+        let format = match key {
+            Some(key) => {
+                let (inner, format) = enclosed::extract(text, &tree, key)?;
+                tree = inner;
+                format
+            }
+            None => format,
+        };
+        let overruled = settle_twins(&mut tree)?;
+        within_reason(&tree)?;
+        let dated = decode::check(&tree, release).map_err(|complaint| about_the_kind(file, &tree, key, complaint))?;
+        start::check(&tree, release)?;
+        Self::facts(file, &tree, format, dated, overruled)
+    }
+
+    fn facts(
+        file: &str,
+        tree: &Node,
+        format: Format,
+        dated: Vec<NewKey>,
+        overruled: Vec<At<String>>,
+    ) -> Result<Self, Complaint> {
         let nothing = Node { place: Place::START, value: Value::Map(Vec::new()) };
         let section = |node: &Node, key: &str| node.present(key).map_or(nothing.clone(), |entry| entry.node.clone());
-        let http = section(&tree, "http");
-        let mut vanished = Vec::new();
-        note_vanished(&tree, "", &mut vanished);
-        let mut keys = Vec::new();
-        note_keys(&tree, "", &mut keys);
+        let http = section(tree, "http");
+        let notes = notes::of(tree);
         Ok(Self {
             file: file.to_owned(),
             http: http::read(&http)?,
             auth: http::read_auth(&section(&http, "auth"))?,
             access: http.present("accessControl").map(access::read).transpose()?,
             extensions: extensions::read(tree.get("extensions"))?,
-            vanished,
-            keys,
+            storage: storage::read(&section(tree, "storage"))?,
+            vanished: notes.vanished,
+            keys: notes.keys,
+            placeholders: notes.placeholders,
+            secrets: notes.secrets,
+            dated,
+            overruled,
+            format,
         })
     }
 
@@ -91,7 +184,14 @@ impl Config {
     /// (pkg/api/config/config.go `UseSecureSession`, from v2.1.11).
     #[must_use]
     pub fn secure_session(&self) -> bool {
+        // A section without a certificate counts too.
         self.http.tls.is_some() || self.auth.secure_session.as_ref().is_some_and(|at| at.value)
+    }
+
+    /// Whether zot serves TLS itself.
+    #[must_use]
+    pub fn serves_tls(&self) -> bool {
+        self.http.tls.as_ref().is_some_and(|tls| tls.value.served)
     }
 
     /// The path at which metrics are served, if they are.
@@ -104,87 +204,50 @@ impl Config {
 /// A time-out that the file sets: a duration, or none at all.
 pub type Limit = At<Option<Duration>>;
 
-fn tree(file: &str, text: &str) -> Result<Node, Complaint> {
-    let extension = file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
-    let json = match extension.as_deref() {
-        Some("json") => true,
-        Some("yaml" | "yml") => false,
-        _ => text.trim_start_matches('\u{feff}').trim_start().starts_with('{'),
-    };
-    let tree = if json { json::parse(text) } else { yaml::parse(text) };
-    tree.map_err(|complaint| match text.lines().position(|line| line.contains("{{") || line.contains("{%")) {
+/// The tree of a text in this format.
+pub(crate) fn parse_as(format: Format, text: &str) -> Result<Node, Complaint> {
+    match format {
+        Format::Json => json::parse(text),
+        Format::Yaml => yaml::parse(text),
+        Format::Toml => toml::parse(text),
+    }
+}
+
+fn about_templates(text: &str, complaint: Complaint) -> Complaint {
+    match text.lines().position(|line| line.contains("{{") || line.contains("{%")) {
         Some(line) => {
             let message = format!("{} (line {} looks like a template: render it first)", complaint.message, line + 1);
             Complaint { message, ..complaint }
         }
         None => complaint,
-    })
-}
-
-/// The outermost objects that do not survive zot's reading.
-fn note_vanished(node: &Node, path: &str, vanished: &mut Vec<At<String>>) {
-    let Value::Map(entries) = &node.value else {
-        return;
-    };
-    for entry in entries {
-        let path = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
-        if entry.node.survives() {
-            note_vanished(&entry.node, &path, vanished);
-        } else {
-            vanished.push(At { value: path, place: entry.place });
-        }
     }
 }
 
-/// The paths of all keys with a value, in the file's order and spelling.
-fn note_keys(node: &Node, path: &str, keys: &mut Vec<String>) {
-    let named = |name: &str| path.to_lowercase().ends_with(name);
-    match &node.value {
-        Value::Map(entries) => {
-            for entry in entries.iter().filter(|entry| entry.node.survives()) {
-                let key = match () {
-                    () if named("accesscontrol.repositories") => "PATTERN",
-                    () if named("accesscontrol.groups") || named("openid.providers") => "NAME",
-                    () => &entry.key,
-                };
-                let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-                note_keys(&entry.node, &path, keys);
-            }
-        }
-        Value::List(items) if items.iter().any(|item| matches!(item.value, Value::Map(_))) => {
-            items.iter().for_each(|item| note_keys(item, path, keys));
-        }
-        _ if !keys.iter().any(|known| known == path) => keys.push(path.to_owned()),
-        _ => {}
-    }
+/// Where a file is none of zot's and holds one: what it is, and how to name what it holds.
+fn about_the_kind(file: &str, tree: &Node, key: Option<&str>, complaint: Complaint) -> Complaint {
+    let found = enclosed::find(tree).filter(|_| key.is_none());
+    let Some(found) = found else { return complaint };
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let message = format!(
+        "this is {}, and zot would refuse it ({}); a zot configuration is in `{}`: write `zot_config = {{ file = \"{name}\", key = '{}' }}`",
+        enclosed::kind(tree),
+        complaint.message.split(':').next().unwrap_or_default(),
+        found.name,
+        found.name
+    );
+    Complaint::new(found.place, message)
 }
 
-/// Every key that this reader knows and that holds a value of its own.
-#[cfg(test)]
-pub(crate) fn keys() -> Vec<String> {
-    let below = |path: &'static str, names: &'static [&'static str], but: &'static [&'static str]| {
-        let names = names.iter().filter(|name| !but.contains(name));
-        names.map(|name| format!("{path}.{name}")).collect::<Vec<_>>()
-    };
-    let mut keys = http::keys(below);
-    keys.extend(access::keys(below));
-    keys.extend(extensions::keys(below));
-    keys
-}
-
-/// Makes paths of names below a path, but for those that have keys of their own.
-#[cfg(test)]
-type Below = fn(&'static str, &'static [&'static str], &'static [&'static str]) -> Vec<String>;
-
-/// Refuses a key that zot does not know there: zot refuses it too, and a misspelt policy must not pass for none.
-fn known_keys(node: &Node, what: &str, known: &[&str]) -> Result<(), Complaint> {
-    for entry in node.entries(what)? {
-        if !known.iter().any(|name| name.eq_ignore_ascii_case(&entry.key)) {
-            let message = format!("unknown key `{}` in `{what}`; known are {}", entry.key, known.join(", "));
-            return Err(Complaint::new(entry.place, message));
+fn within_reason(tree: &Node) -> Result<(), Complaint> {
+    let access = tree.present("http").and_then(|http| http.node.present("accessControl"));
+    let Some(listed) = access.and_then(|access| access.node.present("repositories")) else { return Ok(()) };
+    match &listed.node.value {
+        Value::Map(entries) if entries.len() > MOST_PATTERNS => {
+            let message = format!("{} patterns: more than {MOST_PATTERNS} are not compared", entries.len());
+            Err(Complaint::new(entries[MOST_PATTERNS].place, message))
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn optional<T>(

@@ -17,6 +17,9 @@ const MOST_ALTERNATIVES: usize = 1024;
 /// differ, both on text that is neither a sane pattern nor a repository name.
 #[must_use]
 pub fn matches(pattern: &str, name: &str) -> bool {
+    if !may_match(pattern, name) {
+        return false;
+    }
     let name: Vec<char> = name.chars().collect();
     for alternative in alternatives(pattern) {
         // doublestar tries alternatives in order and gives up at the first malformed one.
@@ -34,6 +37,23 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 #[must_use]
 pub fn is_valid(pattern: &str) -> bool {
     alternatives(pattern).into_iter().all(|alternative| alternative.is_some_and(|pieces| tokens(&pieces).is_some()))
+}
+
+/// What every name that the pattern matches starts with. `a/**` matches `a` too, so that a slash at the end does not count.
+fn literal_start(pattern: &str) -> &str {
+    let end = pattern.find(['*', '?', '[', '{', '\\']).unwrap_or(pattern.len());
+    pattern[..end].trim_end_matches('/')
+}
+
+/// Whether the pattern can match the name at all, told without reading the pattern.
+fn may_match(pattern: &str, name: &str) -> bool {
+    name.starts_with(literal_start(pattern))
+}
+
+/// Whether two patterns can match one name at all, told without reading them.
+pub(crate) fn may_meet(one: &str, other: &str) -> bool {
+    let (one, other) = (literal_start(one), literal_start(other));
+    one.starts_with(other) || other.starts_with(one)
 }
 
 /// What follows the last `/` before the first wildcard; nothing where there is no wildcard.

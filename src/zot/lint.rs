@@ -5,15 +5,20 @@
 mod access;
 mod clash;
 mod deployment;
+mod fix;
 mod groups;
+mod keys;
 mod open;
+mod retention;
 mod subject;
 mod sync;
 mod table;
 
-use super::config::Config;
+use super::config::{Config, Format};
 use super::release::Release;
+use super::schema::NEWEST;
 use super::tree::Place;
+use fix::Change;
 
 pub use table::LINTS;
 
@@ -54,6 +59,8 @@ pub struct LintFinding {
     pub consequence: String,
     /// What to do.
     pub remedy: String,
+    /// The same as changed lines, where it can be told: a line with `@@` and the section, then lines with `-` and `+`.
+    pub fix: Vec<String>,
 }
 
 /// The lint of that id.
@@ -69,6 +76,22 @@ pub struct Beside {
     pub repositories: Vec<String>,
     /// Each identity that logs in, with a group that it is said to be in.
     pub groups: Vec<(String, String)>,
+    /// Repositories whose tags are promised, with the tag where it is one.
+    pub tags: Vec<(String, Option<String>)>,
+}
+
+/// Lints of what zot does only from a certain release on. Where the release is not known, they are silent.
+const DATED: [(&str, Release); 2] = [
+    ("lint::default_timeouts", deployment::TIMEOUTS_AND_CONDITIONS),
+    ("lint::docker_must_log_in", super::policy::DOCKER_MUST_LOG_IN),
+];
+
+/// The lints that would speak on the newest release, and are silent since the release is not known; with the first that they hold for.
+#[must_use]
+pub fn held_back(config: &Config) -> Vec<(&'static str, Release)> {
+    let mut findings = Findings { list: Vec::new(), format: config.format };
+    deployment::lint(config, Some(NEWEST), &mut findings);
+    DATED.into_iter().filter(|(id, _)| findings.list.iter().any(|finding| finding.id == *id)).collect()
 }
 
 /// All findings, in the file's order. Without a known release, the newest rules apply.
@@ -80,17 +103,22 @@ pub fn lint(config: &Config, release: Option<Release>) -> Vec<LintFinding> {
 /// The same, with what the scenario says.
 #[must_use]
 pub fn lint_beside(config: &Config, release: Option<Release>, beside: &Beside) -> Vec<LintFinding> {
-    let mut findings = Findings(Vec::new());
+    let mut findings = Findings { list: Vec::new(), format: config.format };
     open::lint(config, &mut findings);
     access::lint(config, &mut findings);
     groups::lint(config, beside, &mut findings);
     sync::lint(config, beside, &mut findings);
+    retention::lint(config, beside, &mut findings);
+    keys::lint(config, release, &mut findings);
     deployment::lint(config, release, &mut findings);
-    findings.0.sort_by(|one, other| (one.place, one.id).cmp(&(other.place, other.id)));
-    findings.0
+    findings.list.sort_by(|one, other| (one.place, one.id).cmp(&(other.place, other.id)));
+    findings.list
 }
 
-struct Findings(Vec<LintFinding>);
+struct Findings {
+    list: Vec<LintFinding>,
+    format: Format,
+}
 
 impl Severity {
     /// The word as it is printed.
@@ -111,7 +139,16 @@ impl Findings {
     }
 
     fn add_with(&mut self, id: &'static str, severity: Severity, place: Place, consequence: String, remedy: &str) {
-        self.0.push(LintFinding { id, severity, place, consequence, remedy: remedy.to_owned() });
+        let remedy = remedy.to_owned();
+        self.list.push(LintFinding { id, severity, place, consequence, remedy, fix: Vec::new() });
+    }
+
+    /// Shows the last finding's remedy as a change of one key in a section.
+    fn fix(&mut self, section: &str, changes: &[Change<'_>]) {
+        let lines = fix::lines(self.format, section, changes);
+        if let Some(finding) = self.list.last_mut() {
+            finding.fix = lines;
+        }
     }
 }
 

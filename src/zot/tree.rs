@@ -2,7 +2,10 @@
 //!
 //! It knows nothing of zot's keys; it must not drop or reorder what the file says.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+
+use super::number;
 
 /// Where in the file something stands; both counts start at one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,22 +145,43 @@ impl Node {
         }
     }
 
-    pub(crate) fn text(&self, what: &str) -> Result<At<String>, Complaint> {
+    /// The entries of an object, or of all objects of a list: zot's decoder joins them.
+    pub(crate) fn named(&self, what: &str) -> Result<Vec<&Entry>, Complaint> {
         match &self.value {
-            Value::Text(text) | Value::Number(text) => Ok(At { value: text.clone(), place: self.place }),
-            _ => Err(self.expected(what, "text")),
+            Value::List(items) => {
+                let each = items.iter().map(|item| item.entries(what)).collect::<Result<Vec<_>, _>>()?;
+                Ok(each.into_iter().flatten().collect())
+            }
+            _ => Ok(self.entries(what)?.iter().collect()),
         }
     }
 
+    /// Text; of numbers and booleans, what zot's weakly typed decoder makes of them.
+    pub(crate) fn text(&self, what: &str) -> Result<At<String>, Complaint> {
+        let value = match &self.value {
+            Value::Text(text) => text.clone(),
+            Value::Number(text) => number::as_text(text),
+            Value::Bool(value) => u8::from(*value).to_string(),
+            _ => return Err(self.expected(what, "text")),
+        };
+        Ok(At { value, place: self.place })
+    }
+
+    /// A list of texts; to zot a null in it is an empty one.
     pub(crate) fn texts(&self, what: &str) -> Result<Vec<At<String>>, Complaint> {
-        self.items().into_iter().map(|item| item.text(what)).collect()
+        let text = |item: &Self| match item.value {
+            Value::Null => Ok(At { value: String::new(), place: item.place }),
+            _ => item.text(what),
+        };
+        self.items().into_iter().map(text).collect()
     }
 
     pub(crate) fn flag(&self, what: &str) -> Result<At<bool>, Complaint> {
         let value = match &self.value {
             Value::Bool(value) => *value,
+            Value::Number(text) => text.parse::<f64>().is_ok_and(|value| value != 0.0),
             // zot's decoder is weakly typed: it reads these as Go's ParseBool does.
-            Value::Text(text) | Value::Number(text) => match text.as_str() {
+            Value::Text(text) => match text.as_str() {
                 "1" | "t" | "T" | "true" | "TRUE" | "True" => true,
                 "" | "0" | "f" | "F" | "false" | "FALSE" | "False" => false,
                 _ => return Err(self.expected(what, "true or false")),
@@ -172,25 +196,38 @@ impl Node {
     }
 }
 
-/// Refuses two keys that zot's case-blind reader takes for one: which of them it keeps is chance.
-pub(crate) fn refuse_twins(entries: &[Entry]) -> Result<(), Complaint> {
-    for (index, entry) in entries.iter().enumerate() {
-        let earlier = entries[..index].iter().find(|other| other.key.to_lowercase() == entry.key.to_lowercase());
-        if let Some(earlier) = earlier {
-            let message =
-                format!("`{}` is the same key as `{}` in line {} to zot", entry.key, earlier.key, earlier.place.line);
-            return Err(Complaint::new(entry.place, message));
-        }
-        if let Value::Map(inner) = &entry.node.value {
-            refuse_twins(inner)?;
-        }
-        if let Value::List(items) = &entry.node.value {
-            for item in items {
-                if let Value::Map(inner) = &item.value {
-                    refuse_twins(inner)?;
+/// Takes out what zot does not see of keys that are written twice. The last of two equal ones counts, in JSON; of two that differ in
+/// their case chance decides, so those are refused. Gives the ones that do not count.
+pub(crate) fn settle_twins(node: &mut Node) -> Result<Vec<At<String>>, Complaint> {
+    let mut overruled = Vec::new();
+    settle(node, &mut overruled)?;
+    Ok(overruled)
+}
+
+fn settle(node: &mut Node, overruled: &mut Vec<At<String>>) -> Result<(), Complaint> {
+    match &mut node.value {
+        Value::Map(entries) => {
+            let mut last: HashMap<String, usize> = HashMap::new();
+            let mut gone = BTreeSet::new();
+            for (index, entry) in entries.iter().enumerate() {
+                let Some(earlier) = last.insert(entry.key.to_lowercase(), index) else { continue };
+                let before = &entries[earlier];
+                if before.key != entry.key {
+                    let (key, line) = (&before.key, before.place.line);
+                    let message = format!("`{}` is the same key as `{key}` in line {line} to zot", entry.key);
+                    return Err(Complaint::new(entry.place, message));
                 }
+                overruled.push(At { value: before.key.clone(), place: before.place });
+                gone.insert(earlier);
             }
+            let mut index = 0;
+            entries.retain(|_| {
+                index += 1;
+                !gone.contains(&(index - 1))
+            });
+            entries.iter_mut().try_for_each(|entry| settle(&mut entry.node, overruled))
         }
+        Value::List(items) => items.iter_mut().try_for_each(|item| settle(item, overruled)),
+        _ => Ok(()),
     }
-    Ok(())
 }

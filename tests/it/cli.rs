@@ -17,7 +17,7 @@ use assert_cmd::assert::Assert;
 use regproof::lab::{Lab, Weakness};
 
 /// The program, without anything of this shell that it would listen to.
-fn regproof(arguments: &[&str]) -> Command {
+pub(crate) fn regproof(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));
     for name in ["REGPROOF_SCENARIO", "RUST_LOG", "NO_COLOR"] {
         command.env_remove(name);

@@ -8,6 +8,7 @@ mod caller;
 mod cli;
 mod contrib;
 mod drift;
+mod field;
 mod hostile;
 mod lab;
 mod nextest;

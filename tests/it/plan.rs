@@ -15,7 +15,7 @@ fn plan_shows_rights_and_what_an_operator_would_not_expect_with_lines() {
     std::fs::write(folder.path().join("config.json"), config).expect("a file can be written");
     let scenario = folder.path().join("regproof.toml");
     let text = "schema = 1\nname = \"seed\"\n[registry]\nurl = \"https://registry.example.test\"\nzot_config = \"config.json\"\n\
-        [repositories]\nscratch = \"blumeops/regproof\"\npublic = [\"blumeops/navidrome\"]\n\
+        release = \"v2.1.20\"\n[repositories]\nscratch = \"blumeops/regproof\"\npublic = [\"blumeops/navidrome\"]\n\
         [identities.ci]\nusername = \"zot-ci\"\ngroups = [\"artifact-workloads\"]\npassword = { file = \"key\" }\n\
         [[cache]]\nimage = \"docker.io/library/alpine:3.20\"\n";
     std::fs::write(&scenario, text).expect("a file can be written");

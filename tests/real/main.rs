@@ -4,6 +4,7 @@
 
 mod cache_real;
 mod clients_real;
+mod config_real;
 mod differential;
 mod drift_real;
 mod field_real;

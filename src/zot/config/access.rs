@@ -1,26 +1,7 @@
 //! `http.accessControl`: who may do what. Reads it; [`crate::zot::policy`] decides by it.
 
-use super::super::tree::{At, Complaint, Entry, Node, Place};
-use super::{known_keys, optional, texts};
-
-const CONTROL: &[&str] = &["repositories", "adminPolicy", "groups", "metrics"];
-const RULE: &[&str] = &["policies", "defaultPolicy", "anonymousPolicy"];
-const POLICY: &[&str] = &["users", "groups", "actions", "conditions"];
-const GROUP: &[&str] = &["users"];
-const METRICS: &[&str] = &["users", "anonymousPolicy"];
-
-#[cfg(test)]
-pub(super) fn keys(below: super::Below) -> Vec<String> {
-    [
-        below("http.accessControl", CONTROL, CONTROL),
-        below("http.accessControl.repositories.PATTERN", RULE, &["policies"]),
-        below("http.accessControl.repositories.PATTERN.policies", POLICY, &[]),
-        below("http.accessControl.adminPolicy", POLICY, &[]),
-        below("http.accessControl.groups.NAME", GROUP, &[]),
-        below("http.accessControl.metrics", METRICS, &[]),
-    ]
-    .concat()
-}
+use super::super::tree::{At, Complaint, Entry, Node, Place, Value};
+use super::{optional, texts};
 
 /// Who may do what.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,11 +100,10 @@ pub struct Metrics {
 
 pub(super) fn read(entry: &Entry) -> Result<AccessControl, Complaint> {
     let node = &entry.node;
-    known_keys(node, "accessControl", CONTROL)?;
     Ok(AccessControl {
         place: entry.place,
         repositories: each(node, "repositories", repository)?,
-        admin: optional(node, "adminPolicy", |node, what| policy(node, what, node.place))?,
+        admin: optional(node, "adminPolicy", |node, _| policy(node, node.place))?,
         groups: each(node, "groups", group)?,
         metrics: optional(node, "metrics", metrics)?.unwrap_or_default(),
     })
@@ -133,20 +113,17 @@ fn each<T>(node: &Node, key: &str, read: fn(&Entry) -> Result<T, Complaint>) -> 
     let Some(listed) = node.present(key) else {
         return Ok(Vec::new());
     };
-    listed.node.entries(key)?.iter().filter(|entry| entry.node.survives()).map(read).collect()
+    let list = matches!(listed.node.value, Value::List(_));
+    let seen = listed.node.named(key)?.into_iter().filter(|entry| list || entry.node.survives());
+    seen.map(read).collect()
 }
 
 fn repository(entry: &Entry) -> Result<Repository, Complaint> {
-    // zot's reader takes `::` for a step into an object.
-    if entry.key.contains("::") {
-        return Err(Complaint::new(entry.place, format!("zot cannot read `::` in the pattern `{}`", entry.key)));
-    }
     let node = &entry.node;
-    known_keys(node, &entry.key, RULE)?;
     let policies = node.present("policies").map_or(Vec::new(), |policies| policies.node.items());
     Ok(Repository {
         pattern: At { value: entry.key.to_lowercase(), place: entry.place },
-        policies: policies.into_iter().map(|item| policy(item, "policies", item.place)).collect::<Result<_, _>>()?,
+        policies: policies.into_iter().map(|item| policy(item, item.place)).collect::<Result<_, _>>()?,
         default: texts(node, "defaultPolicy")?,
         default_place: node.present("defaultPolicy").map(|entry| entry.place),
         anonymous: texts(node, "anonymousPolicy")?,
@@ -154,8 +131,7 @@ fn repository(entry: &Entry) -> Result<Repository, Complaint> {
     })
 }
 
-fn policy(node: &Node, what: &str, place: Place) -> Result<Policy, Complaint> {
-    known_keys(node, what, POLICY)?;
+fn policy(node: &Node, place: Place) -> Result<Policy, Complaint> {
     let conditions = node.present("conditions").map_or(Vec::new(), |conditions| conditions.node.items());
     Ok(Policy {
         place,
@@ -167,14 +143,12 @@ fn policy(node: &Node, what: &str, place: Place) -> Result<Policy, Complaint> {
 }
 
 fn condition(node: &Node) -> Result<Condition, Complaint> {
-    known_keys(node, "conditions", &["expression", "message"])?;
     let expression = optional(node, "expression", Node::text)?;
     let expression = expression.ok_or_else(|| Complaint::new(node.place, "a condition needs an `expression`"))?;
     Ok(Condition { expression })
 }
 
 fn group(entry: &Entry) -> Result<Group, Complaint> {
-    known_keys(&entry.node, &entry.key, GROUP)?;
     Ok(Group {
         name: entry.key.to_lowercase(),
         written: At { value: entry.key.clone(), place: entry.place },
@@ -182,8 +156,7 @@ fn group(entry: &Entry) -> Result<Group, Complaint> {
     })
 }
 
-fn metrics(node: &Node, what: &str) -> Result<Metrics, Complaint> {
-    known_keys(node, what, METRICS)?;
+fn metrics(node: &Node, _: &str) -> Result<Metrics, Complaint> {
     Ok(Metrics {
         place: node.present("users").map(|entry| entry.place),
         users: texts(node, "users")?,

@@ -1,45 +1,8 @@
-//! `extensions`: metrics, search, the pages and the pull-through cache. Other extensions are not read.
+//! `extensions`: metrics, search, the pages and the pull-through cache. Other extensions promise nothing that is proven.
 
 use super::super::glob;
 use super::super::tree::{At, Complaint, Entry, Node, Place};
-use super::{known_keys, optional, texts};
-
-const SYNC: &[&str] = &["enable", "credentialsFile", "downloadDir", "registries"];
-const REGISTRY: &[&str] = &[
-    "urls",
-    "pollInterval",
-    "content",
-    "tlsVerify",
-    "onDemand",
-    "certDir",
-    "maxRetries",
-    "retryDelay",
-    "maxRetryDelay",
-    "onlySigned",
-    "syncLegacyCosignTags",
-    "credentialHelper",
-    "oauth2CredentialHelper",
-    "preserveDigest",
-    "syncTimeout",
-    "responseHeaderTimeout",
-];
-
-const PROMETHEUS: &[&str] = &["path"];
-const METRICS: &[&str] = &["enable", "prometheus"];
-const CONTENT: &[&str] = &["prefix", "tags", "destination", "stripPrefix"];
-
-#[cfg(test)]
-pub(super) fn keys(below: super::Below) -> Vec<String> {
-    [
-        below("extensions", &["search", "ui"], &[]),
-        below("extensions.metrics", METRICS, &["prometheus"]),
-        below("extensions.metrics.prometheus", PROMETHEUS, &[]),
-        below("extensions.sync", SYNC, &["registries"]),
-        below("extensions.sync.registries", REGISTRY, &["content"]),
-        below("extensions.sync.registries.content", CONTENT, &[]),
-    ]
-    .concat()
-}
+use super::{optional, texts};
 
 /// The extensions that promises can be derived from.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -65,12 +28,14 @@ impl Extensions {
                 namespaces.push(CacheNamespace {
                     pattern: "**".to_owned(),
                     upstream: url.clone(),
+                    on_demand: true,
                     place: upstream.place,
                 });
             }
             for content in &upstream.content {
                 let pattern = content.local_pattern();
-                namespaces.push(CacheNamespace { pattern, upstream: url.clone(), place: content.place });
+                let (upstream, on_demand) = (url.clone(), upstream.on_demand);
+                namespaces.push(CacheNamespace { pattern, upstream, on_demand, place: content.place });
             }
         }
         namespaces
@@ -84,6 +49,8 @@ pub struct CacheNamespace {
     pub pattern: String,
     /// The first URL of the upstream.
     pub upstream: String,
+    /// Whether a pull fetches what is missing.
+    pub on_demand: bool,
     /// Where the file says so.
     pub place: Place,
 }
@@ -99,6 +66,8 @@ pub struct Upstream {
     pub on_demand: bool,
     /// Whether its certificate is verified; zot's default is yes.
     pub tls_verify: Option<At<bool>>,
+    /// Whether images keep the format, and so the digest, that they have there.
+    pub preserve_digest: bool,
     /// Which repositories, and where they go.
     pub content: Vec<Content>,
 }
@@ -161,22 +130,14 @@ fn metrics_path(extensions: &Node) -> Result<String, Complaint> {
     let Some(metrics) = extensions.present("metrics") else {
         return Ok(default());
     };
-    known_keys(&metrics.node, "extensions.metrics", METRICS)?;
     let Some(prometheus) = metrics.node.present("prometheus") else {
         return Ok(default());
     };
-    known_keys(&prometheus.node, "extensions.metrics.prometheus", PROMETHEUS)?;
-    let Some(path) = optional(&prometheus.node, "path", Node::text)? else {
-        return Ok(default());
-    };
-    if !path.value.starts_with('/') || path.value == "/" || path.value == "/v2" {
-        return Err(Complaint::new(path.place, format!("`{}` is not a path for metrics", path.value)));
-    }
-    Ok(path.value)
+    let path = optional(&prometheus.node, "path", Node::text)?;
+    Ok(path.map_or_else(default, |path| path.value))
 }
 
 fn sync(node: &Node) -> Result<Vec<Upstream>, Complaint> {
-    known_keys(node, "extensions.sync", SYNC)?;
     if optional(node, "enable", Node::flag)?.is_some_and(|at| !at.value) {
         return Ok(Vec::new());
     }
@@ -185,19 +146,18 @@ fn sync(node: &Node) -> Result<Vec<Upstream>, Complaint> {
 }
 
 fn upstream(node: &Node) -> Result<Upstream, Complaint> {
-    known_keys(node, "extensions.sync.registries", REGISTRY)?;
     let content = node.present("content").map_or(Vec::new(), |content| content.node.items());
     Ok(Upstream {
         place: node.place,
         urls: texts(node, "urls")?,
         on_demand: optional(node, "onDemand", Node::flag)?.is_some_and(|at| at.value),
         tls_verify: optional(node, "tlsVerify", Node::flag)?,
+        preserve_digest: optional(node, "preserveDigest", Node::flag)?.is_some_and(|at| at.value),
         content: content.into_iter().map(self::content).collect::<Result<_, _>>()?,
     })
 }
 
 fn content(node: &Node) -> Result<Content, Complaint> {
-    known_keys(node, "content", CONTENT)?;
     let text = |key| Ok(optional(node, key, Node::text)?.map_or_else(String::new, |text| text.value));
     Ok(Content {
         place: node.place,

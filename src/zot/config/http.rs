@@ -1,67 +1,8 @@
 //! `http` and `http.auth`: the address, TLS, and the ways to log in. Keeps no credential.
 
-use super::super::duration;
 use super::super::tree::{At, Complaint, Node, Place};
-use super::{Limit, known_keys, optional, texts};
-
-const HTTP: &[&str] = &[
-    "address",
-    "externalUrl",
-    "port",
-    "allowOrigin",
-    "readTimeout",
-    "writeTimeout",
-    "tls",
-    "auth",
-    "accessControl",
-    "realm",
-    "ratelimit",
-    "compat",
-];
-const AUTH: &[&str] = &[
-    "failDelay",
-    "htpasswd",
-    "ldap",
-    "bearer",
-    "openid",
-    "apikey",
-    "sessionKeysFile",
-    "sessionDriver",
-    "secureSession",
-    "mtls",
-];
-const PROVIDER: &[&str] = &[
-    "credentialsFile",
-    "name",
-    "clientid",
-    "clientsecret",
-    "keypath",
-    "issuer",
-    "authurl",
-    "tokenurl",
-    "scopes",
-    "claimMapping",
-];
-
-const TLS: &[&str] = &["cert", "key", "cacert"];
-const HTPASSWD: &[&str] = &["path"];
-const OPENID: &[&str] = &["providers", "callbackAllowOrigins"];
-const CLAIMS: &[&str] = &["username", "groups"];
-
-#[cfg(test)]
-pub(super) fn keys(below: super::Below) -> Vec<String> {
-    const PROVIDERS: &str = "http.auth.openid.providers.NAME";
-    [
-        below("http", HTTP, &["tls", "auth", "accessControl"]),
-        below("http.tls", TLS, &[]),
-        below("http.auth", AUTH, &["htpasswd", "openid"]),
-        below("http.auth.htpasswd", HTPASSWD, &[]),
-        below("http.auth.openid", OPENID, &["providers"]),
-        below(PROVIDERS, PROVIDER, &["claimMapping"]),
-        below("http.auth.openid.providers.NAME.claimMapping", CLAIMS, &[]),
-    ]
-    .concat()
-}
+use super::super::{duration, number};
+use super::{Limit, optional, texts};
 
 /// Where and how zot listens.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +23,10 @@ pub struct Http {
     pub read_timeout: Option<Limit>,
     /// How long a whole answer may take.
     pub write_timeout: Option<Limit>,
+    /// How many requests a second zot lets through, where it counts them; the least of all methods.
+    pub rate_limit: Option<At<i64>>,
+    /// Whether Docker's media types are taken as they are.
+    pub compat: bool,
     /// Where `http` stands.
     pub place: Place,
 }
@@ -103,6 +48,8 @@ impl Http {
 /// zot's own TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tls {
+    /// Whether zot serves TLS: a certificate and a key are set. With an empty one it serves plain HTTP.
+    pub served: bool,
     /// Whether a CA for client certificates is set, which makes a certificate an identity.
     pub client_ca: bool,
 }
@@ -116,6 +63,8 @@ pub struct Auth {
     pub ldap: Option<Place>,
     /// Where bearer tokens are configured; what they grant cannot be told from the file.
     pub bearer: Option<Place>,
+    /// Where `bearer` stands without all that it needs: zot then asks for no token at all. With what is missing.
+    pub partial_bearer: Option<At<&'static str>>,
     /// Where `openid` is configured.
     pub openid: Option<Place>,
     /// The OpenID and OAuth2 providers.
@@ -128,6 +77,8 @@ pub struct Auth {
     pub fail_delay: Option<At<u32>>,
     /// The file that keeps sessions valid over a restart; never opened.
     pub session_keys_file: Option<At<String>>,
+    /// The driver of the sessions, where one is named.
+    pub session_driver: Option<At<String>>,
     /// Origins to which a login may return.
     pub callback_allow_origins: Vec<At<String>>,
 }
@@ -172,7 +123,6 @@ pub struct Provider {
 }
 
 pub(super) fn read(http: &Node) -> Result<Http, Complaint> {
-    known_keys(http, "http", HTTP)?;
     Ok(Http {
         address: optional(http, "address", Node::text)?,
         port: optional(http, "port", port)?.flatten(),
@@ -182,8 +132,22 @@ pub(super) fn read(http: &Node) -> Result<Http, Complaint> {
         realm: optional(http, "realm", Node::text)?,
         read_timeout: optional(http, "readTimeout", limit)?,
         write_timeout: optional(http, "writeTimeout", limit)?,
+        rate_limit: rate(http)?,
+        compat: !texts(http, "compat")?.is_empty(),
         place: http.place,
     })
+}
+
+/// The least of the rates, with its place.
+fn rate(http: &Node) -> Result<Option<At<i64>>, Complaint> {
+    let Some(limits) = http.present("ratelimit") else { return Ok(None) };
+    let methods = limits.node.present("methods").map_or(Vec::new(), |methods| methods.node.items());
+    let rates = std::iter::once(&limits.node).chain(methods);
+    let rates = rates.map(|node| {
+        optional(node, "rate", |node, what| Ok(At { value: number::whole(node, what)?, place: node.place }))
+    });
+    let rates = rates.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
+    Ok(rates.filter(|rate| rate.value > 0).min_by_key(|rate| rate.value))
 }
 
 /// An empty port is allowed and leaves the choice to the system, as zot has it.
@@ -192,76 +156,80 @@ fn port(node: &Node, what: &str) -> Result<Option<At<u16>>, Complaint> {
     if text.value.is_empty() {
         return Ok(None);
     }
-    let port = text.value.parse::<u16>();
+    let port = text.value.trim_start_matches('+').parse::<u16>();
     let port = port.map_err(|_| Complaint::new(text.place, format!("`{}` is not a port", text.value)))?;
     Ok(Some(At { value: port, place: text.place }))
 }
 
-fn tls(node: &Node, what: &str) -> Result<At<Tls>, Complaint> {
-    known_keys(node, what, TLS)?;
+fn tls(node: &Node, _: &str) -> Result<At<Tls>, Complaint> {
     let set = |key| optional(node, key, Node::text).map(|file| file.is_some_and(|file| !file.value.is_empty()));
-    let client_ca = set("cacert")? && set("cert")? && set("key")?;
-    Ok(At { value: Tls { client_ca }, place: node.place })
+    let served = set("cert")? && set("key")?;
+    Ok(At { value: Tls { served, client_ca: set("cacert")? && served }, place: node.place })
 }
 
 fn limit(node: &Node, what: &str) -> Result<Limit, Complaint> {
-    let text = node.text(what)?;
-    let value = duration::limit(&text.value);
-    let value = value
-        .ok_or_else(|| Complaint::new(text.place, format!("`{}` is not a duration such as 60s or 10m", text.value)))?;
-    Ok(At { value, place: text.place })
+    Ok(At { value: duration::limit(duration::of(node, what)?), place: node.place })
 }
 
 pub(super) fn read_auth(auth: &Node) -> Result<Auth, Complaint> {
-    known_keys(auth, "http.auth", AUTH)?;
     let openid = auth.present("openid");
     let mut providers = Vec::new();
     let mut callback_allow_origins = Vec::new();
     if let Some(openid) = openid {
-        known_keys(&openid.node, "http.auth.openid", OPENID)?;
         callback_allow_origins = texts(&openid.node, "callbackAllowOrigins")?;
         if let Some(listed) = openid.node.present("providers") {
-            for entry in listed.node.entries("providers")?.iter().filter(|entry| entry.node.survives()) {
+            for entry in listed.node.named("providers")?.into_iter().filter(|entry| entry.node.survives()) {
                 let id = At { value: entry.key.to_lowercase(), place: entry.place };
                 providers.push(provider(id, &entry.node)?);
             }
         }
     }
-    let htpasswd = optional(auth, "htpasswd", |node, what| {
-        known_keys(node, what, HTPASSWD)?;
-        optional(node, "path", Node::text)
-    })?;
+    let htpasswd = optional(auth, "htpasswd", |node, _| optional(node, "path", Node::text))?;
+    let bearer = match auth.present("bearer") {
+        Some(entry) => Some(At { value: missing_for_tokens(&entry.node)?, place: entry.place }),
+        None => None,
+    };
+    let driver = optional(auth, "sessionDriver", |node, _| optional(node, "name", Node::text))?;
     Ok(Auth {
         htpasswd: htpasswd.flatten().filter(|path| !path.value.is_empty()),
         ldap: auth.present("ldap").map(|entry| entry.place),
-        bearer: auth.present("bearer").map(|entry| entry.place),
+        bearer: bearer.as_ref().filter(|at| at.value.is_none()).map(|at| at.place),
+        partial_bearer: bearer.and_then(|at| Some(At { value: at.value?, place: at.place })),
         openid: openid.map(|entry| entry.place),
         providers,
         api_key: optional(auth, "apikey", Node::flag)?,
         secure_session: optional(auth, "secureSession", Node::flag)?,
         fail_delay: optional(auth, "failDelay", seconds)?,
-        session_keys_file: optional(auth, "sessionKeysFile", Node::text)?,
+        session_keys_file: optional(auth, "sessionKeysFile", Node::text)?.filter(|file| !file.value.is_empty()),
+        session_driver: driver.flatten(),
         callback_allow_origins,
     })
 }
 
+/// What bearer tokens need and do not have; without it zot asks for none (`IsBearerAuthEnabled`).
+fn missing_for_tokens(bearer: &Node) -> Result<Option<&'static str>, Complaint> {
+    let text = |node: &Node, key| Ok(optional(node, key, Node::text)?.is_some_and(|text| !text.value.is_empty()));
+    for issuer in bearer.present("oidc").map_or(Vec::new(), |oidc| oidc.node.items()) {
+        if text(issuer, "issuer")? && !texts(issuer, "audiences")?.is_empty() {
+            return Ok(None);
+        }
+    }
+    let keys = text(bearer, "cert")? || bearer.present("awsSecretsManager").is_some();
+    Ok(match (keys, text(bearer, "realm")?, text(bearer, "service")?) {
+        (true, true, true) => None,
+        (false, ..) => Some("cert"),
+        (_, false, _) => Some("realm"),
+        _ => Some("service"),
+    })
+}
+
 fn seconds(node: &Node, what: &str) -> Result<At<u32>, Complaint> {
-    let text = node.text(what)?;
-    let count = text.value.parse::<u32>();
-    let count = count.map_err(|_| Complaint::new(text.place, format!("`{what}` is a whole number of seconds")))?;
-    Ok(At { value: count, place: text.place })
+    let seconds = number::whole(node, what)?.clamp(0, u32::MAX.into());
+    Ok(At { value: u32::try_from(seconds).unwrap_or(u32::MAX), place: node.place })
 }
 
 fn provider(id: At<String>, node: &Node) -> Result<Provider, Complaint> {
-    known_keys(node, &format!("http.auth.openid.providers.{}", id.value), PROVIDER)?;
-    if !matches!(id.value.as_str(), "oidc" | "google" | "gitlab" | "github") {
-        let message = format!("zot has no provider `{}`; it has oidc, google, gitlab and github", id.value);
-        return Err(Complaint::new(id.place, message));
-    }
     let claims = node.present("claimMapping");
-    if let Some(claims) = claims {
-        known_keys(&claims.node, "claimMapping", CLAIMS)?;
-    }
     let claim = |key| claims.map_or(Ok(None), |claims| optional(&claims.node, key, Node::text));
     Ok(Provider {
         name: optional(node, "name", Node::text)?,

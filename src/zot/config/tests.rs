@@ -66,7 +66,7 @@ fn openid_forces_api_keys_on() {
 
 #[test]
 fn an_empty_extension_counts_only_among_empty_ones() {
-    assert_eq!(read(r#"{"extensions":{"metrics":{}}}"#).metrics_path(), Some("/metrics"));
+    assert_eq!(read(r#"{"http":{"port":"1"},"extensions":{"metrics":{}}}"#).metrics_path(), Some("/metrics"));
     let beside = read(r#"{"extensions":{"metrics":{},"search":{"enable":true}}}"#);
     assert_eq!(beside.metrics_path(), None);
     assert!(beside.extensions.search.is_some());
@@ -92,16 +92,114 @@ fn errors_say_file_line_column_and_what() {
     let wrong = message(
         "{\n \"http\": {\n  \"accessControl\": {\"repositories\": {\"**\": {\"anonymusPolicy\": [\"read\"]}}}\n }\n}",
     );
-    assert!(wrong.starts_with("config.json:3:45: unknown key `anonymusPolicy` in `**`"), "{wrong}");
+    assert!(
+        wrong.starts_with("config.json:3:45: unknown key `anonymusPolicy` in `http.accessControl.repositories.**`"),
+        "{wrong}"
+    );
     assert!(message(r#"{"http":{"port":"70000"}}"#).contains("not a port"));
     assert!(message(r#"{"http":{"readTimeout":"soon"}}"#).contains("not a duration"));
-    assert!(message(r#"{"http":{"auth":{"failDelay":"1.5"}}}"#).contains("whole number of seconds"));
+    assert!(message(r#"{"http":{"auth":{"failDelay":"1.5"}}}"#).contains("whole number"));
     assert!(
         message(r#"{"http":{"accessControl":{"groups":{"a":{"users":["x"]},"A":{"users":["y"]}}}}}"#)
             .contains("same key")
     );
     assert!(message("{\"http\": {{ http }} }").contains("template"));
     assert!(message("[]").contains("must be an object"));
+}
+
+#[test]
+fn of_two_equal_keys_the_last_counts_in_json_and_is_an_error_elsewhere() {
+    let config = read("{\"http\": {\"port\": \"1\",\n \"port\": \"2\"}}");
+    assert_eq!(config.http.listen_port(), 2);
+    assert_eq!(config.overruled, [At { value: "port".to_owned(), place: Place { line: 1, column: 11 } }]);
+    assert!(Config::parse("c.yaml", "http:\n  port: 1\n  port: 2\n").is_err());
+    assert!(Config::parse("c.toml", "[http]\nport = 1\nport = 2\n").is_err());
+}
+
+#[test]
+fn toml_says_the_same_as_json() {
+    let value: serde_json::Value = serde_json::from_str(SEED).unwrap();
+    let text = ::toml::to_string(&value).unwrap();
+    for file in ["config.toml", "config"] {
+        let config = Config::parse(file, &text).unwrap();
+        assert_eq!(config.access.as_ref().unwrap().repositories[0].policies.len(), 2);
+        assert_eq!((config.format, config.extensions.upstreams.len()), (Format::Toml, 3));
+    }
+}
+
+#[test]
+fn a_configuration_inside_of_another_file_is_found_and_read_with_its_places() {
+    let values = include_str!("../../../tests/configs/field/not-zot-helm-values.yaml");
+    let error = Config::parse("chart/values.yaml", values).unwrap_err();
+    assert_eq!(error.place, Place { line: 8, column: 3 });
+    assert!(error.message.contains("the values of a Helm chart"), "{error}");
+    let named = r#"zot_config = { file = "values.yaml", key = 'configFiles."config.json"' }"#;
+    assert!(error.message.contains(named), "{error}");
+    let key = Some("configFiles.\"config.json\"");
+    let config = Config::parse_part("values.yaml", values, key, None).unwrap();
+    let rule = &config.access.unwrap().repositories[0];
+    let line = values.lines().position(|line| line.contains("anonymousPolicy")).unwrap() + 1;
+    let column = values.lines().nth(line - 1).unwrap().find("\"**\"").unwrap() + 1;
+    assert_eq!((rule.pattern.value.as_str(), rule.pattern.place), ("**", Place { line, column }));
+    // Slips inside have their place in the outer file too.
+    let slip = values.replace("\"anonymousPolicy\"", "\"anonymusPolicy\"");
+    let error = Config::parse_part("values.yaml", &slip, key, None).unwrap_err();
+    assert!(error.place.line == line && error.message.contains("anonymusPolicy"), "{error}");
+    let broken = values.replace("[\"read\"]", "[\"read\"");
+    assert!(Config::parse_part("values.yaml", &broken, key, None).unwrap_err().place.line >= line);
+    let error = Config::parse_part("values.yaml", values, Some("configFiles.config"), None).unwrap_err();
+    assert!(
+        error.message.contains("there is no `config` here") && error.message.contains("a configuration is in"),
+        "{error}"
+    );
+    let map = include_str!("../../../tests/configs/field/not-zot-configmap.yaml");
+    let error = Config::parse("cm.yaml", map).unwrap_err();
+    assert!(error.message.contains("a ConfigMap") && error.message.contains("'data.\"config.json\"'"), "{error}");
+    assert_eq!(
+        Config::parse_part("cm.yaml", map, Some("data.\"config.json\""), None).unwrap().http.listen_port(),
+        5000
+    );
+    // As an object, and as text on one line.
+    let object = "zot:\n  config:\n    storage: {rootDirectory: /x}\n    http: {port: 5000}\n";
+    assert!(Config::parse("v.yaml", object).unwrap_err().message.contains("`zot.config`"));
+    assert_eq!(Config::parse_part("v.yaml", object, Some("zot.config"), None).unwrap().http.listen_port(), 5000);
+    let line = r#"{"data": {"config.json": "{\"http\": {\"prt\": 1}}"}}"#;
+    let error = Config::parse_part("cm.json", line, Some("data.\"config.json\""), None).unwrap_err();
+    assert_eq!(error.place.line, 1);
+}
+
+#[test]
+fn hostile_files_are_refused_with_a_place() {
+    for yaml in ["a: &a [*a]\n", "a: &a {b: *a}\n", "http: &h\n  auth: *h\n"] {
+        let error = Config::parse("c.yaml", yaml).unwrap_err();
+        assert!(error.place.line <= 3, "{error}");
+    }
+    let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let before = vec![format!("*a{}", level - 1); 10].join(", ");
+        laughs.push_str(&format!("a{level}: &a{level} [{before}]\n"));
+    }
+    assert!(Config::parse("c.yaml", &laughs).is_err());
+    let rules: Vec<String> =
+        (0..100_000).map(|index| format!("\"t{index}/**\":{{\"anonymousPolicy\":[\"read\"]}}")).collect();
+    let many = format!("{{\"http\":{{\"accessControl\":{{\"repositories\":{{{}}}}}}}}}", rules.join(",\n"));
+    let error = Config::parse("c.json", &many).unwrap_err();
+    assert!(error.place.line == MOST_PATTERNS + 1 && error.message.contains("100000 patterns"), "{error}");
+}
+
+#[test]
+fn what_is_served_and_asked_for_is_what_zot_serves_and_asks_for() {
+    let plain = read(include_str!("../../../tests/configs/field/empty-tls.json"));
+    assert!(!plain.serves_tls() && plain.secure_session());
+    let partial = read(include_str!("../../../tests/configs/field/bearer-without-a-certificate.json"));
+    assert!(!partial.can_authenticate() && partial.auth.bearer.is_none());
+    assert_eq!(partial.auth.partial_bearer.map(|at| at.value), Some("cert"));
+    let whole = read(r#"{"http":{"auth":{"bearer":{"oidc":[{"issuer":"https://i.test","audiences":["zot"]}]}}}}"#);
+    assert!(whole.can_authenticate() && whole.auth.partial_bearer.is_none());
+    let nobody = read(
+        r#"{"http":{"auth":{"apikey":true},"accessControl":{"repositories":{"**":{"policies":[{"users":[null],"actions":["read"]}]}}}}}"#,
+    );
+    assert_eq!(nobody.access.unwrap().repositories[0].policies[0].users[0].value, "", "a null is the empty user");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Lints of `http.accessControl`: who gets more or less than the file seems to say.
 
 use super::clash;
+use super::fix::Change;
 use super::subject::{Subject, subjects};
 use super::{Findings, Severity};
 use crate::zot::config::{AccessControl, Config, Policy, Repository};
 use crate::zot::glob;
-use crate::zot::policy::{Action, Decision, decide, winning};
+use crate::zot::policy::{Action, Decision, decide_by, winning};
 use crate::zot::tree::{At, Place};
 
 const ACTIONS: [&str; 5] = ["read", "create", "update", "delete", "detectManifestCollision"];
@@ -20,9 +21,10 @@ pub(super) fn lint(config: &Config, findings: &mut Findings) {
     }
     names(access, findings);
     groups(config, access, findings);
+    let caches = config.extensions.cache_namespaces();
     for (index, one) in access.repositories.iter().enumerate() {
         for other in &access.repositories[index + 1..] {
-            clash::lint(access, one, other, &subjects, findings);
+            clash::lint(access, one, other, &subjects, &caches, findings);
         }
     }
     cache(config, &subjects, findings);
@@ -30,16 +32,6 @@ pub(super) fn lint(config: &Config, findings: &mut Findings) {
 
 fn patterns(access: &AccessControl, rule: &Repository, findings: &mut Findings) {
     let pattern = &rule.pattern.value;
-    if !glob::is_valid(pattern) {
-        let consequence = format!("`{pattern}` is malformed: zot refuses the configuration and does not start");
-        findings.add(
-            "lint::malformed_pattern",
-            rule.pattern.place,
-            consequence,
-            "close the bracket or brace, or escape it",
-        );
-        return;
-    }
     let last = pattern.rsplit('/').next().unwrap_or(pattern);
     let double_inside = last.contains("**") && last != "**";
     if last != "*" && !double_inside {
@@ -65,6 +57,9 @@ fn defaults(config: &Config, rule: &Repository, findings: &mut Findings) {
         let consequence = format!("everybody, without credentials, may {words} in `{pattern}`");
         let place = rule.anonymous_place.unwrap_or(rule.pattern.place);
         findings.add("lint::anonymous_may_write", place, consequence, "leave only `read` in `anonymousPolicy`");
+        let old: Vec<&str> = rule.anonymous.iter().map(|at| at.value.as_str()).collect();
+        let changes = [Change::set("anonymousPolicy", old, vec!["read"])];
+        findings.fix(&format!("http.accessControl.repositories.{pattern}"), &changes);
     }
     let place = rule.default_place.unwrap_or(rule.pattern.place);
     let wider: Vec<_> = rule.default.iter().filter(|at| !lists(&rule.anonymous, &at.value)).cloned().collect();
@@ -72,14 +67,24 @@ fn defaults(config: &Config, rule: &Repository, findings: &mut Findings) {
         let consequence = format!("everybody who can log in may {words} in `{pattern}`");
         findings.add("lint::default_policy_writes", place, consequence, "grant it to a group instead");
     }
-    let narrower: Vec<_> =
-        rule.anonymous.iter().map(|at| at.value.as_str()).filter(|word| !lists(&rule.default, word)).collect();
+    // That anonymous clients may write is a finding of its own, which says to take it away.
+    let narrower: Vec<_> = rule
+        .anonymous
+        .iter()
+        .map(|at| at.value.as_str())
+        .filter(|word| !WRITES.contains(word) && !lists(&rule.default, word))
+        .collect();
     if !narrower.is_empty() && config.can_authenticate() {
         let consequence =
             format!("in `{pattern}` anonymous clients may {}, users who log in may not", narrower.join(", "));
         let place = rule.anonymous_place.unwrap_or(place);
         let remedy = "repeat it in `defaultPolicy`";
         findings.add("lint::default_narrower_than_anonymous", place, consequence, remedy);
+        let mut wider: Vec<&str> = rule.default.iter().map(|at| at.value.as_str()).collect();
+        let old = (!wider.is_empty()).then(|| wider.clone().into());
+        wider.extend(&narrower);
+        let change = Change { key: "defaultPolicy", old, new: Some(wider.into()) };
+        findings.fix(&format!("http.accessControl.repositories.{pattern}"), &[change]);
     }
 }
 
@@ -176,8 +181,9 @@ fn cache(config: &Config, subjects: &[Subject], findings: &mut Findings) {
         let Some(name) = glob::common_name(&namespace.pattern, "**") else {
             continue;
         };
+        let patterns = config.access.as_ref().map_or(Vec::new(), |access| winning(access, &name));
         for subject in subjects {
-            let ask = |action| decide(config, &subject.who, &name, action);
+            let ask = |action| decide_by(config, &subject.who, &patterns, action);
             // Whoever may delete there is an administrator of the cache.
             if let (Decision::Allowed(rule), false) = (ask(Action::Create), ask(Action::Delete).is_allowed()) {
                 let known = by_rule.iter_mut().find(|known| known.0 == rule.place);

@@ -2,7 +2,7 @@
 
 use super::subject::Subject;
 use super::{Findings, Severity};
-use crate::zot::config::{AccessControl, Repository};
+use crate::zot::config::{AccessControl, CacheNamespace, Policy, Repository};
 use crate::zot::glob;
 use crate::zot::policy::{Action, Decision, by_pattern, winning};
 
@@ -11,8 +11,12 @@ pub(super) fn lint(
     one: &Repository,
     other: &Repository,
     subjects: &[Subject],
+    caches: &[CacheNamespace],
     findings: &mut Findings,
 ) {
+    if !glob::may_meet(&one.pattern.value, &other.pattern.value) {
+        return;
+    }
     let (one_length, other_length) = (one.pattern.value.len(), other.pattern.value.len());
     let (long, short) = if one_length >= other_length { (one, other) } else { (other, one) };
     let Some(witness) = glob::common_name(&long.pattern.value, &short.pattern.value) else {
@@ -26,7 +30,7 @@ pub(super) fn lint(
     if one_length == other_length {
         pair.tie(subjects, findings);
     } else {
-        pair.shadow(subjects, findings);
+        pair.shadow(subjects, caches, findings);
     }
 }
 
@@ -43,9 +47,19 @@ impl Pair<'_> {
         by_pattern(self.access, Some(rule), &subject.who, &subject.groups, action)
     }
 
+    /// Whether one of the two rules speaks of the subject: the others have the answers of everybody.
+    fn concerns(&self, subject: &Subject) -> bool {
+        let names = |policy: &Policy| {
+            policy.users.iter().any(|at| at.value == subject.who.name)
+                || policy.groups.iter().any(|at| subject.groups.contains(&at.value))
+        };
+        !subject.named || self.long.policies.iter().chain(&self.short.policies).any(names)
+    }
+
     fn tie(&self, subjects: &[Subject], findings: &mut Findings) {
-        let asked = subjects.iter().flat_map(|subject| Action::ALL.map(|action| (subject, action)));
-        let split = asked.into_iter().find(|(subject, action)| {
+        let subjects = subjects.iter().filter(|subject| self.concerns(subject));
+        let asked = subjects.flat_map(|subject| Action::ALL.map(|action| (subject, action)));
+        let split = { asked }.find(|(subject, action)| {
             let answer = |rule| self.answer(rule, subject, *action).is_allowed();
             answer(self.long) != answer(self.short)
         });
@@ -62,15 +76,24 @@ impl Pair<'_> {
         findings.add("lint::equal_length_patterns", long.place.max(short.place), consequence, remedy);
     }
 
-    fn shadow(&self, subjects: &[Subject], findings: &mut Findings) {
+    /// Whether the longer pattern keeps writers out of a cache, as the lint of the cache advises.
+    fn guards_a_cache(&self, caches: &[CacheNamespace]) -> bool {
+        caches.iter().any(|cache| cache.pattern != "**" && glob::covers(&cache.pattern, &self.long.pattern.value))
+    }
+
+    fn shadow(&self, subjects: &[Subject], caches: &[CacheNamespace], findings: &mut Findings) {
+        let guards = self.guards_a_cache(caches);
         let lost = |subject: &Subject, action| {
+            if guards && action != Action::Read {
+                return false;
+            }
             let answer = |rule| self.answer(rule, subject, action);
             answer(self.long).is_denied() && answer(self.short).is_allowed()
         };
         let everybody = subjects.iter().find(|subject| !subject.named && !subject.who.is_anonymous());
         let mut losses: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
         let mut named = false;
-        for subject in subjects {
+        for subject in subjects.iter().filter(|subject| self.concerns(subject)) {
             // What every user loses is said once.
             let own = |action: &Action| !subject.named || !everybody.is_some_and(|everybody| lost(everybody, *action));
             let words = Action::ALL.into_iter().filter(|action| lost(subject, *action)).filter(own);

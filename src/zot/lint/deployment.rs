@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::fix::Change;
 use super::{Findings, Severity};
 use crate::zot::config::Config;
 use crate::zot::policy::{DOCKER_MUST_LOG_IN, METRICS_ANONYMOUS_POLICY};
@@ -10,18 +11,18 @@ use crate::zot::release::Release;
 /// From this release cookies are Secure by configuration only.
 const SECURE_BY_CONFIG: Release = Release::new(2, 1, 11);
 /// From this release there are time-outs, by default too, and conditions of policies.
-const TIMEOUTS_AND_CONDITIONS: Release = Release::new(2, 1, 17);
+pub(super) const TIMEOUTS_AND_CONDITIONS: Release = Release::new(2, 1, 17);
 
 pub(super) fn lint(config: &Config, release: Option<Release>, findings: &mut Findings) {
     let since = |first: Release| release.is_none_or(|release| release >= first);
+    // What zot does of its own accord is told only where it is known to do it.
+    let surely = |first: Release| release.is_some_and(|release| release >= first);
     listener(config, findings);
     sessions(config, since(SECURE_BY_CONFIG), findings);
-    timeouts(config, since(TIMEOUTS_AND_CONDITIONS), findings);
-    if !since(TIMEOUTS_AND_CONDITIONS) {
-        too_new(config, findings);
-    }
+    timeouts(config, surely(TIMEOUTS_AND_CONDITIONS), findings);
     metrics(config, since(METRICS_ANONYMOUS_POLICY), findings);
-    docker(config, since(DOCKER_MUST_LOG_IN), findings);
+    docker(config, surely(DOCKER_MUST_LOG_IN), findings);
+    rate(config, findings);
     upstreams(config, findings);
     dropped(config, findings);
 }
@@ -29,16 +30,21 @@ pub(super) fn lint(config: &Config, release: Option<Release>, findings: &mut Fin
 fn listener(config: &Config, findings: &mut Findings) {
     let address = config.http.listen_address();
     let everywhere = matches!(address, "" | "0.0.0.0" | "::" | "[::]");
-    if everywhere && config.http.tls.is_none() {
+    if everywhere && !config.serves_tls() {
         let place = config.http.address.as_ref().map_or(config.http.place, |at| at.place);
         let port = config.http.listen_port();
-        let consequence = format!("port {port} answers in clear text on every interface, past any proxy");
-        findings.add(
-            "lint::plain_listener",
-            place,
-            consequence,
-            "bind 127.0.0.1 or the proxy's network, or set `http.tls`",
+        let empty = if config.http.tls.is_some() {
+            " (`http.tls` has no certificate and key, so it counts for nothing)"
+        } else {
+            ""
+        };
+        let consequence = format!("port {port} answers in clear text on every interface, past any proxy{empty}");
+        let remedy = format!(
+            "in a container this address is needed: publish the port on loopback or the proxy's network alone, as \
+             `-p 127.0.0.1:{port}:{port}`, or set a network policy; elsewhere bind 127.0.0.1, or set `http.tls`"
         );
+        findings.add("lint::plain_listener", place, consequence, &remedy);
+        findings.fix("http (not in a container)", &[Change::set("address", address, "127.0.0.1")]);
     }
 }
 
@@ -48,6 +54,7 @@ fn sessions(config: &Config, by_config: bool, findings: &mut Findings) {
         let place = config.auth.secure_session.as_ref().map_or(url.place, |at| at.place);
         let consequence = "behind TLS that a proxy ends, session cookies are set without `Secure`".to_owned();
         findings.add("lint::insecure_session", place, consequence, "set `http.auth.secureSession` to true");
+        findings.fix("http.auth", &[Change::add("secureSession", true)]);
     }
     let Some(openid) = config.auth.openid else {
         return;
@@ -62,6 +69,17 @@ fn sessions(config: &Config, by_config: bool, findings: &mut Findings) {
         let consequence = "API keys stay on, because `openid` is configured".to_owned();
         let remedy = "remove the line, or revoke the keys that must not work";
         findings.add("lint::apikey_false_has_no_effect", off.place, consequence, remedy);
+        findings.fix("http.auth", &[Change::remove("apikey", false)]);
+    }
+    let kept = config.auth.session_keys_file.is_some()
+        || config.auth.session_driver.as_ref().is_some_and(|driver| driver.value == "redis")
+        || config.keys.iter().any(|key| key.eq_ignore_ascii_case("http.auth.sessionHashKey"));
+    if !kept {
+        let consequence = "zot makes up the key of its sessions at each start: a restart ends every login, and a second node knows none of them";
+        let remedy =
+            "write `hashKey` and `encryptKey` into a file that only zot may read, and name it in `sessionKeysFile`";
+        findings.add("lint::random_session_keys", openid, consequence.to_owned(), remedy);
+        findings.fix("http.auth", &[Change::add("sessionKeysFile", "/etc/zot/session-keys.json")]);
     }
 }
 
@@ -75,33 +93,33 @@ fn timeouts(config: &Config, defaults: bool, findings: &mut Findings) {
                 if let Some(short) = at.value.filter(|duration| *duration < Duration::from_secs(1)) {
                     let consequence = format!("`{name}` is {short:?}: no transfer can finish");
                     findings.add("lint::timeout_in_nanoseconds", at.place, consequence, "write a unit, such as `10m`");
+                    findings.fix("http", &[Change::add(name, "10m")]);
                 }
             }
         }
     }
     if defaults && !unset.is_empty() {
         let what = unset.join(" and ");
-        let consequence = format!("{what} are not set: a push or pull that takes longer than 60 s is cut");
-        findings.add(
-            "lint::default_timeouts",
-            config.http.place,
-            consequence,
-            "set both to what the largest layer needs",
+        let verb = if unset.len() > 1 { "are" } else { "is" };
+        let consequence = format!(
+            "{what} {verb} not set: from {TIMEOUTS_AND_CONDITIONS} on, a push or pull that takes longer than 60 s is cut"
         );
+        let remedy = "set both to what the largest layer needs";
+        findings.add("lint::default_timeouts", config.http.place, consequence, remedy);
+        let keys = unset.iter().map(|name| name.trim_matches('`').trim_start_matches("http."));
+        findings.fix("http", &keys.map(|key| Change::add(key, "30m")).collect::<Vec<_>>());
     }
 }
 
-fn too_new(config: &Config, findings: &mut Findings) {
-    let limits = [("readTimeout", &config.http.read_timeout), ("writeTimeout", &config.http.write_timeout)];
-    let limits = limits.into_iter().filter_map(|(name, limit)| Some((name, limit.as_ref()?.place)));
-    let access = config.access.iter();
-    let policies =
-        access.flat_map(|access| access.repositories.iter().flat_map(|rule| &rule.policies).chain(&access.admin));
-    let conditions = policies.flat_map(|policy| &policy.conditions);
-    let conditions = conditions.map(|condition| ("conditions", condition.expression.place));
-    for (name, place) in limits.chain(conditions) {
-        let consequence = format!("releases before {TIMEOUTS_AND_CONDITIONS} do not know `{name}` and do not start");
-        findings.add("lint::key_too_new", place, consequence, "upgrade zot, or remove the key");
+fn rate(config: &Config, findings: &mut Findings) {
+    if let Some(rate) = &config.http.rate_limit {
+        let consequence = format!(
+            "more than {} requests a second, of all clients together, are answered with 429: pulls of images with many layers, and a \
+             dozen of nodes at once, feel it",
+            rate.value
+        );
+        let remedy = "set it well above what all clients ask at once; regproof itself asks no faster";
+        findings.add("lint::rate_limit", rate.place, consequence, remedy);
     }
 }
 
@@ -122,6 +140,10 @@ fn metrics(config: &Config, current: bool, findings: &mut Findings) {
         };
         let remedy = if open { "remove the empty name" } else { remedy };
         findings.add_with("lint::metrics_form", severity, empty.place, consequence, remedy);
+        if current && !open {
+            let changes = [Change::remove("users", vec![""]), Change::add("anonymousPolicy", vec!["read"])];
+            findings.fix("http.accessControl.metrics", &changes);
+        }
     }
     let Some(first) = metrics.anonymous.first() else {
         return;
@@ -160,6 +182,7 @@ fn upstreams(config: &Config, findings: &mut Findings) {
                 consequence,
                 "remove `tlsVerify`, and give `certDir` the upstream's CA",
             );
+            findings.fix("extensions.sync.registries", &[Change::remove("tlsVerify", false)]);
         }
     }
 }

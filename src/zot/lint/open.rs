@@ -1,9 +1,18 @@
 //! Lints of a configuration without access rules: who may do everything, since nothing says otherwise.
 
+use serde_json::json;
+
 use super::Findings;
+use super::fix::Change;
 use crate::zot::config::Config;
 
 pub(super) fn lint(config: &Config, findings: &mut Findings) {
+    if let Some(at) = &config.auth.partial_bearer {
+        let open = if config.can_authenticate() { "it counts for nothing" } else { "everyone is let in without one" };
+        let consequence = format!("`bearer` has no `{}`, so zot asks for no token: {open}", at.value);
+        let remedy = "give it `realm`, `service` and the `cert` of the token service, or take it out";
+        findings.add("lint::partial_bearer", at.place, consequence, remedy);
+    }
     if config.access.is_some() {
         return;
     }
@@ -26,5 +35,7 @@ pub(super) fn lint(config: &Config, findings: &mut Findings) {
         let consequence = "every user who can log in may push, overwrite and delete every image".to_owned();
         let remedy = "write `http.accessControl`: `read` in `defaultPolicy`, and the rest for the groups that need it";
         findings.add("lint::every_user_may_delete", place, consequence, remedy);
+        let rules = json!({"repositories": {"**": {"defaultPolicy": ["read"]}}});
+        findings.fix("http", &[Change::add("accessControl", rules)]);
     }
 }

@@ -1,5 +1,8 @@
 //! Lints of the sync rules: names that two upstreams can fill, and names of the operator's own that an upstream can fill.
 
+use url::Url;
+
+use super::fix::Change;
 use super::{Beside, Findings};
 use crate::zot::config::{CacheNamespace, Config};
 use crate::zot::glob;
@@ -9,6 +12,59 @@ pub(super) fn lint(config: &Config, beside: &Beside, findings: &mut Findings) {
     for (index, later) in namespaces.iter().enumerate() {
         meets(&namespaces[..index], later, findings);
         covers(later, beside, findings);
+        root(later, findings);
+    }
+    digests(config, findings);
+}
+
+/// A rule that fills names at the root, where the operator's own are too.
+fn root(rule: &CacheNamespace, findings: &mut Findings) {
+    let first = rule.pattern.split('/').next().unwrap_or_default();
+    if !first.contains(['*', '?', '[', '{']) {
+        return;
+    }
+    let leak =
+        if rule.on_demand { "is told every name that is asked for and not here, private ones too, and " } else { "" };
+    let consequence = format!(
+        "`{}` has no place of its own: {} {leak}can serve an image under a name of yours (dependency confusion)",
+        rule.pattern, rule.upstream
+    );
+    let host = Url::parse(&rule.upstream).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let remedy =
+        "set a `destination`, so that what comes from there has a name of its own; clients then ask for that name";
+    findings.add("lint::sync_fills_the_root", rule.place, consequence, remedy);
+    if let Some(host) = host {
+        findings.fix("extensions.sync.registries.content", &[Change::add("destination", format!("/{host}"))]);
+    }
+}
+
+/// Registries that are known to hold images in Docker's format.
+const DOCKERS: &[&str] = &[
+    "registry-1.docker.io",
+    "docker.io",
+    "index.docker.io",
+    "quay.io",
+    "gcr.io",
+    "registry.k8s.io",
+    "mcr.microsoft.com",
+];
+
+/// An upstream whose images get another digest here.
+fn digests(config: &Config, findings: &mut Findings) {
+    for upstream in config.extensions.upstreams.iter().filter(|upstream| !upstream.preserve_digest) {
+        let host = |url: &str| Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let found = upstream.urls.iter().filter_map(|at| host(&at.value)).find(|host| DOCKERS.contains(&host.as_str()));
+        let Some(host) = found else { continue };
+        let consequence = format!(
+            "images in Docker's format from {host} are made OCI images here and get another digest: a pull by the upstream's digest is 404"
+        );
+        let remedy = "set `preserveDigest`, with `http.compat`, where clients pull by digest";
+        findings.add("lint::digest_changes", upstream.place, consequence, remedy);
+        let mut changes = vec![Change::add("preserveDigest", true)];
+        if !config.http.compat {
+            changes.push(Change::add("http.compat", vec!["docker2s2"]));
+        }
+        findings.fix("extensions.sync.registries", &changes);
     }
 }
 

@@ -64,6 +64,14 @@ pub static LINTS: &[LintInfo] = &[
                   pulls end with `connection reset`. Set `http.readTimeout` and `http.writeTimeout`.",
     },
     LintInfo {
+        id: "lint::digest_changes",
+        severity: Low,
+        title: "images get another digest than they have at the upstream",
+        explain: "zot makes OCI images of images in Docker's format, so that their digest changes: a pull by the \
+                  upstream's digest is 404, and a signature no longer fits. `preserveDigest` with `http.compat` keeps \
+                  them as they are.",
+    },
+    LintInfo {
         id: "lint::docker_must_log_in",
         severity: Medium,
         title: "anonymous `docker pull` may fail where other clients succeed",
@@ -128,18 +136,26 @@ pub static LINTS: &[LintInfo] = &[
                   `externalUrl: https://…` does not count.",
     },
     LintInfo {
+        id: "lint::key_newer_than_known",
+        severity: Low,
+        title: "a key is newer than the newest release that is known here",
+        explain: "The key is on zot's main branch, or the scenario names a release that is newer than the newest one \
+                  known here. A zot that does not know the key does not start. Rights are derived as ever, since the \
+                  key stands where it cannot change them; what else it does is not proven.",
+    },
+    LintInfo {
         id: "lint::key_too_new",
         severity: High,
         title: "this release does not know a key and does not start",
-        explain: "zot refuses a configuration with a key that it does not know. `readTimeout`, `writeTimeout` and \
-                  `conditions` came with v2.1.17.",
+        explain: "zot refuses a configuration with a key that it does not know. Each key is compared with the first \
+                  release that has it.",
     },
     LintInfo {
-        id: "lint::malformed_pattern",
-        severity: High,
-        title: "zot does not start with this repository pattern",
-        explain: "The glob is malformed: a bracket or brace is not closed. zot refuses the whole configuration; a \
-                  running zot that reloads it goes on with the old one.",
+        id: "lint::key_written_twice",
+        severity: Medium,
+        title: "a key stands twice, and the first one does not count",
+        explain: "Of two equal keys in one JSON object zot takes the last. What the first one says is lost without a \
+                  word.",
     },
     LintInfo {
         id: "lint::metrics_form",
@@ -170,10 +186,57 @@ pub static LINTS: &[LintInfo] = &[
                   headers and `Host` do not count.",
     },
     LintInfo {
+        id: "lint::partial_bearer",
+        severity: High,
+        title: "`bearer` is not whole, and zot asks for no token",
+        explain: "Bearer tokens count only with `realm`, `service` and `cert` (or `awsSecretsManager`), or with an \
+                  `oidc` entry that has `issuer` and `audiences`. Without all of them zot starts, ignores `bearer`, \
+                  and lets everyone in who is not kept out otherwise.",
+    },
+    LintInfo {
+        id: "lint::placeholder",
+        severity: Medium,
+        title: "a placeholder is not filled in",
+        explain: "zot does not expand `${NAME}`: it is a name, a path or a secret of those very characters. Where \
+                  something fills it in before zot reads the file, name the file as it is then.",
+    },
+    LintInfo {
         id: "lint::plain_listener",
         severity: Medium,
         title: "zot listens on every interface without TLS",
-        explain: "Clients can go past the proxy and send keys in clear text. Bind 127.0.0.1, or the proxy's network.",
+        explain: "Clients can go past the proxy and send keys in clear text. In a container zot has to listen on every \
+                  interface: there, publish its port on loopback or on the proxy's network alone, or set a network \
+                  policy. Elsewhere bind 127.0.0.1. An empty `cert` or `key` in `http.tls` is no TLS.",
+    },
+    LintInfo {
+        id: "lint::random_session_keys",
+        severity: Low,
+        title: "a restart ends every login",
+        explain: "Without `sessionKeysFile` zot makes up the key that protects its sessions at each start. Each \
+                  restart ends all logins of the pages, and behind a load balancer each node ends those of the others. \
+                  Sessions in redis need no such file.",
+    },
+    LintInfo {
+        id: "lint::rate_limit",
+        severity: Low,
+        title: "clients are held back by a rate limit",
+        explain: "zot counts the requests of all clients together and answers those above the limit with 429. Most \
+                  clients try again a few times and then fail.",
+    },
+    LintInfo {
+        id: "lint::retention_deletes",
+        severity: Medium,
+        title: "zot deletes tags by itself",
+        explain: "A retention policy with `keepTags` removes every tag that none of its patterns matches, and of the \
+                  others those beyond its limits. Without `keepTags` all tags stay. It runs with the garbage \
+                  collection, and not at all with `dryRun`.",
+    },
+    LintInfo {
+        id: "lint::secret_in_the_file",
+        severity: Medium,
+        title: "a secret stands in the configuration",
+        explain: "Configurations are copied, committed and shown. zot reads the client's secret from \
+                  `credentialsFile`, LDAP's from its own file, and those of S3 from the environment.",
     },
     LintInfo {
         id: "lint::shadowed_grants",
@@ -202,6 +265,14 @@ pub static LINTS: &[LintInfo] = &[
         explain: "A sync rule covers the name of a repository that the scenario calls its own. Where zot does not have what is asked for, it \
                   asks the upstream: private names are told to a stranger, who can serve an image under them \
                   (dependency confusion).",
+    },
+    LintInfo {
+        id: "lint::sync_fills_the_root",
+        severity: Medium,
+        title: "an upstream fills names at the root",
+        explain: "A sync rule without `destination` serves the upstream's images under their own names. On demand, zot \
+                  asks the upstream for every name that it does not have, private ones too; and the upstream decides \
+                  what is served under a name that nobody has pushed here yet (dependency confusion).",
     },
     LintInfo {
         id: "lint::sync_rules_meet",

@@ -174,7 +174,8 @@ fn groups_of_the_file_reach_those_who_log_in_by_it_and_nobody_else() {
     assert_eq!(of(&by_file, &who("bob", &["idp"])), ["idp", "ci"]);
     assert_eq!(of(&by_file, &who("eve", &[])), [""; 0]);
     assert_eq!(of(&by_file, &Who::anonymous()), [""; 0]);
-    let openid = r#"{"openid":{"providers":{"oidc":{"issuer":"https://idp.test","clientid":"zot"}}}}"#;
+    let openid =
+        r#"{"openid":{"providers":{"oidc":{"issuer":"https://idp.test","clientid":"zot","scopes":["openid"]}}}}"#;
     let text = format!(r#"{{"http":{{"auth":{openid},"accessControl":{{{groups}}}}}}}"#);
     let by_provider = Config::parse("config.json", &text).unwrap();
     assert_eq!(of(&by_provider, &who("bob", &["idp"])), ["idp"]);
@@ -184,7 +185,8 @@ fn groups_of_the_file_reach_those_who_log_in_by_it_and_nobody_else() {
 fn what_a_key_may_do_depends_on_how_its_owner_logs_in_where_groups_of_the_file_decide() {
     let access = r#""groups":{"ci":{"users":["bob"]}},"repositories":{"**":{"policies":[
         {"groups":["ci"],"actions":["create"]},{"groups":["idp"],"actions":["read"]}]}}"#;
-    let openid = r#""openid":{"providers":{"oidc":{"issuer":"https://idp.test","clientid":"zot"}}}"#;
+    let openid =
+        r#""openid":{"providers":{"oidc":{"issuer":"https://idp.test","clientid":"zot","scopes":["openid"]}}}"#;
     let config = |auth: &str| {
         let text = format!(r#"{{"http":{{"auth":{{{auth}}},"accessControl":{{{access}}}}}}}"#);
         Config::parse("config.json", &text).unwrap()

@@ -202,13 +202,17 @@ pub(crate) fn groups_of(config: &Config, access: &AccessControl, who: &Who) -> V
 /// The longest patterns that match: one, or several of equal length. Length is in bytes, as Go counts it. A rule for
 /// the empty pattern is what zot falls back to where nothing matches.
 pub(crate) fn winning<'a>(access: &'a AccessControl, repository: &str) -> Vec<&'a Repository> {
-    let matching: Vec<_> = access
-        .repositories
-        .iter()
-        .filter(|rule| rule.pattern.value.is_empty() || glob::matches(&rule.pattern.value, repository))
-        .collect();
-    let longest = matching.iter().map(|rule| rule.pattern.value.len()).max();
-    matching.into_iter().filter(|rule| Some(rule.pattern.value.len()) == longest).collect()
+    let find = || {
+        let rules = access.repositories.iter().enumerate();
+        let matching: Vec<(usize, usize)> = rules
+            .filter(|(_, rule)| rule.pattern.value.is_empty() || glob::matches(&rule.pattern.value, repository))
+            .map(|(index, rule)| (index, rule.pattern.value.len()))
+            .collect();
+        let longest = matching.iter().map(|(_, length)| *length).max();
+        matching.into_iter().filter(|(_, length)| Some(*length) == longest).map(|(index, _)| index).collect()
+    };
+    let found = access.winners.of(repository, find);
+    found.into_iter().map(|index| &access.repositories[index]).collect()
 }
 
 /// What one pattern, or none, together with the administrators' policy gives.

@@ -33,7 +33,10 @@ fn folder(name: &str) -> Vec<PathBuf> {
 fn valid() -> Vec<(String, serde_json::Value)> {
     let read = |file: PathBuf| {
         let text = std::fs::read_to_string(&file).expect("it is text");
-        (file.file_stem().unwrap().to_string_lossy().into_owned(), serde_json::from_str(&text).expect("it is JSON"))
+        (
+            file.file_stem().expect("a file has a name").to_string_lossy().into_owned(),
+            serde_json::from_str(&text).expect("it is JSON"),
+        )
     };
     folder("valid").into_iter().map(read).collect()
 }
@@ -87,7 +90,7 @@ fn compare(zot: &Zot, files: &[(String, String, String)]) -> String {
 fn the_files_of_the_field_are_refused_and_accepted_as_zot_does() {
     let mut files: Vec<(String, String, String)> = Vec::new();
     for file in folder("field").into_iter().chain(folder("valid")) {
-        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let name = file.file_name().expect("a file has a name").to_string_lossy().into_owned();
         files.push((name, "as it is".to_owned(), std::fs::read_to_string(&file).expect("it is text")));
     }
     for zot in Zot::find_all("the_files_of_the_field_are_refused_and_accepted_as_zot_does") {

@@ -1,5 +1,9 @@
 //! `http.accessControl`: who may do what. Reads it; [`crate::zot::policy`] decides by it.
 
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
 use super::super::tree::{At, Complaint, Entry, Node, Place, Value};
 use super::{optional, texts};
 
@@ -16,6 +20,49 @@ pub struct AccessControl {
     pub groups: Vec<Group>,
     /// Who may scrape the metrics.
     pub metrics: Metrics,
+    /// Which patterns win for a name, once it was asked: the same few names are asked thousands of times.
+    pub(crate) winners: Winners,
+}
+
+/// A memory of answers; it is no part of what a configuration says.
+#[derive(Default)]
+pub struct Winners(Mutex<HashMap<String, Vec<usize>>>);
+
+impl Winners {
+    /// More names than this are not kept.
+    const MOST: usize = 4096;
+
+    /// The answer for a name, worked out at most once.
+    pub(crate) fn of(&self, name: &str, find: impl FnOnce() -> Vec<usize>) -> Vec<usize> {
+        // A memory that another thread left in the middle of a panic holds whole answers all the same.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(name) {
+            return found.clone();
+        }
+        let found = find();
+        if known.len() < Self::MOST {
+            known.insert(name.to_owned(), found.clone());
+        }
+        found
+    }
+}
+
+impl Clone for Winners {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Winners {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Winners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
 }
 
 impl AccessControl {
@@ -106,6 +153,7 @@ pub(super) fn read(entry: &Entry) -> Result<AccessControl, Complaint> {
         admin: optional(node, "adminPolicy", |node, _| policy(node, node.place))?,
         groups: each(node, "groups", group)?,
         metrics: optional(node, "metrics", metrics)?.unwrap_or_default(),
+        winners: Winners::default(),
     })
 }
 

@@ -119,9 +119,9 @@ pub(crate) fn words_of(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0 => format!("{time:?}"),
-        _ if seconds % 86400 == 0 => format!("{} d", seconds / 86400),
-        _ if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
-        _ if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        _ if seconds.is_multiple_of(86400) => format!("{} d", seconds / 86400),
+        _ if seconds.is_multiple_of(3600) => format!("{} h", seconds / 3600),
+        _ if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
         _ => format!("{seconds} s"),
     }
 }

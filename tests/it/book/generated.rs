@@ -197,6 +197,10 @@ fn kind(root: &Value, schema: &Value) -> String {
     if let Some(choices) = schema["anyOf"].as_array().or(schema["oneOf"].as_array()) {
         return words(choices);
     }
+    if let Some(keys) = schema["properties"].as_object() {
+        let keys: Vec<&str> = keys.keys().map(String::as_str).collect();
+        return format!("`{{ {} }}`", keys.join(", "));
+    }
     let name = match &schema["type"] {
         Value::Array(names) => names.iter().find(|name| *name != "null").and_then(Value::as_str),
         name => name.as_str(),

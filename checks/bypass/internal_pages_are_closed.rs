@@ -190,7 +190,7 @@ mod tests {
     async fn fails_when_profiling_is_open() {
         let finding = fails(ID, Weakness::ProfilingOpen).await;
         assert!(finding.summary.ends_with(": pprof-zot"), "{finding:?}");
-        assert!(finding.cause.contains("every zot has this page") && !finding.cause.contains("debug"), "{finding:?}");
+        assert!(finding.cause.contains("every zot has this page"), "{finding:?}");
     }
 
     #[tokio::test]

@@ -81,6 +81,10 @@ pub(crate) fn fit(registry: &Fingerprint, outcome: &mut Outcome) {
 }
 
 fn reword(id: &str, finding: &mut Finding) {
+    // A cause that was chosen by what came back is no check's own advice.
+    if !finding.code.is_empty() && !finding.code.contains("::") {
+        return;
+    }
     let Some((_, cause, remedy)) = ELSEWHERE.iter().find(|(start, ..)| id.starts_with(start)) else { return };
     for (text, other) in [(&mut finding.cause, cause), (&mut finding.remedy, remedy)] {
         if ZOT.iter().any(|word| text.contains(word)) {

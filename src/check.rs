@@ -28,7 +28,6 @@ pub(crate) mod prelude {
     pub(crate) use crate::scenario::{Action, Reception};
     pub(crate) use crate::visit::{Fetched, LoginPage, Visit};
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
-    pub(crate) use crate::zot::advisory;
     pub(crate) use crate::{
         apikeys, cached, coverage, diagnosis, discovery, listing, lock, matrix, meanwhile, metrics, oci, oracle,
         presence, transfer, traps, vantage,
@@ -141,6 +140,7 @@ impl Why<'_> {
             cause: self.cause.to_owned(),
             remedy: self.remedy.to_owned(),
             exchange,
+            code: String::new(),
         }
     }
 }
@@ -350,9 +350,7 @@ mod tests {
         }
         let Err(Failure::Fail(finding)) = graver(proof("fail", "1"), proof("fail", "2")) else { panic!("no fail") };
         assert_eq!(finding.actual, "1");
-        let Err(Failure::Error(error, _)) = graver(proof("error", "1"), proof("error", "2")) else {
-            panic!("no error")
-        };
+        let Err(Failure::Error(error, _)) = graver(proof("error", "1"), proof("error", "2")) else { panic!() };
         assert_eq!(error.to_string(), "1");
     }
 
@@ -365,6 +363,7 @@ mod tests {
             cause: "a cause".to_owned(),
             remedy: "a remedy".to_owned(),
             exchange: Some(3),
+            code: String::new(),
         };
         let Failure::Fail(finding) = WHY.fail(200, 404, 3) else { panic!("no fail") };
         assert_eq!(*finding, expected);

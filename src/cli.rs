@@ -137,6 +137,9 @@ pub struct Run {
     /// Show nothing on the console if everything is proven
     #[arg(long, short)]
     pub quiet: bool,
+    /// Show also the checks that hang on what is told first
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub verbose: bool,
     /// Prove also that nothing changed since this snapshot, once all other checks have ended
     #[arg(long, value_name = "SNAPSHOT", conflicts_with = "partition", value_hint = ValueHint::FilePath)]
     pub against: Option<PathBuf>,
@@ -204,7 +207,7 @@ pub struct List {
 /// `explain`.
 #[derive(Clone, Debug, Args)]
 pub struct Explain {
-    /// A check, as `regproof list` names it; also a lint, an advisory or a weakness of the lab
+    /// A check, as `regproof list` names it; also a lint, an advisory, the code of a finding or a weakness of the lab
     pub id: String,
 }
 

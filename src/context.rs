@@ -23,7 +23,7 @@ use crate::scenario::secrets::LoginSecrets;
 use crate::scenario::{Action, Oidc, Scenario};
 use crate::target::Target;
 use crate::transcript::Recorder;
-use crate::wire::{Client, Credential, Origin};
+use crate::wire::{Client, Credential, OWN_KEY, Origin};
 
 /// How long clean-up may take, after the check's own deadline.
 pub(crate) const CLEAN_UP: Duration = Duration::from_secs(10);
@@ -140,14 +140,14 @@ impl Cx {
     pub(crate) fn key_holder(&self, credential: Credential, key: KeyUse) -> anyhow::Result<Client> {
         let guard = Arc::new(Guard { key, ..(*self.guard).clone() });
         let (origin, recorder) = (self.target.origin(), self.recorder.clone());
-        let client = Client::new(&self.target.route, origin, "a key of this run", Some(credential), guard, recorder)?;
-        Ok(client.booked(&self.ledger))
+        let client = Client::new(&self.target.route, origin, OWN_KEY, Some(credential), guard, recorder)?;
+        Ok(client.booked(&self.ledger).until(self.deadline))
     }
 
     fn client(&self, origin: Origin, who: &str, credential: Option<Credential>) -> anyhow::Result<Client> {
         let guard = self.guard_for(&origin);
         let client = Client::new(&self.target.route, origin, who, credential, guard, self.recorder.clone())?;
-        Ok(client.booked(&self.ledger))
+        Ok(client.booked(&self.ledger).until(self.deadline))
     }
 
     /// What was cleared for one address is not cleared for another.

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::outcome::Run;
+use crate::outcome::{Root, Run};
+use crate::root;
 
 /// Why parts do not make a whole.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -126,6 +127,7 @@ fn one(parts: Vec<(String, Run)>) -> Result<Run, MergeError> {
     let mut seen = BTreeSet::from([share.part.index]);
     let mut ids = BTreeSet::new();
     belong(&file, share.part, &whole, &mut ids)?;
+    let mut roots: Vec<Root> = whole.root.take().into_iter().collect();
     let mut ends = whole.started + whole.duration;
     for (file, run) in parts {
         let other = run.part.ok_or_else(|| MergeError::Whole(file.clone()))?;
@@ -161,8 +163,10 @@ fn one(parts: Vec<(String, Run)>) -> Result<Run, MergeError> {
             (Some(one), Some(two)) if one != two => Some(format!("{one}; {two}")),
             (one, two) => one.or(two),
         };
+        roots.extend(run.root);
         whole.outcomes.extend(run.outcomes);
     }
+    whole.root = root::joined(roots.into_iter());
     let missing: Vec<u64> = (1..=share.part.of).filter(|index| !seen.contains(index)).take(100).collect();
     if !missing.is_empty() {
         let missing = missing.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");

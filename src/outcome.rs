@@ -54,6 +54,30 @@ pub struct Finding {
     pub remedy: String,
     /// Which exchange of the transcript shows it.
     pub exchange: Option<usize>,
+    /// What `regproof explain` knows it by: a cause, a lint, or the check itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub code: String,
+}
+
+/// What is wrong first: the one thing on which most of what is not proven hangs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// What `regproof explain` knows it by.
+    pub code: String,
+    /// What is the matter, in one sentence.
+    pub summary: String,
+    /// What was seen.
+    pub actual: String,
+    /// Why it may be.
+    pub cause: String,
+    /// What to do.
+    pub remedy: String,
+    /// The check that shows it.
+    pub check: String,
+    /// Which exchange of that check's transcript shows it.
+    pub exchange: Option<usize>,
+    /// The checks that are not proven because of it.
+    pub hangs: Vec<String>,
 }
 
 /// One part of a check that deserves a line of its own in reports, such as one row of the permission matrix.
@@ -215,6 +239,9 @@ pub struct Run {
     pub part: Option<Share>,
     /// Why the run ended before its plan did, if it did.
     pub interrupted: Option<String>,
+    /// What is wrong first, if anything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Root>,
     /// All outcomes, in plan order.
     pub outcomes: Vec<Outcome>,
 }

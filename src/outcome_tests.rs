@@ -35,6 +35,7 @@ fn run(verdicts: &[Verdict]) -> Run {
         duration: Duration::ZERO,
         part: None,
         interrupted: None,
+        root: None,
         outcomes: verdicts.iter().copied().map(outcome).collect(),
     }
 }

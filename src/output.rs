@@ -21,12 +21,16 @@ pub fn redacted(run: &Run, redactor: &Redactor) -> Run {
     let mut run = run.clone();
     let clean = |text: &mut String| *text = redactor.text(text);
     let clean_finding = |finding: &mut Option<Finding>| {
-        let Some(Finding { summary, expected, actual, cause, remedy, exchange: _ }) = finding else { return };
+        let Some(Finding { summary, expected, actual, cause, remedy, exchange: _, code: _ }) = finding else { return };
         [summary, expected, actual, cause, remedy].into_iter().for_each(clean);
     };
     [&mut run.scenario, &mut run.target].into_iter().for_each(clean);
     run.registry.evidence.iter_mut().for_each(clean);
     [&mut run.registry.product, &mut run.registry.release, &mut run.interrupted].into_iter().flatten().for_each(clean);
+    if let Some(root) = &mut run.root {
+        let texts = [&mut root.summary, &mut root.actual, &mut root.cause, &mut root.remedy, &mut root.check];
+        texts.into_iter().chain(&mut root.hangs).for_each(clean);
+    }
     for outcome in &mut run.outcomes {
         [&mut outcome.id, &mut outcome.title]
             .into_iter()

@@ -375,8 +375,14 @@ pub(crate) fn no_browser(scenario: &Scenario, machine: &Machine) -> Option<Strin
         return Some("the browser is not given the certificate of [registry] client_cert".to_owned());
     }
     let driver = &scenario.browser.webdriver;
-    if driver.starts_with("http://") || driver.starts_with("https://") {
-        return None;
+    let remote = driver.starts_with("http://") || driver.starts_with("https://");
+    if remote {
+        let unmapped = || "the remote browser does not know [registry] resolve".to_owned();
+        return (!scenario.registry.resolve.is_empty()).then(unmapped);
+    }
+    if scenario.registry.ca_file.is_some() {
+        let how = "name a WebDriver that does in [browser] webdriver";
+        return Some(format!("the browser does not trust [registry] ca_file; {how}"));
     }
     if machine.find(driver).is_none() {
         return Some(format!(

@@ -219,6 +219,8 @@ pub struct Probe {
     pub reason: &'static str,
     /// The section of a specification, or a file or release of zot.
     pub reference: &'static str,
+    /// Why such a door is open, and what closes it, where that is not what the whole check says.
+    pub because: Option<(&'static str, &'static str)>,
 }
 
 impl Probe {
@@ -233,6 +235,7 @@ impl Probe {
         bad: Bad::body("{\"name\":\"{private}\",\"tags\":[\"{private_tag}\"]}"),
         reason: "",
         reference: "",
+        because: None,
     };
 
     /// The probe in words, as `explain` prints it.

@@ -142,6 +142,8 @@ impl Redactor {
         exchange.username = exchange.username.map(|username| self.text(&username));
         exchange.request_body = self.text(&exchange.request_body);
         exchange.response_body = self.text(&exchange.response_body);
+        exchange.options = exchange.options.into_iter().map(|option| self.text(&option)).collect();
+        exchange.password = exchange.password.map(|words| self.text(&words));
         exchange.error = exchange.error.map(|error| self.text(&error));
         exchange
     }

@@ -20,10 +20,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::outcome::{Case, Finding, Fingerprint, Outcome, Run, Verdict};
+use crate::outcome::{Case, Finding, Fingerprint, Outcome, Root, Run, Verdict};
 use crate::transcript::Exchange;
 
-pub use self::console::console;
+pub use self::console::{Look, console};
 pub use self::har::har;
 pub use self::html::html;
 pub use self::junit::junit;
@@ -149,6 +149,35 @@ fn evidence(outcome: &Outcome) -> Option<&Exchange> {
     }
 }
 
+/// Whether this check is not proven because of the root, and is told with it.
+fn hangs_on_root(run: &Run, outcome: &Outcome) -> bool {
+    run.root.as_ref().is_some_and(|root| root.hangs.contains(&outcome.id))
+}
+
+/// The check whose own finding is the root, where no cause explains it together with others.
+fn lead(run: &Run) -> Option<&Outcome> {
+    let root = run.root.as_ref().filter(|root| !root.hangs.contains(&root.check))?;
+    run.outcomes.iter().find(|outcome| outcome.id == root.check)
+}
+
+/// `3 checks hang on this: 2 of access, 1 of publish`, where any does.
+fn hanging(root: &Root) -> Option<String> {
+    let mut areas: Vec<(&str, usize)> = Vec::new();
+    for id in &root.hangs {
+        let area = id.split("::").next().unwrap_or_default();
+        match areas.iter_mut().find(|(name, _)| *name == area) {
+            Some((_, number)) => *number += 1,
+            None => areas.push((area, 1)),
+        }
+    }
+    let areas: Vec<String> = areas.iter().map(|(area, number)| format!("{number} of {area}")).collect();
+    match root.hangs.as_slice() {
+        [] => None,
+        [one] => Some(format!("1 check hangs on this: {one}")),
+        all => Some(format!("{} checks hang on this: {}", all.len(), areas.join(", "))),
+    }
+}
+
 /// Whether a check needs someone to look at it.
 fn is_broken(outcome: &Outcome) -> bool {
     matches!(outcome.verdict, Verdict::Fail | Verdict::Error)
@@ -215,6 +244,40 @@ mod tests {
                 assert_eq!(text.contains("119 of 168 proven"), told, "{verdict:?} {name}");
             }
         }
+    }
+
+    #[test]
+    fn the_root_is_told_first_and_once_and_what_hangs_on_it_is_folded() {
+        let mut run = sample::run();
+        run.root = Some(Root {
+            code: "connection-refused".into(),
+            summary: "nothing answers there".into(),
+            actual: "Connection refused".into(),
+            cause: "it is stopped".into(),
+            remedy: "start it".into(),
+            check: "publish::api_key_can_push".into(),
+            exchange: Some(0),
+            hangs: vec!["publish::api_key_can_push".into()],
+        });
+        let formats = sample::every_format(&run);
+        let of = |wanted: &str| formats.iter().find(|(name, _)| *name == wanted).unwrap().1.as_str();
+        let (pretty, verbose) = (of("pretty"), console(&[&run], Format::Pretty, Look { colour: false, verbose: true }));
+        let first: Vec<&str> = pretty.lines().take(10).collect();
+        assert!(first.iter().any(|line| line.contains("nothing answers there")), "{pretty}");
+        assert!(first.iter().any(|line| line.contains("start it")), "{pretty}");
+        assert_eq!(pretty.matches("publish::api_key_can_push").count(), 1, "{pretty}");
+        assert!(verbose.matches("publish::api_key_can_push").count() > 2, "{verbose}");
+        // One annotation for all that hang on it.
+        assert!(of("github").starts_with("::error title=FIRST connection-refused::nothing answers there"));
+        assert!(!of("github").contains("title=ERROR publish::api_key_can_push"), "{}", of("github"));
+        assert!(of("markdown").contains("**First:** ` nothing answers there `"), "{}", of("markdown"));
+        assert!(!of("markdown").contains("### ⚠️ error ` publish::api_key_can_push `"), "{}", of("markdown"));
+        assert!(of("html").contains("<h2>First</h2>") && of("html").contains("<details class=\"hanging\">"));
+        assert!(of("junit").contains("first: nothing answers there"), "{}", of("junit"));
+        assert!(of("junit").contains("<property name=\"root\" value=\"connection-refused: nothing answers there\"/>"));
+        let json: serde_json::Value = serde_json::from_str(of("json")).unwrap();
+        assert_eq!((&json["root"]["code"], &json["schema"]), (&"connection-refused".into(), &1.into()));
+        assert_eq!(run.exit_status(false), sample::run().exit_status(false));
     }
 
     #[test]

@@ -17,7 +17,9 @@ use crate::fingerprint;
 use crate::level::Level;
 use crate::outcome::{Case, Finding, Fingerprint, Outcome, Run, Verdict};
 use crate::plan::{Plan, Step};
+use crate::root;
 use crate::scenario::Waive;
+use crate::symptom::{self, Facts};
 use crate::target::Target;
 
 /// What happens while a run goes on; the console's progress is its only consumer.
@@ -61,6 +63,8 @@ impl Board {
         };
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let reason = interrupted.unwrap_or("the run ended before this check did");
+        let facts = Facts::of(self.target.scenario());
+        let zot = slots.1.product.as_deref().is_none_or(|product| product == "zot");
         let outcomes = self.plan.steps.iter().zip(&slots.0).map(|(step, slot)| {
             let mut outcome = slot.clone().unwrap_or_else(|| {
                 let finding =
@@ -68,9 +72,12 @@ impl Board {
                 blank(step.check, Verdict::Error, Some(finding))
             });
             advice::fit(&slots.1, &mut outcome);
+            if !zot {
+                symptom::fit(&mut outcome, &facts, false);
+            }
             outcome
         });
-        Run {
+        let mut run = Run {
             schema: 1,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             scenario: self.target.scenario().name.clone(),
@@ -80,8 +87,11 @@ impl Board {
             duration,
             part: self.plan.share,
             interrupted: interrupted.map(str::to_owned),
+            root: None,
             outcomes: outcomes.collect(),
-        }
+        };
+        run.root = root::of(&run, &facts, zot);
+        run
     }
 
     /// The longest that this run can take if everything keeps its deadline.
@@ -218,6 +228,7 @@ pub async fn execute_one(step: &Step, target: &Arc<Target>, mut stop: Stop) -> O
     outcome.leftovers = found.leftovers;
     outcome.transcript = cx.recorder().exchanges();
     outcome.duration = began.elapsed();
+    symptom::fit(&mut outcome, &Facts::of(target.scenario()), true);
     if let Some(waiver) = &step.waived {
         waive(&mut outcome, waiver, found.claim.covered);
     }
@@ -338,6 +349,7 @@ fn clean(finding: Finding, target: &Target) -> Finding {
         cause: text(finding.cause),
         remedy: text(finding.remedy),
         exchange: finding.exchange,
+        code: finding.code,
     }
 }
 

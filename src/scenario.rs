@@ -7,6 +7,7 @@ mod content;
 mod deployed;
 mod derive;
 pub mod load;
+mod rate;
 mod rights;
 pub mod secrets;
 mod values;
@@ -22,6 +23,7 @@ use url::Url;
 pub use access::{Access, Action, Grants};
 pub use content::{Content, Probes, Reception};
 pub use deployed::{ZotConfig, ZotRelease};
+pub use rate::Rate;
 pub(crate) use rights::{Promise, who};
 pub use values::{Day, Days, KeySource, LargeBody, Period, SecretSource};
 
@@ -105,9 +107,9 @@ pub struct Registry {
     pub release: Option<ZotRelease>,
     /// A second vantage point, behind the proxy.
     pub backend: Option<Url>,
-    /// For how many days to come its certificates must be valid.
-    #[serde(default = "horizon")]
-    pub certificate_days: u32,
+    /// For how many days to come its certificates must be valid; by default 14, or a fifth of a certificate's life where that is
+    /// less.
+    pub certificate_days: Option<u32>,
     /// Certificates to trust besides the system's, as PEM.
     pub ca_file: Option<PathBuf>,
     /// The certificate to show where the registry, or a proxy in front of it, asks its clients for one; as PEM. Where `zot_config`
@@ -118,10 +120,6 @@ pub struct Registry {
     /// `host:port` to connect to instead of what DNS says, as curl's `--connect-to`.
     #[serde(default)]
     pub resolve: BTreeMap<String, String>,
-}
-
-fn horizon() -> u32 {
-    14
 }
 
 /// Repositories by role.
@@ -288,11 +286,14 @@ pub struct Limits {
     pub request_timeout: Period,
     /// How many checks run at once.
     pub concurrency: usize,
+    /// How many requests a run sends in a second at most; by default as many as `http.ratelimit` of `registry.zot_config` lets
+    /// through.
+    pub rate: Option<Rate>,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { deadline: Period::seconds(60), request_timeout: Period::seconds(10), concurrency: 16 }
+        Limits { deadline: Period::seconds(60), request_timeout: Period::seconds(10), concurrency: 16, rate: None }
     }
 }
 

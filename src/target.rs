@@ -21,7 +21,7 @@ use crate::redact::Redactor;
 use crate::scenario::Scenario;
 use crate::scenario::load::{self, Loaded, ScenarioError};
 use crate::scenario::secrets::{self, Secrets};
-use crate::wire::{Challenges, ClientCertificate, Credential, Origin, Route, Wrong};
+use crate::wire::{Challenges, ClientCertificate, Credential, Origin, Pace, Route, Shell, Wrong};
 
 /// What checks get beyond their deadline where logins need one-time codes: four of them log in, a code serves one login,
 /// and the next one comes after 30 seconds.
@@ -64,6 +64,8 @@ impl Target {
         loaded.scenario.agreed = lock::read(&loaded)?.map(Arc::new);
         let redactor = Arc::new(secrets.redactor(&loaded));
         let mut route = route(&loaded)?;
+        route.pace = Arc::new(Pace::new(&rates(&loaded.scenario)));
+        route.shell = Arc::new(Shell::of(&loaded.scenario, loaded.folder(), secrets.identities.iter()));
         route.certificate = certificate(&loaded, &secrets)?.map(Arc::new);
         let scratch = loaded.scenario.repositories.scratch.is_some();
         let default = if scratch { Effect::Writes } else { Effect::Oracle };
@@ -141,8 +143,23 @@ impl Target {
     #[must_use]
     pub fn deadline(&self) -> Duration {
         let codes = self.scenario().oidc.as_ref().and_then(|oidc| oidc.login.as_ref()?.totp.as_ref());
-        self.scenario().limits.deadline.0 + codes.map_or(Duration::ZERO, |_| CODES)
+        // Waiting for a turn is no time of the check: all that a run sends may go before its last request.
+        let paced = self.route.pace.time_of(REQUESTS);
+        self.scenario().limits.deadline.0 + codes.map_or(Duration::ZERO, |_| CODES) + paced
     }
+}
+
+/// As many requests as a run of all checks sends, about.
+const REQUESTS: u32 = 1500;
+
+/// The part of zot's own limit that a run takes: client programs and other users ask too.
+const SHARE: f64 = 0.8;
+
+/// How many requests a second may be sent: for all methods together, and for single ones.
+fn rates(scenario: &Scenario) -> Vec<(Option<String>, f64)> {
+    let limit = scenario.config.as_ref().and_then(|config| config.http.rate_limit.as_ref());
+    let deployed = limit.and_then(|limit| i32::try_from(limit.value).ok()).map(|rate| f64::from(rate) * SHARE);
+    scenario.limits.rate.map(|rate| rate.0).or(deployed).map(|rate| (None, rate)).into_iter().collect()
 }
 
 fn run_id() -> String {
@@ -206,6 +223,23 @@ mod tests {
     use time::macros::date;
 
     use super::*;
+
+    #[test]
+    fn the_rate_of_the_zot_configuration_is_kept_unless_the_scenario_names_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = r#"{"distSpecVersion":"1.1.1","storage":{"rootDirectory":"/tmp/zot"},"http":{"address":"127.0.0.1",
+            "port":"5000","ratelimit":{"rate":10,"methods":[{"method":"PUT","rate":5}]}}}"#;
+        std::fs::write(folder.path().join("zot.json"), config).unwrap();
+        let rates = |more: &str| {
+            let text = format!(
+                "schema = 1\nname = \"n\"\n[registry]\nurl = \"http://127.0.0.1:1\"\nzot_config = \"zot.json\"\n{more}"
+            );
+            let file = folder.path().join("r.toml");
+            rates(&load::parse(&file, text, |_| true, date!(2026 - 01 - 01)).unwrap().scenario)
+        };
+        assert_eq!(rates(""), [(None, 4.0)]);
+        assert_eq!(rates("[limits]\nrate = 50\n"), [(None, 50.0)]);
+    }
 
     #[test]
     fn one_more_run_has_tags_of_its_own_and_no_waiver_that_has_ended() {

@@ -27,6 +27,12 @@ pub struct Exchange {
     pub request_headers: Vec<(String, String)>,
     /// The request body as text, shortened.
     pub request_body: String,
+    /// What curl needs besides, to reach the registry as it was reached: authorities, addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// The words of a shell for the password that was sent: a variable or a file, never the password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
     /// The status, if there was an answer.
     pub status: Option<u16>,
     /// Response headers.
@@ -68,6 +74,16 @@ impl Exchange {
             _ => {}
         }
         let mut line = String::from("curl -sS -i");
+        if self.url.contains("/.") {
+            line.push_str(" --path-as-is");
+        }
+        if self.url.contains(['[', ']', '{', '}']) {
+            line.push_str(" --globoff");
+        }
+        if !self.options.is_empty() {
+            let options: Vec<&str> = self.options.iter().map(String::as_str).collect();
+            line.push_str(&format!(" {}", command_line(options[0], &options[1..])));
+        }
         if self.method == "HEAD" {
             line.push_str(" --head");
         } else if self.method != "GET" {
@@ -77,7 +93,8 @@ impl Exchange {
         for (name, value) in &self.request_headers {
             if name.eq_ignore_ascii_case("authorization") {
                 let username = self.username.as_deref().unwrap_or(&self.who);
-                line.push_str(&format!(" -u {}:\"$PASSWORD\"", quoted(username)));
+                let password = self.password.as_deref().unwrap_or("\"$PASSWORD\"");
+                line.push_str(&format!(" -u {}:{password}", quoted(username)));
             } else if !name.eq_ignore_ascii_case("cookie") {
                 line.push_str(&format!(" -H {}", quoted(&format!("{name}: {value}"))));
             }
@@ -92,7 +109,7 @@ impl Exchange {
 }
 
 /// Quotes for a POSIX shell; control characters become `?`, so that a line stays one line.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", one_line(text).replace('\'', "'\\''"))
 }
 

@@ -86,7 +86,11 @@ pub(crate) struct Visit<'a> {
 
 impl<'a> Visit<'a> {
     pub(crate) async fn start(cx: &'a Cx) -> anyhow::Result<Visit<'a>> {
-        let browser = Browser::start(&cx.scenario().browser.webdriver, cx.deadline(), cx.recorder().redactor()).await?;
+        let scenario = cx.scenario();
+        let redactor = cx.recorder().redactor();
+        let browser =
+            Browser::start_with(&scenario.browser.webdriver, &scenario.registry.resolve, cx.deadline(), redactor)
+                .await?;
         Ok(Visit { cx, browser, base: cx.scenario().registry.url.clone() })
     }
 

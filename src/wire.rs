@@ -9,8 +9,10 @@ mod certificate;
 mod intent;
 mod library;
 mod origin;
+mod pace;
 mod raw;
 mod request;
+mod shell;
 mod tokens;
 
 use std::sync::Arc;
@@ -25,9 +27,11 @@ pub(crate) use answer::{Answer, TOKEN_CAUSE, TOKEN_REMEDY, is_registry_error};
 pub(crate) use body::{Algorithm, DOTS};
 pub(crate) use certificate::{ClientCertificate, Wrong};
 pub(crate) use origin::Origin;
+pub(crate) use pace::Pace;
 #[cfg(test)]
 pub(crate) use raw::parse as parse_raw;
 pub(crate) use raw::{Closed, Raw};
+pub(crate) use shell::Shell;
 pub(crate) use tokens::{Challenges, TokensOnly};
 
 use crate::guard::Guard;
@@ -35,7 +39,7 @@ use crate::ledger::Ledger;
 use crate::scenario::secrets::Secret;
 use crate::transcript::{Exchange, Recorder, SHOWN, millis};
 pub(crate) use body::NotConnected;
-use body::{Body, dotted, explain, trickled};
+use body::{Body, dotted, explain, passed, trickled};
 use intent::intent;
 
 /// As much as a manifest may have (OCI distribution spec, section Pushing manifests).
@@ -59,7 +63,14 @@ pub(crate) struct Route {
     pub(crate) timeout: Duration,
     /// What each origin said of tokens; where there is none, credentials are sent without asking first.
     pub(crate) challenges: Option<Arc<Challenges>>,
+    /// How fast requests are sent.
+    pub(crate) pace: Arc<Pace>,
+    /// How a shell reaches the same.
+    pub(crate) shell: Arc<Shell>,
 }
+
+/// Who sends a key that the run made for itself.
+pub(crate) const OWN_KEY: &str = "a key of this run";
 
 /// A client that speaks to one origin as one identity, or as nobody.
 #[derive(Clone, Debug)]
@@ -73,6 +84,8 @@ pub(crate) struct Client {
     guard: Arc<Guard>,
     recorder: Recorder,
     timeout: Duration,
+    /// Until when an answer of 429 is waited out.
+    until: Option<Instant>,
     route: Route,
     ledger: Ledger,
 }
@@ -136,6 +149,7 @@ impl Client {
             guard,
             recorder,
             timeout: route.timeout,
+            until: None,
             route: route.clone(),
             ledger: Ledger::default(),
         })
@@ -157,6 +171,11 @@ impl Client {
     /// The same client, whose requests are booked in this ledger.
     pub(crate) fn booked(self, ledger: &Ledger) -> Client {
         Client { ledger: ledger.clone(), ..self }
+    }
+
+    /// The same client, which waits out answers of 429 until then.
+    pub(crate) fn until(self, deadline: Instant) -> Client {
+        Client { until: Some(deadline), ..self }
     }
 
     /// The same client under another guard.
@@ -229,15 +248,21 @@ impl Request<'_> {
             // hyper leaves it out where a body is empty, and zot up to v2.1.18 answers 400 to the end of an upload then.
             headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
         }
-        let mut exchange = if client.recorder.keeps() { self.evidence(&url) } else { Exchange::default() };
-        let began = Instant::now();
         let booking = client.ledger.begin(self.method.as_str(), &self.target, &self.body);
-        let result = self.exchange(url.clone(), headers, &mut exchange, began).await;
-        exchange.total_ms = millis(began.elapsed());
-        if let Err(error) = &result {
-            exchange.error = Some(format!("{error:#}"));
-        }
-        let index = client.recorder.add(exchange);
+        let (result, index) = loop {
+            client.route.pace.turn(self.method.as_str()).await;
+            let mut exchange = if client.recorder.keeps() { self.evidence(&url) } else { Exchange::default() };
+            let began = Instant::now();
+            let result = Box::pin(self.exchange(url.clone(), headers.clone(), &mut exchange, began)).await;
+            exchange.total_ms = millis(began.elapsed());
+            if let Err(error) = &result {
+                exchange.error = Some(format!("{error:#}"));
+            }
+            let index = client.recorder.add(exchange);
+            if !self.comes_again(&result) {
+                break (result, index);
+            }
+        };
         let method = self.method.to_string();
         let result = result.map(|Received { status, headers, body, size, digest, certificate, http2 }| Answer {
             method,
@@ -265,6 +290,23 @@ impl Request<'_> {
         Ok(self.client.guard.permit(&intent(method, target, &self.target, &self.headers, &self.body))?)
     }
 
+    /// Whether the answer says that requests come too fast, and there is time to send it again. It was not looked at then.
+    fn comes_again(&self, result: &anyhow::Result<Received>) -> bool {
+        let (pace, now) = (&self.client.route.pace, Instant::now());
+        match result {
+            Ok(received) if received.status == 429 => {
+                let left = self.client.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+                let asked = received.headers.get(reqwest::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+                pace.too_fast(asked, left.saturating_sub(self.client.timeout.min(left / 2)), now)
+            }
+            Ok(_) => {
+                pace.went_well();
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
     fn credential(&self) -> Option<&Credential> {
         self.client.credential.as_ref().filter(|_| !self.anonymous)
     }
@@ -280,6 +322,8 @@ impl Request<'_> {
             url: url.to_string(),
             request_headers: self.headers.iter().cloned().chain(login).collect(),
             request_body: client.recorder.shown(&self.body),
+            options: client.options(credential.is_some()),
+            password: credential.map(|credential| client.password(credential)),
             at_ms: client.recorder.now_ms(),
             ..Exchange::default()
         }
@@ -303,8 +347,8 @@ impl Request<'_> {
         let request = http.request(self.method.clone(), url).headers(headers).body(body).timeout(limit);
         let response = tokio::time::timeout(limit, request.send())
             .await
-            .map_err(|_| anyhow::anyhow!("{what}: no answer within {limit:?}"))?
-            .map_err(|error| explain(&what, error, limit))?;
+            .map_err(|_| anyhow::anyhow!("{what}: no answer in {}", passed(began.elapsed())))?
+            .map_err(|error| explain(&what, error, began.elapsed()))?;
         exchange.first_byte_ms = millis(began.elapsed());
         exchange.status = Some(response.status().as_u16());
         let headers = response.headers().clone();
@@ -334,9 +378,9 @@ impl Request<'_> {
             if self.hashed.is_some() { (4 * SHOWN, self.limit) } else { (KEPT_LIMIT, self.limit.min(KEPT_LIMIT)) };
         let mut body = Body::new(kept, most, self.hashed.map(|algorithm| (algorithm, self.client.timeout)));
         let left = limit.saturating_sub(began.elapsed());
-        let end = tokio::time::timeout(left, body.fill(&mut response, &what, limit))
+        let end = tokio::time::timeout(left, body.fill(&mut response, &what, began))
             .await
-            .unwrap_or_else(|_| Err(anyhow::anyhow!("{what}: the answer did not end within {limit:?}")));
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("{what}: the answer did not end in {}", passed(began.elapsed()))));
         exchange.response_body = self.client.recorder.shown_of(&body.start, body.size);
         end?;
         let (size, digest) = (body.size, body.digest());

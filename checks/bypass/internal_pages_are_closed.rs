@@ -28,12 +28,32 @@ pub(crate) const META: Meta = Meta { needs: &[], effect: Effect::ReadOnly, usual
 
 const WHY: Why<'static> = Why {
     claim: "what is for operators alone is not served",
-    cause: "a debug build, a debug server on a public address, or a file server at the proxy",
-    remedy: "use the release build, bind debug servers to loopback, and close the path at the proxy",
+    cause: "something in front of the registry, or the registry itself, serves this path to everyone",
+    remedy: "close the path at the proxy, and find out who serves it",
 };
 
 /// What most of them have in common.
 const BASE: Probe = Probe { bad: Bad::body("profiles"), reference: "zot pkg/debug/pprof", ..Probe::ANONYMOUS };
+
+/// Every build has these pages, for administrators. Where nothing is closed, everyone is one.
+const ADMINISTRATORS: Probe = because(
+    "every zot has this page for administrators; without http.accessControl everyone is let in as one",
+    "set http.auth and http.accessControl in zot's configuration, with an adminPolicy for few",
+);
+const DEBUG_SERVER: Probe = because(
+    "a debug server listens on a public address, or the proxy leads to it",
+    "bind the debug server to loopback, and take its route from the proxy",
+);
+const DEBUG_BUILD: Probe = because("a debug build: the releases do not have this page", "use the release build");
+const FILE_SERVER: Probe =
+    because("a file server beside the registry serves its folder", "take its route to this folder from the proxy");
+
+const fn because(cause: &'static str, remedy: &'static str) -> Probe {
+    Probe { because: Some((cause, remedy)), ..BASE }
+}
+
+const PROFILES: Probe =
+    Probe { shape: Shape::get("/v2/_zot/pprof/"), reason: "Profiles are for administrators", ..ADMINISTRATORS };
 
 pub(crate) const PROBES: &[Probe] = &[
     Probe {
@@ -41,16 +61,10 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::get("/debug/pprof/"),
         reason: "Profiles show memory, and load the registry",
         reference: "Go net/http/pprof",
-        ..BASE
+        ..DEBUG_SERVER
     },
-    Probe { id: "pprof-zot", shape: Shape::get("/v2/_zot/pprof/"), reason: "Profiles are for administrators", ..BASE },
-    Probe {
-        id: "pprof-zot-by-a-creator",
-        who: Principal::Creator,
-        shape: Shape::get("/v2/_zot/pprof/"),
-        reason: "Profiles are for administrators",
-        ..BASE
-    },
+    Probe { id: "pprof-zot", ..PROFILES },
+    Probe { id: "pprof-zot-by-a-creator", who: Principal::Creator, ..PROFILES },
     Probe {
         id: "expvar",
         severity: Severity::Medium,
@@ -58,7 +72,7 @@ pub(crate) const PROBES: &[Probe] = &[
         bad: Bad::body("{\"cmdline\":[]}"),
         reason: "The command line and memory statistics",
         reference: "Go expvar",
-        ..BASE
+        ..DEBUG_SERVER
     },
     Probe {
         id: "graphql-playground",
@@ -67,7 +81,7 @@ pub(crate) const PROBES: &[Probe] = &[
         bad: Bad::body("playground"),
         reason: "A page of debug builds alone",
         reference: "zot pkg/debug/gqlplayground",
-        ..BASE
+        ..DEBUG_BUILD
     },
     Probe {
         id: "swagger",
@@ -76,7 +90,7 @@ pub(crate) const PROBES: &[Probe] = &[
         bad: Bad::body("swagger"),
         reason: "A page of debug builds alone",
         reference: "zot pkg/debug/swagger",
-        ..BASE
+        ..DEBUG_BUILD
     },
     Probe {
         id: "cosign-trust",
@@ -84,7 +98,7 @@ pub(crate) const PROBES: &[Probe] = &[
         bad: Bad::status(200),
         reason: "Trusted keys are set by administrators",
         reference: "zot pkg/extensions/extension_image_trust.go",
-        ..BASE
+        ..ADMINISTRATORS
     },
     Probe {
         id: "notation-trust",
@@ -92,7 +106,7 @@ pub(crate) const PROBES: &[Probe] = &[
         bad: Bad::status(200),
         reason: "Trusted certificates are set by administrators",
         reference: "zot pkg/extensions/extension_image_trust.go",
-        ..BASE
+        ..ADMINISTRATORS
     },
     Probe {
         id: "user-preferences",
@@ -110,7 +124,7 @@ pub(crate) const PROBES: &[Probe] = &[
         bad: Bad::body("{}"),
         reason: "The debug server of distribution belongs on loopback",
         reference: "distribution configuration, http.debug",
-        ..BASE
+        ..DEBUG_SERVER
     },
     Probe {
         id: "configuration-file",
@@ -118,7 +132,7 @@ pub(crate) const PROBES: &[Probe] = &[
         bad: Bad::body("{\"http\":{}}"),
         reason: "A file server beside the registry may serve its folder",
         reference: "zot configuration",
-        ..BASE
+        ..FILE_SERVER
     },
     Probe {
         id: "storage-index",
@@ -126,7 +140,7 @@ pub(crate) const PROBES: &[Probe] = &[
         bad: Bad::body("{\"manifests\":[]}"),
         reason: "A file server beside the registry may serve its storage",
         reference: "OCI image layout",
-        ..BASE
+        ..FILE_SERVER
     },
     Probe {
         id: "management",
@@ -176,6 +190,7 @@ mod tests {
     async fn fails_when_profiling_is_open() {
         let finding = fails(ID, Weakness::ProfilingOpen).await;
         assert!(finding.summary.ends_with(": pprof-zot"), "{finding:?}");
+        assert!(finding.cause.contains("every zot has this page"), "{finding:?}");
     }
 
     #[tokio::test]

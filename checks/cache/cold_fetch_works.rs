@@ -13,7 +13,7 @@
 //! 2. The manifest by tag: its bytes hashed, its time measured.
 //! 3. The tag is in the list now, and the manifest is served by digest: it was kept.
 //!
-//! A tag is cold only once. Where the tag is cached already, nothing is proven, and the check says so.
+//! A tag is cold only once. Where all of them are cached already, the check is a Skip that says so.
 //!
 //! ## When it fails
 //!
@@ -46,18 +46,14 @@ const SLOW: Why<'static> = Why {
              request_timeout in [limits]",
 };
 
-const COLD: Why<'static> = Why {
-    claim: "the image for the cold fetch was never cached",
-    cause: "an earlier run or somebody else pulled it",
-    remedy: "name another tag as `cold`, or take `cold` out of the scenario: it is for one run",
-};
-
 pub(crate) async fn run(cx: &Cx) -> Proof {
+    let (mut fetched_now, mut before) = (Vec::new(), Vec::new());
     for image in cx.scenario().cache.iter().filter_map(|cache| cache.cold.as_deref()) {
         let Some((repository, tag)) = image.rsplit_once(':') else { continue };
         let client = cx.reader(repository)?;
-        if let Some(index) = listed(&client, repository, tag).await?.1 {
-            return Err(COLD.undecided("not in the list of tags", format_args!("{image} is cached"), index));
+        if listed(&client, repository, tag).await?.1.is_some() {
+            before.push(image);
+            continue;
         }
         let began = Instant::now();
         let fetched = match transfer::manifest(&client, repository, tag, &WHY).await {
@@ -76,6 +72,13 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         transfer::manifest(&client, repository, &fetched.digest, &WHY).await?;
         cx.measure("cache_cold_fetch_seconds", image, took.as_secs_f64());
         cx.note(format!("{image}: {} in {} ms", fetched.digest, took.as_millis()));
+        fetched_now.push(image);
+    }
+    let others = before.join(", ");
+    if fetched_now.is_empty() {
+        cx.skip(format!("fetched before: {others} is in the registry's list of tags; name another image as `cold`"));
+    } else if !before.is_empty() {
+        cx.proven(format!("{} fetched now; fetched before: {others}", fetched_now.join(", ")));
     }
     Ok(())
 }
@@ -95,6 +98,7 @@ async fn listed(client: &Client, repository: &str, tag: &str) -> Result<(usize, 
 
 #[cfg(test)]
 mod tests {
+    use crate::outcome::Verdict;
     use crate::trial::{Setting, Weakness};
 
     const COLD: Setting = Setting {
@@ -107,6 +111,20 @@ mod tests {
     async fn proven_on_the_healthy_lab() {
         let outcome = COLD.proven().await;
         assert_eq!(outcome.measures[0].name, "cache_cold_fetch_seconds");
+    }
+
+    #[tokio::test]
+    async fn skipped_with_the_reason_where_an_earlier_run_has_fetched_it() {
+        let lab = crate::lab::Lab::healthy().await.expect("the lab starts");
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let file = lab.write_scenario(folder.path()).expect("the scenario can be written");
+        let text = std::fs::read_to_string(&file).expect("the scenario can be read");
+        std::fs::write(&file, (COLD.change)(text)).expect("the scenario can be written");
+        assert_eq!(crate::trial::run_scenario(COLD.id, &file).await.verdict, Verdict::Pass);
+        let again = crate::trial::run_scenario(COLD.id, &file).await;
+        assert_eq!(again.verdict, Verdict::Skip, "{:?}", again.finding);
+        let reason = again.finding.expect("a Skip has a reason").summary;
+        assert!(reason.contains("fetched before: docker.io/library/alpine:3.19"), "{reason}");
     }
 
     #[tokio::test]

@@ -88,7 +88,8 @@ async fn redirect(cx: &Cx, page: &LoginPage, endpoint: &str) -> Result<(String, 
     ] {
         let seen = query.get(name).map_or("(none)", String::as_str);
         if seen != wanted {
-            return Err(WHY.fail(format_args!("{name} {wanted}"), format_args!("{name} {seen}"), answer.index));
+            let why = of_parameter(name);
+            return Err(why.fail(format_args!("{name} {wanted}"), format_args!("{name} {seen}"), answer.index));
         }
     }
     let scopes: Vec<&str> = query.get("scope").map(|scope| scope.split(' ').collect()).unwrap_or_default();
@@ -116,6 +117,23 @@ async fn shows_a_login(visit: &Visit<'_>, page: &LoginPage) -> Proof {
         ));
     }
     Ok(())
+}
+
+/// The setting that a parameter of the redirect is made of.
+fn of_parameter(name: &str) -> Why<'static> {
+    match name {
+        "redirect_uri" => Why {
+            cause: "http.externalUrl in zot's configuration is not registry.url: its scheme, its host or its port differs",
+            remedy: "set http.externalUrl to registry.url, and register the new redirect_uri at the provider",
+            ..WHY
+        },
+        "client_id" => Why {
+            cause: "the client id in zot's credentialsFile is not the one of the scenario",
+            remedy: "compare clientid in zot's credentialsFile with the client at the provider and with [oidc] client_id",
+            ..WHY
+        },
+        _ => WHY,
+    }
 }
 
 #[cfg(test)]

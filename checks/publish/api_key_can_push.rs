@@ -34,10 +34,9 @@ pub(crate) const META: Meta =
 
 const WHY: Why<'static> = Why {
     claim: "each identity that may create can push a new tag",
-    cause: "the key expired or was revoked (401), or its user is in no group that may create (403): groups are those of \
-            the owner's last login",
-    remedy: "log the key's owner in once more, and compare the groups in its token with accessControl; mint a new key if \
-             it expired",
+    // A refused key and a missing right are told by what came back.
+    cause: "the registry, or something in front of it, does not take this step of a push",
+    remedy: "compare the transcript with the registry's log, and with the proxy's rules for this path and method",
 };
 
 const PULL: Why<'static> = Why {

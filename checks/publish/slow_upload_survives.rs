@@ -42,6 +42,9 @@ const WHY: Why<'static> = Why {
     remedy: "raise the limit whose number is nearest: zot's http.readTimeout, Traefik's readTimeout, nginx's client_body_timeout",
 };
 
+/// As near to the time-out of the configuration as a cut is by that time-out.
+const NEAR: f64 = 2.0;
+
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let (writer, scratch) = (cx.writer()?, cx.scratch()?);
     let period = cx.scenario().probes.slow_upload.as_ref().context("no [probes] slow_upload")?.0;
@@ -53,22 +56,38 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let took = began.elapsed().as_secs_f64();
     cx.measure("slow_upload_seconds", "", took);
     let expected = format!("202 after {period:?}");
-    let actual = match &sent {
+    let (shown, actual) = match &sent {
         Ok(answer) if answer.status == 202 => {
             cx.pushed_by_the_writer();
             return Ok(());
         }
         // An answer before the body has come is a cut, also where zot calls it a fault of its own.
-        Ok(answer) if answer.status >= 500 && began.elapsed() < period => answer.brief(),
+        Ok(answer) if answer.status >= 500 && began.elapsed() < period => (Some(answer.index), answer.brief()),
         Ok(answer) => {
             answer.expect_status(&[202, 408, 400], &WHY)?;
-            answer.brief()
+            (Some(answer.index), answer.brief())
         }
-        Err(error) => format!("{error:#}"),
+        Err(error) => (None, format!("{error:#}")),
     };
     let control = writer.get("/v2/").send().await?;
     control.expect_control(&[200], "the registry, right after the cut", &WHY)?;
-    Err(WHY.fail(expected, format_args!("cut after {took:.0} seconds: {actual}"), control.index))
+    let actual = format!("cut after {took:.1} seconds: {actual}");
+    let shown = shown.unwrap_or(control.index);
+    match of_the_configuration(cx, took) {
+        Some(limit) => {
+            let cause =
+                format!("http.readTimeout is {limit:?} in the zot configuration: zot cuts what takes longer, with 500");
+            let why = Why { cause: &cause, remedy: "raise http.readTimeout above the longest push", ..WHY };
+            Err(why.fail(expected, actual, shown))
+        }
+        None => Err(WHY.fail(expected, actual, shown)),
+    }
+}
+
+/// The `http.readTimeout` of the zot configuration, where the cut came about then.
+fn of_the_configuration(cx: &Cx, took: f64) -> Option<Duration> {
+    let limit = cx.scenario().config.as_ref()?.http.read_timeout.as_ref()?.value?;
+    ((took - limit.as_secs_f64()).abs() < NEAR).then_some(limit)
 }
 
 #[cfg(test)]
@@ -93,8 +112,8 @@ mod tests {
         let long = Setting { change: |text| format!("{text}\n[probes]\nslow_upload = \"40s\"\n"), ..SLOW };
         let finding = long.fails(Weakness::SlowBodiesCut).await;
         let (_, rest) = finding.actual.split_once("cut after ").expect("the finding says when");
-        let seconds: u32 = rest.split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
-        assert!((1..40).contains(&seconds), "{finding:?}");
+        let seconds: f64 = rest.split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
+        assert!((0.9..40.0).contains(&seconds), "{finding:?}");
         // As zot does when its readTimeout has passed.
         let finding = long.fails(Weakness::SlowBodiesFail).await;
         assert!(finding.actual.contains("500"), "{finding:?}");

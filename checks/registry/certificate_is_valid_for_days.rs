@@ -10,7 +10,8 @@
 //!
 //! 1. `GET /v2/` with certificate and host name verified, against the system's authorities and `ca_file`.
 //! 2. The end of the validity of the certificate that the server showed in that connection is at least
-//!    `registry.certificate_days` away, 14 by default. The days left are a measure.
+//!    `registry.certificate_days` away. Without that promise it is 14 days, or a fifth of its whole life where that is less:
+//!    some authorities sign for hours, and renew by themselves. The days left are a measure.
 //!
 //! ## When it fails
 //!
@@ -58,20 +59,39 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         };
         let der = answer.certificate.as_ref().context("the connection shows no certificate")?;
         let (_, certificate) = x509_parser::parse_x509_certificate(der)?;
-        let end = certificate.validity().not_after.to_datetime();
-        let days = (end - time::OffsetDateTime::now_utc()).as_seconds_f64() / 86_400.0;
+        let (begin, end) =
+            (certificate.validity().not_before.to_datetime(), certificate.validity().not_after.to_datetime());
+        let in_days = |span: time::Duration| span.as_seconds_f64() / 86_400.0;
+        let (days, life) = (in_days(end - time::OffsetDateTime::now_utc()), in_days(end - begin));
         cx.measure("certificate_days_left", &origin.to_string(), days);
-        let found = format!("{origin}: {days:.1} days left, until {}", end.date());
-        if days < f64::from(registry.certificate_days) {
-            return Err(WHY.fail(format_args!("{} days or more", registry.certificate_days), found, answer.index));
+        let left = format!("{} of {} left", span(days), span(life));
+        let found = format!("{origin}: {left}, until {}", end.date());
+        let needed = least(registry.certificate_days, life);
+        if days < needed {
+            let expected = match registry.certificate_days {
+                Some(promised) => format!("{promised} days or more (registry.certificate_days)"),
+                None => format!("{} or more: 14 days, or a fifth of its life", span(needed)),
+            };
+            return Err(WHY.fail(expected, found, answer.index));
         }
         cx.note(found);
     }
     Ok(())
 }
 
+/// The days that must be left of a certificate with so many days of life.
+fn least(promised: Option<u32>, life: f64) -> f64 {
+    promised.map_or_else(|| 14.0_f64.min(life / 5.0), f64::from)
+}
+
+/// Days, or hours where there are few.
+fn span(days: f64) -> String {
+    if days.abs() < 2.0 { format!("{:.1} hours", days * 24.0) } else { format!("{days:.1} days") }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::outcome::Verdict;
     use crate::trial::tls::{self, Front};
 
@@ -98,6 +118,15 @@ mod tests {
     #[tokio::test]
     async fn proven_with_thirty_days_left() {
         proven(Front { days: 30, ..Front::default() }).await;
+    }
+
+    #[test]
+    fn a_certificate_that_lives_for_hours_needs_a_share_of_them_unless_days_are_promised() {
+        assert_eq!((least(None, 90.0), least(None, 0.5), least(Some(14), 0.5)), (14.0, 0.1, 14.0));
+        assert_eq!(
+            (span(0.5), span(-0.5), span(20.0)),
+            ("12.0 hours".into(), "-12.0 hours".into(), "20.0 days".into())
+        );
     }
 
     #[tokio::test]

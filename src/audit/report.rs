@@ -40,6 +40,7 @@ pub(crate) fn junit(audit: &Audit) -> Result<String, ReportError> {
             actual: found.actual.clone(),
             cause: found.cause.clone(),
             remedy: found.remedy.clone(),
+            code: String::new(),
             exchange: None,
         }),
     };
@@ -73,6 +74,7 @@ pub(crate) fn junit(audit: &Audit) -> Result<String, ReportError> {
         duration: outcome.duration,
         part: None,
         interrupted: audit.interrupted.clone(),
+        root: None,
         outcomes: vec![outcome],
     };
     report::junit(&[&run])

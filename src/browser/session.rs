@@ -2,6 +2,7 @@
 //!
 //! Values of cookies never leave this file, but for the name that the registry shows its user.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -92,9 +93,20 @@ struct Read {
 }
 
 impl Browser {
-    /// Starts a browser; it must end its work before `deadline`.
+    /// Starts a browser that finds every host where DNS says.
+    #[cfg(test)]
     pub(crate) async fn start(
         webdriver: &str,
+        deadline: Instant,
+        redactor: &Arc<Redactor>,
+    ) -> Result<Browser, BrowserError> {
+        Browser::start_with(webdriver, &BTreeMap::new(), deadline, redactor).await
+    }
+
+    /// Starts a browser that connects to these addresses instead of what DNS says; it must end its work before `deadline`.
+    pub(crate) async fn start_with(
+        webdriver: &str,
+        addresses: &BTreeMap<String, String>,
         deadline: Instant,
         redactor: &Arc<Redactor>,
     ) -> Result<Browser, BrowserError> {
@@ -102,7 +114,7 @@ impl Browser {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(Duration::from_secs(5)));
         let mut builder = ClientBuilder::new(connector);
-        let Value::Object(capabilities) = capabilities(&driver, left(deadline)) else {
+        let Value::Object(capabilities) = capabilities(&driver, addresses, left(deadline)) else {
             unreachable!("an object literal")
         };
         builder.capabilities(capabilities);
@@ -267,7 +279,7 @@ impl Browser {
     }
 }
 
-fn capabilities(driver: &Driver, time: Duration) -> Value {
+fn capabilities(driver: &Driver, addresses: &BTreeMap<String, String>, time: Duration) -> Value {
     // Half of the time for one page: a machine that is busy is slow, and a page that never comes is told in time.
     let page = u64::try_from((time / 2).as_millis()).unwrap_or(u64::MAX).max(5_000);
     let mut arguments = vec![
@@ -280,8 +292,7 @@ fn capabilities(driver: &Driver, time: Duration) -> Value {
         "--disable-sync".to_owned(),
         "--disable-extensions".to_owned(),
         "--window-size=1024,900".to_owned(),
-        // Names that nobody can own (RFC 6761) are not even asked for.
-        "--host-resolver-rules=MAP *.invalid ~NOTFOUND".to_owned(),
+        resolver_rules(addresses),
     ];
     if let Some(profile) = &driver.profile {
         let profile: PathBuf = profile.path().join("profile");
@@ -304,6 +315,13 @@ fn capabilities(driver: &Driver, time: Duration) -> Value {
             },
         },
     })
+}
+
+/// Where the browser finds hosts: `host:port` and the address to connect to, as the scenario has them.
+fn resolver_rules(addresses: &BTreeMap<String, String>) -> String {
+    let mapped: String = addresses.iter().map(|(host, address)| format!("MAP {host} {address}, ")).collect();
+    // Names that nobody can own (RFC 6761) are not even asked for.
+    format!("--host-resolver-rules={mapped}MAP *.invalid ~NOTFOUND")
 }
 
 #[expect(unsafe_code, reason = "the standard library does not tell the user id")]

@@ -9,10 +9,11 @@ use crate::check::Check;
 use crate::checks::{self, CHECKS};
 use crate::drift;
 use crate::lab::Weakness;
+use crate::symptom::CODES;
 use crate::zot::advisory::{self, Advisory};
 use crate::zot::lint::{self, LINTS, LintInfo};
 
-/// The text of a check, a lint, an advisory or a weakness.
+/// The text of a check, a lint, an advisory, a cause or a weakness.
 pub(crate) fn explain(id: &str) -> Result<String, Trouble> {
     let advisory = || advisory::all().iter().find(|advisory| advisory.id.eq_ignore_ascii_case(id));
     if let Some(check) = checks::find(id).or((id == drift::CHECK.id).then_some(&drift::CHECK)) {
@@ -23,6 +24,8 @@ pub(crate) fn explain(id: &str) -> Result<String, Trouble> {
         Ok(of_lint(lint))
     } else if let Some(advisory) = advisory() {
         Ok(of_advisory(advisory))
+    } else if let Some((code, text)) = CODES.iter().find(|(code, _)| *code == id) {
+        Ok(format!("{code}  (a cause that findings name)\n\n{text}\n"))
     } else if let Ok(weakness) = id.parse::<Weakness>() {
         Ok(of_weakness(weakness))
     } else {
@@ -76,11 +79,12 @@ fn unknown(id: &str) -> Trouble {
     let advisories = advisory::all().iter().map(|advisory| advisory.id.as_str());
     let all =
         CHECKS.iter().map(|check| check.id).chain(lints).chain(advisories).chain(Weakness::all().map(Weakness::name));
+    let all = all.chain(CODES.iter().map(|(code, _)| *code));
     let near = nearest(id, all);
     let near: Vec<String> = near.iter().map(|id| format!("`{id}`")).collect();
     let hint = if near.is_empty() { String::new() } else { format!(" Did you mean {}?", near.join(" or ")) };
     Trouble::usage(format_args!(
-        "there is no check, lint, advisory or weakness `{id}`.{hint} `regproof list` names all checks"
+        "there is no check, lint, advisory, cause or weakness `{id}`.{hint} `regproof list` names all checks"
     ))
 }
 
@@ -109,7 +113,8 @@ mod tests {
     fn everything_with_an_id_can_be_explained() {
         let lints = LINTS.iter().map(|lint| lint.id);
         let advisories = advisory::all().iter().map(|advisory| advisory.id.as_str());
-        for id in lints.chain(advisories).chain(Weakness::all().map(Weakness::name)) {
+        let causes = CODES.iter().map(|(code, _)| *code);
+        for id in lints.chain(advisories).chain(Weakness::all().map(Weakness::name)).chain(causes) {
             let text = explain(id).unwrap();
             assert!(text.starts_with(id) && text.lines().count() > 2, "{text}");
         }

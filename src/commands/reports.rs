@@ -10,7 +10,7 @@ use crate::cli::Files;
 use crate::outcome::Run;
 use crate::output::{firewall, redacted, write_atomically};
 use crate::redact::Redactor;
-use crate::report::{self, Format, ReportError};
+use crate::report::{self, Format, Look, ReportError};
 
 /// Writes every file that was asked for; answers what went wrong. One file that fails keeps no other from being written.
 pub(crate) fn write(files: &Files, runs: &[Run], redactor: &Redactor) -> Vec<ReportError> {
@@ -34,9 +34,9 @@ pub(crate) fn write(files: &Files, runs: &[Run], redactor: &Redactor) -> Vec<Rep
 }
 
 /// The text for the console, and whether a secret had to be kept out of it at the last moment.
-pub(crate) fn console(runs: &[Run], format: Format, colour: bool, redactor: &Redactor) -> (String, bool) {
+pub(crate) fn console(runs: &[Run], format: Format, look: impl Into<Look>, redactor: &Redactor) -> (String, bool) {
     let clean: Vec<Run> = runs.iter().map(|run| redacted(run, redactor)).collect();
-    firewall(&report::console(&clean.iter().collect::<Vec<_>>(), format, colour), redactor)
+    firewall(&report::console(&clean.iter().collect::<Vec<_>>(), format, look), redactor)
 }
 
 /// One HAR of several runs: a page is named by its scenario too, since two scenarios run the same checks.

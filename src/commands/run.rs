@@ -16,7 +16,7 @@ use crate::log;
 use crate::outcome::{ExitStatus, Run};
 use crate::process;
 use crate::redact::Redactor;
-use crate::report::Format;
+use crate::report::{Format, Look};
 use crate::runner::{self, Board, Stop};
 use crate::watchdog::Watchdog;
 
@@ -32,6 +32,7 @@ pub(crate) fn run(args: &cli::Run, terminal: &Terminal) -> Result<ExitStatus, Tr
         format: args.format.into(),
         colour: colour(args.look.colour, terminal),
         quiet: args.quiet,
+        verbose: args.verbose,
         no_skips: args.no_skips,
         files: args.files.clone(),
         ..Closing::new(boards, terminal)
@@ -49,6 +50,7 @@ pub(crate) struct Closing {
     pub(crate) format: Format,
     pub(crate) colour: bool,
     pub(crate) quiet: bool,
+    pub(crate) verbose: bool,
     pub(crate) no_skips: bool,
     terminal: Terminal,
     redactor: Redactor,
@@ -65,11 +67,16 @@ impl Closing {
             format: Format::Pretty,
             colour: false,
             quiet: false,
+            verbose: false,
             no_skips: false,
             terminal: *terminal,
             redactor,
             closed: AtomicBool::new(false),
         }
+    }
+
+    fn look(&self) -> Look {
+        Look { colour: self.colour, verbose: self.verbose }
     }
 
     /// Writes and prints all reports. Nothing if another thread is already at it.
@@ -82,7 +89,7 @@ impl Closing {
         let mut problems: Vec<String> =
             reports::write(&self.files, &runs, &self.redactor).iter().map(|e| format!("failed to {e}")).collect();
         if !(self.quiet && status == ExitStatus::Proven && problems.is_empty()) {
-            let (text, leaked) = reports::console(&runs, self.format, self.colour, &self.redactor);
+            let (text, leaked) = reports::console(&runs, self.format, self.look(), &self.redactor);
             if leaked {
                 problems.push("a secret was kept out of the console's report; please report this as a bug".to_owned());
             }

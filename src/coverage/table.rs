@@ -44,6 +44,7 @@ pub(crate) const SCENARIO: &[Row] = &[
     steers("levels", "how much a finding counts"),
     steers("limits.concurrency", "how many checks run at once"),
     steers("limits.deadline", "how long a check may take"),
+    steers("limits.rate", "how many requests a run sends in a second"),
     steers("limits.request_timeout", "how long a request may take"),
     steers("lock", "where the agreed promises are kept; policy::promises_are_as_agreed compares them"),
     checks("metrics.path", METRICS, &["metrics-path-moved"]),

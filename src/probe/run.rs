@@ -263,8 +263,9 @@ fn fill(facts: &Facts, probe: &Probe, target: &str, headers: &[(&str, &str)]) ->
 
 async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Filled, why: &Why<'_>) -> Proof {
     let claim = format!("{}: {}", why.claim, probe.id);
-    let cause = format!("{} ({}). {}", probe.reason.trim_end_matches('.'), probe.reference, why.cause);
-    let why = Why { claim: &claim, cause: &cause, remedy: why.remedy };
+    let (cause, remedy) = probe.because.unwrap_or((why.cause, why.remedy));
+    let cause = format!("{} ({}). {cause}", probe.reason.trim_end_matches('.'), probe.reference);
+    let why = Why { claim: &claim, cause: &cause, remedy };
     let plain = match probe.expect {
         Expect::Ignored | Expect::SameLogin => Some(without_trick(facts, probe, client, &why).await?),
         _ => None,

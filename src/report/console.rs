@@ -3,11 +3,12 @@
 //! Remote text never starts a line: runners take a line that begins with `::` as a command. Detail lines carry a fixed bar.
 
 use crate::level::Shown;
-use crate::outcome::{Case, Outcome, Run, Table, Verdict};
+use crate::outcome::{Case, Outcome, Root, Run, Table, Verdict};
 use crate::report::left;
 use crate::report::text::{count, seconds, visible};
 use crate::report::{
-    Format, details, differing, evidence, exit_status, is_broken, reason, registry_name, to_look_at, with_warnings,
+    Format, details, differing, evidence, exit_status, hanging, hangs_on_root, is_broken, lead, reason, registry_name,
+    to_look_at, with_warnings,
 };
 
 /// What stands before every line that holds remote text.
@@ -21,14 +22,29 @@ const BESIDE: usize = 160;
 /// Enough for a request that regproof makes, so that the line can be pasted.
 const COMMAND: usize = 4000;
 
-/// Runs as console text. Colour only on request, which is a matter of the terminal.
+/// How the console looks: a matter of the terminal and of its user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Whether there are colours.
+    pub colour: bool,
+    /// Whether the checks are shown too that hang on the root.
+    pub verbose: bool,
+}
+
+impl From<bool> for Look {
+    fn from(colour: bool) -> Look {
+        Look { colour, verbose: false }
+    }
+}
+
+/// Runs as console text.
 #[must_use]
-pub fn console(runs: &[&Run], format: Format, colour: bool) -> String {
-    let several = runs.len() > 1;
+pub fn console(runs: &[&Run], format: Format, look: impl Into<Look>) -> String {
+    let (several, look) = (runs.len() > 1, look.into());
     let texts = runs.iter().map(|run| match format {
-        Format::Pretty => pretty(run, Paint(colour)),
+        Format::Pretty => pretty(run, look),
         Format::Services => services(run, several),
-        Format::Github => format!("{}{}", annotations(run, several), pretty(run, Paint(colour))),
+        Format::Github => format!("{}{}", annotations(run, several), pretty(run, look)),
     });
     texts.collect::<Vec<_>>().join(if format == Format::Services { "" } else { "\n" })
 }
@@ -66,8 +82,14 @@ impl Paint {
     }
 }
 
-fn pretty(run: &Run, paint: Paint) -> String {
+fn pretty(run: &Run, look: Look) -> String {
+    let paint = Paint(look.colour);
+    let folded = |outcome: &Outcome| !look.verbose && hangs_on_root(run, outcome);
     let mut lines = vec![header(run, paint), String::new()];
+    if let Some(root) = &run.root {
+        lines.extend(first(run, root, look));
+        lines.push(String::new());
+    }
     let readable = left::readable(run);
     if !readable.is_empty() {
         lines.push(paint.bold(&format!("left behind, and readable by others: {}", readable.len())));
@@ -75,12 +97,13 @@ fn pretty(run: &Run, paint: Paint) -> String {
         lines.push(String::new());
     }
     let width = run.outcomes.iter().map(|outcome| visible(&outcome.id, BESIDE).chars().count()).max().unwrap_or(0);
-    lines.extend(run.outcomes.iter().map(|outcome| line(outcome, width, paint)));
-    for (_, outcome) in to_look_at(run) {
+    lines.extend(run.outcomes.iter().filter(|outcome| !folded(outcome)).map(|outcome| line(outcome, width, paint)));
+    let told = |outcome: &Outcome| folded(outcome) || lead(run).is_some_and(|lead| lead.id == outcome.id);
+    for (_, outcome) in to_look_at(run).filter(|(_, outcome)| !told(outcome)) {
         lines.push(String::new());
         lines.extend(explained(outcome, paint));
     }
-    let noted: Vec<String> = run.outcomes.iter().flat_map(notes).collect();
+    let noted: Vec<String> = run.outcomes.iter().filter(|outcome| !folded(outcome)).flat_map(notes).collect();
     if !noted.is_empty() {
         lines.push(String::new());
         lines.push(paint.bold("notes"));
@@ -91,6 +114,35 @@ fn pretty(run: &Run, paint: Paint) -> String {
     let mut text = lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n");
     text.push('\n');
     text
+}
+
+/// What is wrong first, and what to do: the part of a report that is read.
+fn first(run: &Run, root: &Root, look: Look) -> Vec<String> {
+    let paint = Paint(look.colour);
+    let row = |label: &str, text: &str, most: usize| {
+        format!("{BAR}{} {}", paint.dim(&format!("{label:<9}")), visible(text, most))
+    };
+    let mut lines = match lead(run) {
+        Some(outcome) => explained(outcome, paint),
+        None => {
+            let mut lines =
+                vec![format!("{} {}", paint.code("1;31", "FIRST"), paint.bold(&visible(&root.summary, DETAIL)))];
+            for (label, text) in [("actual", &root.actual), ("cause", &root.cause), ("setting", &root.remedy)] {
+                lines.extend((!text.is_empty()).then(|| row(label, text, DETAIL)));
+            }
+            lines
+        }
+    };
+    lines.extend(hanging(root).map(|text| {
+        let verbose = if look.verbose { "" } else { "; -v shows them" };
+        format!("{BAR}{}", visible(&format!("{text}{verbose}"), DETAIL))
+    }));
+    if lead(run).is_none() {
+        let shown = run.outcomes.iter().find(|outcome| outcome.id == root.check);
+        let exchange = shown.and_then(|outcome| outcome.transcript.get(root.exchange?));
+        lines.extend(exchange.map(|exchange| row("repeat", &exchange.repeat(), COMMAND)));
+    }
+    lines
 }
 
 fn header(run: &Run, paint: Paint) -> String {
@@ -153,6 +205,8 @@ fn explained(outcome: &Outcome, paint: Paint) -> Vec<String> {
 fn case_line(case: &Case) -> String {
     let why = case.finding.as_ref().map_or(String::new(), |finding| match (&finding.expected, &finding.actual) {
         (expected, actual) if expected.is_empty() && actual.is_empty() => finding.summary.clone(),
+        (expected, actual) if expected.is_empty() => format!("{}: {actual}", finding.summary),
+        (expected, actual) if actual.is_empty() => format!("{}: expected {expected}", finding.summary),
         (expected, actual) => format!("expected {expected}, got {actual}"),
     });
     format!("{} {}: {why}", case.shown().word().to_uppercase(), case.name)
@@ -235,7 +289,16 @@ fn services(run: &Run, several: bool) -> String {
 
 fn annotations(run: &Run, several: bool) -> String {
     let mut text = String::new();
-    for outcome in &run.outcomes {
+    if let Some(root) = run.root.as_ref().filter(|_| lead(run).is_none()) {
+        let title = property(&named(run, &format!("FIRST {}", root.code), several));
+        let mut message = visible(&root.summary, DETAIL);
+        for (label, detail) in [("actual", &root.actual), ("cause", &root.cause), ("setting", &root.remedy)] {
+            message.push_str(&format!("\n{label}: {}", visible(detail, DETAIL)));
+        }
+        message.extend(hanging(root).map(|text| format!("\n{text}")));
+        text.push_str(&format!("::error title={title}::{}\n", data(&message)));
+    }
+    for outcome in run.outcomes.iter().filter(|outcome| lead(run).is_some() || !hangs_on_root(run, outcome)) {
         let (command, rows) = match outcome.shown() {
             Shown::Pass => continue,
             Shown::Skip => ("notice", Vec::new()),

@@ -42,7 +42,7 @@ fn of_several_runs_each_line_names_its_scenario() {
     assert_eq!(lines(&visible(&one.scenario, 60)), one.outcomes.len() + early, "{text}");
     assert_eq!(lines("the other"), two.outcomes.len() + 1, "{text}");
     assert!(text.contains("regproof the other stopped early: it rains\n") && !text.contains("\n\n"), "{text}");
-    assert!(console(&[&one, &two], Format::Pretty, false).contains(&format!("\n\n{}", pretty(&two, Paint(false)))));
+    assert!(console(&[&one, &two], Format::Pretty, false).contains(&format!("\n\n{}", pretty(&two, Look::default()))));
     let told = console(&[&one, &two], Format::Github, false);
     assert!(told.contains("::error title=FAIL the other "), "{told}");
     assert_no_command(&text);
@@ -85,8 +85,8 @@ fn a_check_of_many_cases_shows_the_first_that_differ_and_how_many_more_there_are
         level: Level::Promise,
     };
     assert_eq!(case_line(&case("a", Verdict::Fail, finding("s", "", ""))), "FAIL a: s");
-    assert_eq!(case_line(&case("a", Verdict::Fail, finding("s", "x", ""))), "FAIL a: expected x, got ");
-    assert_eq!(case_line(&case("a", Verdict::Error, finding("s", "", "y"))), "ERROR a: expected , got y");
+    assert_eq!(case_line(&case("a", Verdict::Fail, finding("s", "x", ""))), "FAIL a: s: expected x");
+    assert_eq!(case_line(&case("a", Verdict::Error, finding("s", "", "y"))), "ERROR a: s: y");
     let told = |count: usize| {
         let mut outcome = sample::outcome("a::b", "t", Verdict::Fail, 0);
         outcome.cases = (0..count).map(|n| case(&n.to_string(), Verdict::Fail, finding("s", "", ""))).collect();

@@ -53,6 +53,7 @@ fn whole_run(page: &mut Page, at: usize, run: &Run) {
     page.raw("<article class=\"run\" id=\"run-").text(&id).raw("\" aria-labelledby=\"run-").text(&id);
     page.raw("-name\">\n");
     banner(page, at, run);
+    sections::first(page, at, run);
     sections::readable(page, run);
     sections::broken(page, at, run);
     sections::checklist(page, at, run);

@@ -10,7 +10,7 @@ use crate::outcome::{Finding, Outcome, Run, Verdict};
 use crate::report::console::aligned;
 use crate::report::left;
 use crate::report::text::{exchange, visible, xml_text};
-use crate::report::{ReportError, evidence, labelled, reason, registry_name};
+use crate::report::{ReportError, evidence, hanging, hangs_on_root, labelled, reason, registry_name};
 
 /// The longest message; the element's text has the rest.
 const MESSAGE: usize = 300;
@@ -36,7 +36,7 @@ pub fn junit(runs: &[&Run]) -> Result<String, ReportError> {
                     case.set_system_out(&format!("{}{story}", xml_text(&explained(outcome, &row))));
                 }
                 expected[counted(row.shown) as usize] += 1;
-                properties.push(properties_of(outcome, &row));
+                properties.push(properties_of(run, outcome, &row));
                 suite.add_testcase(case);
             }
         }
@@ -64,11 +64,15 @@ fn counted(shown: Shown) -> Verdict {
 }
 
 /// What a machine reads of a testcase besides its verdict.
-fn properties_of(outcome: &Outcome, row: &Row<'_>) -> Vec<(&'static str, String)> {
+fn properties_of(run: &Run, outcome: &Outcome, row: &Row<'_>) -> Vec<(&'static str, String)> {
+    let code = row.finding.map(|finding| finding.code.as_str()).filter(|code| !code.is_empty());
+    let code = code.map(|code| ("code", attribute(code)));
+    let root = run.root.as_ref().filter(|_| row.first && hangs_on_root(run, outcome));
+    let root = root.map(|root| ("root", attribute(&format!("{}: {}", root.code, root.summary))));
     let proven = outcome.proven.iter().filter(|_| row.first).map(|proven| ("proven", attribute(proven)));
     let warned =
         (row.shown == Shown::Warn).then(|| [("level", "advice".to_owned()), ("warning", attribute(&row.reason))]);
-    proven.chain(warned.into_iter().flatten()).collect()
+    proven.chain(warned.into_iter().flatten()).chain(code).chain(root).collect()
 }
 
 /// Puts properties into testcases, which the library cannot write: in front of what each has, where a parser finds it.
@@ -96,7 +100,20 @@ fn escaped(value: &str) -> String {
 fn head(run: &Run) -> String {
     let left: String =
         left::readable(run).into_iter().map(|one| format!("left behind: {}\n", left::line(one))).collect();
-    format!("{left}{}", facts(run))
+    format!("{}{left}{}", first(run), facts(run))
+}
+
+/// What is wrong first, in a few lines.
+fn first(run: &Run) -> String {
+    let Some(root) = &run.root else { return String::new() };
+    let mut text = format!("first: {}\n", root.summary);
+    for (label, detail) in [("actual", &root.actual), ("cause", &root.cause), ("setting", &root.remedy)] {
+        if !detail.is_empty() {
+            text.push_str(&format!("{label:<9} {detail}\n"));
+        }
+    }
+    text.extend(hanging(root).map(|hanging| format!("{hanging}\n")));
+    text
 }
 
 /// One testcase to be.

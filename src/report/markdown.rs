@@ -7,7 +7,9 @@ use crate::outcome::{Run, Verdict};
 use crate::report::console::aligned;
 use crate::report::left;
 use crate::report::text::{count, exchange, printable, seconds, visible};
-use crate::report::{details, differing, evidence, reason, registry_name, to_look_at, with_warnings};
+use crate::report::{
+    details, differing, evidence, hanging, hangs_on_root, reason, registry_name, to_look_at, with_warnings,
+};
 
 /// The longest line of code; a summary is read, and the other reports are kept.
 const LINE: usize = 400;
@@ -22,6 +24,15 @@ pub fn markdown(run: &Run) -> String {
     if let Some(why) = &run.interrupted {
         text.push_str(&format!("**Stopped early:** {}\n\n", code(why)));
     }
+    if let Some(root) = &run.root {
+        text.push_str(&format!("**First:** {}\n\n", code(&root.summary)));
+        let mut lines = vec![row("actual", &root.actual), row("cause", &root.cause), row("setting", &root.remedy)];
+        lines.retain(|line| line.len() > 10);
+        lines.extend(hanging(root));
+        lines.push(row("code", &root.code));
+        text.push_str(&fenced(&lines.join("\n")));
+        text.push('\n');
+    }
     let readable = left::readable(run);
     if !readable.is_empty() {
         text.push_str("**Left behind, and readable by others:**\n\n");
@@ -33,7 +44,7 @@ pub fn markdown(run: &Run) -> String {
         "| {} | {} | {} | {} | {} |\n",
         total.pass, total.fail, total.error, total.warn, total.skip
     ));
-    for (_, outcome) in to_look_at(run) {
+    for (_, outcome) in to_look_at(run).filter(|(_, outcome)| !hangs_on_root(run, outcome)) {
         text.push_str(&format!("\n### {} {}\n\n", mark(outcome.shown()), code(&outcome.id)));
         let mut lines = vec![visible(&outcome.title, LINE), String::new(), row("found", &reason(outcome))];
         lines.extend(outcome.proven.iter().map(|proven| row("proven", proven)));

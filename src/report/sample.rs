@@ -60,6 +60,7 @@ pub(crate) fn small() -> Run {
         duration: Duration::from_millis(170),
         part: None,
         interrupted: None,
+        root: None,
         outcomes: vec![
             outcome("access::anonymous_can_pull", "Anonymous clients can pull", Verdict::Pass, 120),
             Outcome {
@@ -117,6 +118,7 @@ fn pushed() -> Outcome {
             cause: "the anonymous policy of the repository's pattern grants create".into(),
             remedy: "http.accessControl.repositories.\"**\".anonymousPolicy: remove \"create\"".into(),
             exchange: Some(0),
+            code: "access::anonymous_cannot_push".into(),
         }),
         transcript: vec![upload, control],
         leftovers: vec![Leftover {

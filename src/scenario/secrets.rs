@@ -78,6 +78,7 @@ impl Secrets {
 /// Resolves every secret of a scenario.
 pub fn resolve(loaded: &Loaded) -> Result<Secrets, ScenarioError> {
     let mut secrets = Secrets::default();
+    missing(loaded)?;
     for (name, identity) in &loaded.scenario.identities {
         let path = ["identities", name, "password"];
         let secret = long_enough(loaded, &path, one(loaded, &path, &identity.password)?)?;
@@ -104,6 +105,38 @@ pub fn resolve(loaded: &Loaded) -> Result<Secrets, ScenarioError> {
         secrets.client_key = Some(Secret::new(text));
     }
     Ok(secrets)
+}
+
+/// An error that names every environment variable that is not set: who sets one wants to know the others too.
+fn missing(loaded: &Loaded) -> Result<(), ScenarioError> {
+    let scenario = &loaded.scenario;
+    let identities =
+        scenario.identities.iter().map(|(name, one)| (vec!["identities", name, "password"], &one.password));
+    let login = scenario.oidc.iter().filter_map(|oidc| oidc.login.as_ref()).flat_map(|login| {
+        let own =
+            [("username", Some(&login.username)), ("password", Some(&login.password)), ("totp", login.totp.as_ref())];
+        own.into_iter().filter_map(|(key, source)| Some((vec!["oidc", "login", key], source?)))
+    });
+    let key = scenario.registry.client_key.iter().map(|key| (vec!["registry", "client_key"], &key.0));
+    let mut names: Vec<&str> = Vec::new();
+    let mut first = None;
+    for (path, source) in identities.chain(login).chain(key) {
+        if let SecretSource::Env(name) = source
+            && std::env::var_os(name).is_none()
+            && !names.contains(&name.as_str())
+        {
+            names.push(name);
+            first.get_or_insert(path);
+        }
+    }
+    match (first, names.as_slice()) {
+        (Some(path), [_, _, ..]) => {
+            let message = format!("these environment variables are not set; export them: {}", names.join(", "));
+            Err(loaded.error(&path, message))
+        }
+        // One alone is told where it is read, with its place.
+        _ => Ok(()),
+    }
 }
 
 fn long_enough(loaded: &Loaded, path: &[&str], secret: Secret) -> Result<Secret, ScenarioError> {

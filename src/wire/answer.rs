@@ -102,11 +102,15 @@ impl Answer {
     /// Nothing is proven by an answer that says the registry could not, would not now, or wants a token first.
     pub(crate) fn undecided(&self, why: &Why<'_>, expected: &str) -> Result<(), Failure> {
         self.needs_no_token(why, expected)?;
-        let reason = match self.status {
-            429 => "the registry limits the rate of requests; run again later, or with fewer at once",
-            500..=599 => "the registry or its proxy failed",
+        let (reason, remedy) = match self.status {
+            429 => (
+                "the registry limits the rate of requests",
+                "set `rate` under [limits] to the requests a second that are allowed",
+            ),
+            500..=599 => ("the registry or its proxy failed", "look at its log at the time of this run"),
             _ => return Ok(()),
         };
+        let why = Why { claim: why.claim, cause: reason, remedy };
         Err(why.undecided(expected, format_args!("{}: {reason}", self.brief()), self.index))
     }
 
@@ -166,8 +170,14 @@ impl Answer {
         let actual = format!("{}: the control failed, so the refusal of others proves nothing", self.brief());
         let control = Why {
             claim: why.claim,
-            cause: "the identity that may do this was refused too: its key may have expired or lost its group, or \
-                    something in front of the registry refuses everyone",
+            cause: match self.status {
+                401 => "the credentials of the identity that may do this are refused",
+                403 => "the identity that may do this is known, and has not the right",
+                404 => "what was asked for is not there",
+                429 => "the registry limits the rate of requests",
+                500..=599 => "the registry or its proxy failed",
+                _ => "the identity that may do this did not get through",
+            },
             remedy: "first make `publish::api_key_can_push` pass for this identity",
         };
         Err(control.undecided(format_args!("{expected} for {who}"), actual, self.index))

@@ -2,7 +2,7 @@
 //!
 //! Knows no client and no guard.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use sha2::{Digest, Sha256, Sha512};
@@ -83,7 +83,7 @@ impl Body {
         &mut self,
         response: &mut reqwest::Response,
         what: &str,
-        limit: Duration,
+        began: Instant,
     ) -> anyhow::Result<()> {
         loop {
             // A long body has much time, but not to stand still in.
@@ -93,7 +93,7 @@ impl Body {
                     .await
                     .map_err(|_| anyhow::anyhow!("{what}: the answer stood still for {pause:?}"))?,
             };
-            let Some(piece) = piece.map_err(|error| explain(what, error, limit))? else { return Ok(()) };
+            let Some(piece) = piece.map_err(|error| explain(what, error, began.elapsed()))? else { return Ok(()) };
             self.size += piece.len() as u64;
             let most = self.most;
             anyhow::ensure!(self.size <= most as u64, "{what}: the answer is longer than {most} bytes");
@@ -155,10 +155,15 @@ pub(super) fn trickled(bytes: &Bytes, over: Duration) -> reqwest::Body {
 #[error("{0}")]
 pub(crate) struct NotConnected(pub(crate) String);
 
+/// A time that passed, as people say it.
+pub(super) fn passed(took: Duration) -> String {
+    format!("{:.1}s", took.as_secs_f64())
+}
+
 /// A network error in the words of an operator.
-pub(super) fn explain(what: &str, error: reqwest::Error, limit: Duration) -> anyhow::Error {
+pub(super) fn explain(what: &str, error: reqwest::Error, took: Duration) -> anyhow::Error {
     if error.is_timeout() && !error.is_connect() {
-        return anyhow::anyhow!("{what}: no complete answer within {limit:?}");
+        return anyhow::anyhow!("{what}: no complete answer in {}", passed(took));
     }
     let mut cause = error.to_string();
     let mut source: Option<&dyn std::error::Error> = std::error::Error::source(&error);

@@ -75,6 +75,7 @@ impl Client {
     pub(crate) async fn send_raw(&self, raw: &Raw) -> anyhow::Result<Answer> {
         self.permitted_raw(raw)?;
         let text = raw.text()?;
+        self.route.pace.turn(&raw.method).await;
         let began = Instant::now();
         let mut exchange = Exchange {
             who: self.who_without(),
@@ -82,6 +83,7 @@ impl Client {
             url: format!("{}{}", self.origin, raw.target),
             request_headers: raw.headers.clone(),
             request_body: self.recorder.shown(raw.body.as_bytes()),
+            options: self.options(false),
             at_ms: self.recorder.now_ms(),
             ..Exchange::default()
         };
@@ -89,7 +91,7 @@ impl Client {
         let booking = self.ledger.begin(&raw.method, &raw.target, raw.body.as_bytes());
         let result = tokio::time::timeout(self.timeout, self.trade(&text, &raw.method))
             .await
-            .unwrap_or_else(|_| Err(anyhow::anyhow!("no complete answer within {:?}", self.timeout)))
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("no complete answer in {}", super::body::passed(began.elapsed()))))
             .with_context(|| what);
         exchange.total_ms = millis(began.elapsed());
         exchange.first_byte_ms = exchange.total_ms;

@@ -64,10 +64,15 @@ impl Client {
     async fn only_tokens(&self) -> Result<Option<String>, Unknown> {
         let url = self.origin.join("/v2/").map_err(Unknown::NoAnswer)?;
         let what = format!("GET {url}");
+        self.route.pace.turn("GET").await;
+        let began = std::time::Instant::now();
         let sent = tokio::time::timeout(self.timeout, self.http.get(url).send()).await;
         let answer = match sent {
-            Err(_) => return Err(Unknown::NoAnswer(anyhow::anyhow!("{what}: no answer within {:?}", self.timeout))),
-            Ok(Err(error)) => return Err(Unknown::NoAnswer(super::body::explain(&what, error, self.timeout))),
+            Err(_) => {
+                let took = super::body::passed(began.elapsed());
+                return Err(Unknown::NoAnswer(anyhow::anyhow!("{what}: no answer in {took}")));
+            }
+            Ok(Err(error)) => return Err(Unknown::NoAnswer(super::body::explain(&what, error, began.elapsed()))),
             Ok(Ok(answer)) => answer,
         };
         let status = answer.status().as_u16();

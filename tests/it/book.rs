@@ -7,6 +7,8 @@
 mod examples;
 mod generated;
 
+pub use generated::hold;
+
 use std::path::{Path, PathBuf};
 
 fn book() -> PathBuf {

@@ -4,6 +4,7 @@
 
 mod audit;
 mod book;
+mod broken;
 mod caller;
 mod cli;
 mod contrib;

@@ -5,15 +5,45 @@ use crate::level::Shown;
 use crate::outcome::{Outcome, Run, Table, Verdict};
 use crate::report::left;
 use crate::report::text::{count, exchange, seconds};
-use crate::report::{details, differing, evidence, is_broken, labelled, reason, to_look_at};
+use crate::report::{
+    details, differing, evidence, hanging as hanging_on, hangs_on_root, is_broken, labelled, reason, to_look_at,
+};
 
 /// What broke, and what could not be proven: everything someone needs to repair it.
 pub(super) fn broken(page: &mut Page, at: usize, run: &Run) {
     if !run.outcomes.iter().any(is_broken) {
         return;
     }
+    let (hanging, own): (Vec<_>, Vec<_>) = to_look_at(run).partition(|(_, outcome)| hangs_on_root(run, outcome));
     page.raw("<section>\n<h2>To repair</h2>\n");
-    for (check, outcome) in to_look_at(run) {
+    cards(page, at, &own);
+    if let Some(text) = run.root.as_ref().and_then(hanging_on).filter(|_| !hanging.is_empty()) {
+        page.raw("<details class=\"hanging\"><summary>").text(&text).raw("</summary>\n");
+        cards(page, at, &hanging);
+        page.raw("</details>\n");
+    }
+    page.raw("</section>\n");
+}
+
+/// What is wrong first, and what to do.
+pub(super) fn first(page: &mut Page, at: usize, run: &Run) {
+    let Some(root) = &run.root else { return };
+    page.raw("<section>\n<h2>First</h2>\n<div class=\"card fail\">\n<h3>").text(&root.summary).raw("</h3>\n");
+    page.raw("<p class=\"id\"><code>").id(&root.code).raw("</code></p>\n");
+    let rows = [("actual", root.actual.as_str()), ("cause", &root.cause), ("setting", &root.remedy)];
+    let rows: Vec<_> = rows.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+    labels(page, &rows);
+    if let Some(text) = hanging_on(root) {
+        page.raw("<p>").text(&text).raw("</p>\n");
+    }
+    if let Some(check) = run.outcomes.iter().position(|outcome| outcome.id == root.check) {
+        page.raw("<p><a href=\"#").anchor(at, check).raw("\">").text(&root.check).raw("</a></p>\n");
+    }
+    page.raw("</div>\n</section>\n");
+}
+
+fn cards(page: &mut Page, at: usize, shown: &[(usize, &Outcome)]) {
+    for (check, outcome) in shown.iter().copied() {
         page.raw(match outcome.shown() {
             Shown::Warn => "<div class=\"card warn\" id=\"",
             Shown::Fail => "<div class=\"card fail\" id=\"",
@@ -37,7 +67,6 @@ pub(super) fn broken(page: &mut Page, at: usize, run: &Run) {
         transcript(page, outcome);
         page.raw("</div>\n");
     }
-    page.raw("</section>\n");
 }
 
 fn labels(page: &mut Page, rows: &[(&'static str, &str)]) {

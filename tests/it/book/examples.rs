@@ -20,7 +20,7 @@ fn known(id: &str) -> bool {
 
 /// A page that the program wrote.
 fn generated(page: &str) -> bool {
-    page.starts_with("checks/") || ["checks.md", "commands.md", "scenario.md"].contains(&page)
+    page.starts_with("checks/") || ["broken-deployments.md", "checks.md", "commands.md", "scenario.md"].contains(&page)
 }
 
 fn place(block: &Block) -> String {

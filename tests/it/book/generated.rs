@@ -12,7 +12,7 @@ use serde_json::Value;
 const NOTE: &str = "<!-- Generated: `make book` writes this page again. -->\n\n";
 
 /// Compares a page with what it should be, or writes it.
-fn hold(name: &str, text: &str) {
+pub fn hold(name: &str, text: &str) {
     let file = super::book().join("src").join(name);
     if crate::support::updates() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -209,7 +209,7 @@ fn kind(root: &Value, schema: &Value) -> String {
         ("string", Some("uri")) => "URL".to_owned(),
         ("string", Some("date")) => "day, as `2027-03-01`".to_owned(),
         ("string", _) => "text".to_owned(),
-        ("integer", _) => "number".to_owned(),
+        ("integer" | "number", _) => "number".to_owned(),
         ("boolean", _) => "`true` or `false`".to_owned(),
         ("array", _) => format!("list of {}", kind(root, &schema["items"])),
         ("object", _) => format!("table of {} by name", kind(root, &schema["additionalProperties"])),

@@ -57,6 +57,7 @@ pub fn run() -> Run {
         duration: Duration::from_secs(3),
         part: None,
         interrupted: Some(text(6)),
+        root: None,
         outcomes,
     }
 }
@@ -69,6 +70,7 @@ fn finding(at: usize) -> Finding {
         cause: text(at + 2),
         remedy: text(at + 3),
         exchange: Some(at % 3),
+        code: text(at + 4),
     }
 }
 
@@ -117,6 +119,8 @@ fn exchange(at: usize) -> Exchange {
         url: text(at + 3),
         request_headers: vec![(text(at), text(at + 4)), ("Authorization".into(), "<redacted>".into())],
         request_body: text(at + 5),
+        options: vec![text(0), text(1)],
+        password: Some(text(2)),
         status: at.is_multiple_of(2).then_some(299),
         response_headers: vec![(text(at + 6), text(at + 7)), ("X-Long".into(), huge())],
         response_body: TEXTS.join("\n"),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::support::gate::{self, Gate};
 use crate::support::http::Request;
+use crate::support::printed::{is_printed, printed};
 use crate::support::process::{NotStarted, PING, Server, on_free_port};
 use crate::support::registries::scenario;
 use crate::support::registries::{
@@ -24,6 +25,7 @@ use axum::response::Response;
 use regproof::check::Effect;
 use regproof::outcome::{Run, Verdict};
 use regproof::plan::Machine;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use Verdict::{Error, Fail, Pass, Skip};
@@ -78,7 +80,7 @@ fn doors(kind: Kind) -> (Auth, Promise<'static>) {
 #[test]
 fn nothing_outside_of_the_scratch_repository_changes_and_the_ledger_names_what_is_new_inside() {
     let mut wrong = vec![];
-    for kind in Kind::ALL {
+    for kind in Kind::EVERY {
         let (auth, promise) = doors(kind);
         for effect in [Effect::ReadOnly, Effect::Oracle, Effect::Writes] {
             let Some(stage) = stage("nothing outside changes", kind, &auth, &promise) else { break };
@@ -108,6 +110,36 @@ fn nothing_outside_of_the_scratch_repository_changes_and_the_ledger_names_what_i
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What is asked in the scratch repository because it is asked nowhere else is printed before it is sent, as all is.
+#[test]
+fn a_run_sends_nothing_there_that_the_plan_did_not_print() {
+    for kind in Kind::EVERY {
+        let (auth, promise) = doors(kind);
+        // With somebody for every line, where there are users at all.
+        let promise = if kind == Kind::Distribution { RIGHTS } else { promise };
+        let Some(stage) = stage("printed before", kind, &auth, &promise) else { continue };
+        let path = stage.scenario.to_str().expect("a path");
+        let report = stage.scenario.with_file_name("report.json");
+        let (_, plan) = regproof(&["plan", "--no-browser", "--requests", path]);
+        let (code, told) = regproof(&["run", "--no-browser", "--json", report.to_str().expect("a path"), path]);
+        assert!(matches!(code, Some(0..=2)), "{kind:?}: {code:?} {told}");
+        let lines = printed(&plan);
+        let report: Value = serde_json::from_slice(&fs::read(&report).expect("it was written")).expect("JSON");
+        let (mut surprises, mut sent) = (BTreeSet::new(), 0);
+        for outcome in report["outcomes"].as_array().expect("outcomes are a list") {
+            let check = outcome["id"].as_str().expect("an outcome has an id");
+            for exchange in outcome["transcript"].as_array().expect("a transcript is a list") {
+                sent += 1;
+                if !is_printed(&lines, check, exchange, &[stage.registry.url.clone()]) {
+                    let (method, url, who) = (&exchange["method"], &exchange["url"], &exchange["who"]);
+                    surprises.insert(format!("{kind:?} {check}: {method} {url} by {who}"));
+                }
+            }
+        }
+        assert!(surprises.is_empty() && sent > 100, "{sent}: {surprises:#?}");
+    }
+}
+
 fn differences<'a>(
     before: &'a BTreeMap<String, Vec<u8>>,
     after: &'a BTreeMap<String, Vec<u8>>,
@@ -127,6 +159,190 @@ fn made(path: &str) -> Option<String> {
     }
     // Of an upload that was ended such a registry keeps a folder with the state of its hash; an open one has a beginning.
     rest.strip_prefix("_uploads/")?.strip_suffix("/startedat").map(str::to_owned)
+}
+
+/// What may be sent only to zot, or to the scratch repository.
+const ORACLES: [&str; 4] = [
+    "bypass::identity_headers_are_ignored",
+    "bypass::method_override_is_ignored",
+    "bypass::raw_requests_are_judged_alike",
+    "bypass::upload_sessions_are_closed",
+];
+
+/// Nothing is undecided on a sound registry, whatever may be sent: it passes, or it is left out with its reason.
+#[test]
+fn a_sound_registry_leaves_nothing_undecided_at_any_effect() {
+    for kind in Kind::ALL {
+        let (auth, promise) = doors(kind);
+        for effect in [Effect::ReadOnly, Effect::Oracle, Effect::Writes] {
+            let Some(stage) = stage("nothing is undecided", kind, &auth, &promise) else { break };
+            let run = judge::run_with(&stage.scenario, effect, &[], &machine());
+            let at = format!("{kind:?}, {effect}: {}", explained(&run));
+            assert_eq!(ended(&run, Error), BTreeSet::new(), "{at}");
+            let failed: Vec<&str> = run
+                .outcomes
+                .iter()
+                .filter(|outcome| outcome.verdict == Fail && !outcome.warns())
+                .map(|outcome| outcome.id.as_str())
+                .filter(|id| kind != Kind::Debian || *id != CHUNKS)
+                .collect();
+            assert!(failed.is_empty(), "{failed:?} {at}");
+            for id in ORACLES.iter().filter(|_| kind != Kind::Crane) {
+                let outcome = judge::outcome(&run, id);
+                let expected = if effect == Effect::Writes { Pass } else { Skip };
+                assert_eq!(outcome.verdict, expected, "{id} {at} {:#?} {:?}", outcome.finding, outcome.notes);
+                let proven = outcome.proven.as_deref().unwrap_or_default();
+                assert_eq!(proven.contains("asked in team/regproof alone"), expected == Pass, "{id}: {proven}");
+            }
+        }
+    }
+}
+
+/// Somebody in front of the registry believes a header, a method that is hidden, an old protocol, or asks for rights only at the
+/// start of an upload: each is noticed in the scratch repository.
+#[test]
+fn a_door_that_is_open_is_found_in_the_scratch_repository() {
+    let doors: [(&str, gate::Before); 4] = [
+        (ORACLES[0], |request| lets_in(request, |request| request.headers().contains_key("x-forwarded-user"))),
+        (ORACLES[1], |request| lets_in(request, |request| request.headers().contains_key("x-http-method-override"))),
+        (ORACLES[2], |request| lets_in(request, |request| request.version() == axum::http::Version::HTTP_10)),
+        (ORACLES[3], |request| lets_in(request, |request| request.method() == Method::PATCH)),
+    ];
+    for kind in [Kind::Debian, Kind::Distribution] {
+        let Some(registry) = Registry::start("open doors", kind, &Auth::Basic) else { continue };
+        for (id, open) in doors {
+            let gate = Gate::start(&registry.url, open, |_, _| ());
+            let (file, _folder) = written(&gate.url, &ALL_OR_NOTHING);
+            let run = judge::run(&file, &ORACLES, &machine());
+            assert_eq!(ended(&run, Fail), [id].into(), "{kind:?}: {}", explained(&run));
+        }
+    }
+}
+
+/// Lends the password of `admin` to a request without one that is such.
+fn lets_in(request: &mut Arrived, is_such: fn(&Arrived) -> bool) -> Option<Response> {
+    if !request.headers().contains_key(header::AUTHORIZATION) && is_such(request) {
+        request.headers_mut().insert(header::AUTHORIZATION, password_of(USERS[0]));
+    }
+    None
+}
+
+fn password_of((name, password): (&str, &str)) -> HeaderValue {
+    use base64::Engine;
+    let pair = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
+    HeaderValue::from_str(&format!("Basic {pair}")).expect("base64 is a header")
+}
+
+/// Who may do what, where a gate in front of a real registry keeps to it but for one thing.
+const RIGHTS: Promise<'static> = Promise {
+    anonymous: &[],
+    authenticated: &["read"],
+    more: &[("admin", &["read", "create", "update", "delete"]), ("ci", &["read", "create", "update"])],
+    identities: true,
+    scratch: true,
+    guest: true,
+    owners: &["admin"],
+};
+
+/// What the gate lets through although it should not.
+const NOTHING: u8 = 0;
+const GUEST_PUSHES: u8 = 1;
+const CI_DELETES: u8 = 2;
+const GUEST_READS_THE_LEDGER: u8 = 3;
+const CI_READS_THE_LEDGER: u8 = 4;
+
+fn rights<const BROKEN: u8>(request: &mut Arrived) -> Option<Response> {
+    let user = gate::user(request)?;
+    let ledger = request.uri().path().starts_with(&format!("/v2/{PRIVATE}/"));
+    let allowed = match (*request.method() == Method::GET || *request.method() == Method::HEAD, user.as_str()) {
+        (_, "admin") => true,
+        (true, "ci") => !ledger || BROKEN == CI_READS_THE_LEDGER,
+        (true, _) => !ledger || BROKEN == GUEST_READS_THE_LEDGER,
+        (false, "ci") => !ledger && (*request.method() != Method::DELETE || BROKEN == CI_DELETES),
+        (false, _) => !ledger && *request.method() != Method::DELETE && BROKEN == GUEST_PUSHES,
+    };
+    (!allowed).then(gate::denied)
+}
+
+/// Registries without rights of their own, and without oracles: what one identity may do beyond the promise is noticed, and
+/// nothing else is.
+#[test]
+fn each_right_too_many_is_noticed_on_a_registry_without_oracles() {
+    let gates: [(gate::Before, &[&str]); 5] = [
+        (rights::<NOTHING>, &[]),
+        (rights::<GUEST_PUSHES>, &["guest: create a tag", "guest: move a tag", "guest: upload"]),
+        (rights::<CI_DELETES>, &["ci: delete"]),
+        (rights::<GUEST_READS_THE_LEDGER>, &["guest: read"]),
+        (rights::<CI_READS_THE_LEDGER>, &["ci: read"]),
+    ];
+    for kind in [Kind::Debian, Kind::Distribution] {
+        let Some(registry) = Registry::start("a right too many", kind, &Auth::Basic) else { continue };
+        for (number, (before, broken)) in gates.into_iter().enumerate() {
+            let gate = Gate::start(&registry.url, before, |_, _| ());
+            let (file, _folder) = written(&gate.url, &RIGHTS);
+            let run = judge::run(&file, &[MATRIX], &machine());
+            let matrix = judge::outcome(&run, MATRIX);
+            let failed = matrix.cases.iter().filter(|case| case.verdict == Fail).map(|case| case.name.as_str());
+            assert_eq!(failed.collect::<Vec<_>>(), broken, "{kind:?}, {number}: {}", explained(&run));
+            let expected = if broken.is_empty() { Pass } else { Fail };
+            assert_eq!(matrix.verdict, expected, "{kind:?}, {number}: {:?} {}", matrix.proven, explained(&run));
+            assert!(matrix.proven.as_deref().is_some_and(|line| line.contains(" proven")), "{:?}", matrix.proven);
+        }
+    }
+}
+
+/// The same without a gate: everyone with a password may do everything there.
+#[test]
+fn all_that_everybody_may_do_is_noticed_on_a_registry_without_rights() {
+    for kind in [Kind::Debian, Kind::Distribution] {
+        let Some(stage) = stage("rights that nobody has", kind, &Auth::Basic, &RIGHTS) else { continue };
+        let run = judge::run(&stage.scenario, &["access::", "bypass::"], &machine());
+        let matrix = judge::outcome(&run, MATRIX);
+        let failed = matrix.cases.iter().filter(|case| case.verdict == Fail).map(|case| case.name.as_str());
+        let expected = [
+            "ci: read",
+            "ci: delete",
+            "guest: read",
+            "guest: create a tag",
+            "guest: move a tag",
+            "guest: upload",
+            "guest: delete",
+        ];
+        assert_eq!(failed.collect::<BTreeSet<_>>(), expected.into(), "{kind:?}: {}", explained(&run));
+        for id in ["bypass::upload_sessions_are_closed", "bypass::listings_hide_private_repositories"] {
+            assert_eq!(judge::outcome(&run, id).verdict, Fail, "{kind:?} {id}: {}", explained(&run));
+        }
+    }
+}
+
+/// crane's registry knows no users. Where that is what the scenario promises, it passes and is warned of; where it is not, it
+/// fails; and where nothing may be written, nothing is said of who may write.
+#[test]
+fn an_open_registry_is_not_passed_in_silence() {
+    const TRAPS: &str = "policy::configuration_has_no_known_traps";
+    let closed = Promise { anonymous: &["read"], authenticated: &["read"], ..OPEN };
+    for (promise, effect, matrix, traps) in [
+        (OPEN, Effect::Writes, Pass, Fail),
+        (OPEN, Effect::Oracle, Skip, Fail),
+        (OPEN, Effect::ReadOnly, Skip, Fail),
+        (closed, Effect::Writes, Fail, Skip),
+        (closed, Effect::Oracle, Skip, Skip),
+    ] {
+        let Some(stage) = stage("an open registry", Kind::Crane, &Auth::Open, &promise) else { return };
+        let run = judge::run_with(&stage.scenario, effect, &[], &machine());
+        let at = format!("{:?}, {effect}: {}", promise.anonymous, explained(&run));
+        let found = judge::outcome(&run, MATRIX);
+        assert_eq!(found.verdict, matrix, "{at} {:?}", found.proven);
+        let found = judge::outcome(&run, TRAPS);
+        assert_eq!((found.verdict, found.warns()), (traps, traps == Fail), "{at}");
+        if traps == Fail {
+            let finding = judge::finding(&run, TRAPS);
+            assert!(finding.summary.contains("everybody, without credentials, may create"), "{finding:?}");
+        }
+        // Nothing passes that says of anybody that they cannot.
+        let passed = ended(&run, Pass);
+        assert!(passed.iter().all(|id| !id.contains("cannot")), "{passed:?}");
+    }
 }
 
 #[test]
@@ -194,6 +410,30 @@ fn what_is_asked_without_a_token_is_undecided() {
     }
 }
 
+/// Gitea asks for tokens and takes passwords too: what is asked with a password is proven, and of what is asked without one
+/// nothing passes and nothing fails.
+#[test]
+fn what_gitea_refuses_without_a_token_is_undecided() {
+    let Some(stage) = stage("Gitea", Kind::Gitea, &Auth::Basic, &ALL_OR_NOTHING) else { return };
+    let run = judge::run(&stage.scenario, &[], &machine());
+    assert_eq!(ended(&run, Fail), BTreeSet::new(), "{}", explained(&run));
+    for id in [NO_PUSH, MATRIX, "access::wrong_credentials_are_refused"].iter().chain(&ORACLES) {
+        let finding = judge::finding(&run, id);
+        assert_eq!(judge::outcome(&run, id).verdict, Error, "{id}: {finding:?}");
+        assert!(finding.actual.contains("asks for a token") || finding.actual.contains("asks for tokens of http://"));
+    }
+    for id in [PUSH, CHUNKS, "registry::answers_are_fresh", "publish::mounts_do_not_break_a_push"] {
+        assert_eq!(judge::outcome(&run, id).verdict, Pass, "{id}: {}", explained(&run));
+    }
+    // What passes was asked with a password, or is nobody's right.
+    let of_nobody = ["registry::answers_as_a_registry", "registry::clock_is_right", "content::", "publish::"];
+    for id in ended(&run, Pass).iter().filter(|id| !of_nobody.iter().any(|of| id.starts_with(of))) {
+        let asked = &judge::outcome(&run, id).transcript;
+        assert!(asked.iter().any(|exchange| exchange.username.is_some()), "{id} passed without a password");
+    }
+    assert!(run.outcomes.iter().all(|outcome| outcome.leftovers.is_empty()), "Gitea removes tags and manifests");
+}
+
 /// Basic and Bearer side by side, and a token server that gives anyone everything: a 401 without a token refuses nobody.
 #[test]
 fn a_registry_that_takes_both_passwords_and_tokens_has_not_refused_who_has_neither() {
@@ -218,12 +458,9 @@ fn a_registry_that_takes_both_passwords_and_tokens_has_not_refused_who_has_neith
 }
 
 fn takes_any_token(request: &mut Arrived) -> Option<Response> {
-    use base64::Engine;
     let token = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?.starts_with("Bearer ");
     if token {
-        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", USERS[0].0, USERS[0].1));
-        let value = HeaderValue::from_str(&format!("Basic {pair}")).expect("base64 is a header");
-        request.headers_mut().insert(header::AUTHORIZATION, value);
+        request.headers_mut().insert(header::AUTHORIZATION, password_of(USERS[0]));
     }
     None
 }
@@ -355,7 +592,7 @@ fn nginx(program: &Path, folder: &Path, behind: &str) -> (String, Server) {
 /// The parts themselves: what is written is there, and who has no password is refused.
 #[test]
 fn the_registries_are_as_they_should_be() {
-    for kind in Kind::ALL {
+    for kind in Kind::EVERY {
         let (auth, _) = doors(kind);
         let Some(registry) = Registry::start("the registries themselves", kind, &auth) else { continue };
         let tag = format!("{PUBLIC}/_manifests/tags/{TAG}/current/link");

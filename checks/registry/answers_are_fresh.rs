@@ -14,8 +14,7 @@
 //! 2. An image is pushed under it, and read: its digest.
 //! 3. The tag is moved to another image by an identity that may update; without one it is deleted and pushed again. It is read
 //!    again: the new digest.
-//! 4. Where an identity may delete, the tag is deleted and read once more: 404. Some registries remove no tag by its name; there
-//!    this is left out, and the verdict's line says so.
+//! 4. Where an identity may delete, and the registry removes tags by name, the tag is deleted and read once more: 404.
 //!
 //! What is old is asked for again until 5 seconds have passed.
 //!
@@ -68,35 +67,24 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     all_see(&readers, scratch, &tag, None).await?;
     transfer::push_image(cx, &writer, scratch, &tag, &first, &WHY).await.map_err(Failure::into_control)?;
     all_see(&readers, scratch, &tag, Some(&first.digest())).await?;
-    let who: Vec<&str> = readers.iter().map(|reader| reader.who.as_str()).collect();
     if !moves(cx, scratch, &tag, &second).await.map_err(Failure::into_control)? {
         cx.skip("no identity may update, and this registry removes no tag by its name, so that no tag can be moved");
         return Ok(());
     }
     all_see(&readers, scratch, &tag, Some(&second.digest())).await?;
     let (mut seen, mut besides) = (vec!["new", "moved"], "");
-    if cx.scenario().remover().is_some() {
-        if removes(cx, scratch, &tag).await.map_err(Failure::into_control)? {
+    if let Some(remover) = cx.scenario().remover() {
+        let gone = transfer::remove_tag(&cx.identity(remover)?, scratch, &tag, &WHY).await;
+        if gone.map_err(Failure::into_control)? {
             all_see(&readers, scratch, &tag, None).await?;
             seen.push("deleted");
         } else {
             besides = "; this registry removes no tag by its name";
         }
     }
+    let who: Vec<&str> = readers.iter().map(|reader| reader.who.as_str()).collect();
     cx.proven(format!("a {} tag was seen at once by {}{besides}", seen.join(", "), who.join(", ")));
     Ok(())
-}
-
-/// Removes the tag by its name; whether the registry does that at all (OCI distribution spec, section Deleting tags).
-async fn removes(cx: &Cx, scratch: &str, tag: &str) -> Result<bool, Failure> {
-    let remover = cx.scenario().remover().context("no identity may delete")?;
-    let gone = cx.identity(remover)?.delete(format!("/v2/{scratch}/manifests/{tag}")).send().await?;
-    // docker-registry 2.8 takes the name for a digest that is none.
-    if matches!(gone.error_code().as_deref(), Some("UNSUPPORTED" | "DIGEST_INVALID")) {
-        return Ok(false);
-    }
-    gone.expect_status(&[200, 202], &WHY)?;
-    Ok(true)
 }
 
 /// Anonymous clients where they may read, and an identity that may; a cache may know them apart.
@@ -122,7 +110,8 @@ async fn moves(cx: &Cx, scratch: &str, tag: &str, to: &Image) -> Result<bool, Fa
         moved.expect_status(&[201], &WHY)?;
         return Ok(true);
     }
-    if !removes(cx, scratch, tag).await? {
+    let remover = cx.identity(scenario.remover().context("no identity may update or delete")?)?;
+    if !transfer::remove_tag(&remover, scratch, tag, &WHY).await? {
         return Ok(false);
     }
     transfer::put_manifest(&cx.writer()?, scratch, tag, to).await?.expect_status(&[201], &WHY)?;

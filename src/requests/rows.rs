@@ -190,6 +190,8 @@ pub(crate) const WRITTEN: Rows = &[
     tries(Everyone, "DELETE", "/v2/{scratch}/blobs/<digest>"),
     tries(Everyone, "GET", "/v2/{scratch}/manifests/<reference>"),
     tries(Everyone, "GET", "/v2/{scratch}/blobs/<digest>"),
+    tries(Janitor, "HEAD", "/v2/{scratch}/blobs/<digest>"),
+    tries(Anonymous, "HEAD", "/v2/{scratch}/blobs/<digest>"),
 ];
 /// What probes ask in the scratch repository, on a registry that is not zot: by requests that would be stored.
 pub(crate) const GROUND: Rows = &[
@@ -198,7 +200,6 @@ pub(crate) const GROUND: Rows = &[
     tries(Everyone, "PUT, DELETE", "/v2/{scratch}/manifests/<own tag or digest>"),
     tries(Everyone, "GET", "/v2/{scratch}/manifests/<reference>"),
     tries(Everyone, "GET", "/v2/{scratch}/tags/list<query>"),
-    tries(Janitor, "HEAD", "/v2/{scratch}/blobs/<digest>"),
 ];
 pub(crate) const REFUSED_PUSH: Rows = &[
     sends(Anonymous, "POST", "/v2/{scratch}/blobs/uploads/<query>"),

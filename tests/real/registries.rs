@@ -113,6 +113,7 @@ fn nothing_outside_of_the_scratch_repository_changes_and_the_ledger_names_what_i
 /// What is asked in the scratch repository because it is asked nowhere else is printed before it is sent, as all is.
 #[test]
 fn a_run_sends_nothing_there_that_the_plan_did_not_print() {
+    let mut surprises = BTreeSet::new();
     for kind in Kind::EVERY {
         let (auth, promise) = doors(kind);
         // With somebody for every line, where there are users at all.
@@ -125,7 +126,7 @@ fn a_run_sends_nothing_there_that_the_plan_did_not_print() {
         assert!(matches!(code, Some(0..=2)), "{kind:?}: {code:?} {told}");
         let lines = printed(&plan);
         let report: Value = serde_json::from_slice(&fs::read(&report).expect("it was written")).expect("JSON");
-        let (mut surprises, mut sent) = (BTreeSet::new(), 0);
+        let mut sent = 0;
         for outcome in report["outcomes"].as_array().expect("outcomes are a list") {
             let check = outcome["id"].as_str().expect("an outcome has an id");
             for exchange in outcome["transcript"].as_array().expect("a transcript is a list") {
@@ -136,8 +137,10 @@ fn a_run_sends_nothing_there_that_the_plan_did_not_print() {
                 }
             }
         }
-        assert!(surprises.is_empty() && sent > 100, "{sent}: {surprises:#?}");
+        // crane's registry knows nobody whose rights could be asked about.
+        assert!(sent > if kind == Kind::Crane { 50 } else { 500 }, "{kind:?}: {sent} requests are not the checklist");
     }
+    assert!(surprises.is_empty(), "{surprises:#?}");
 }
 
 fn differences<'a>(

@@ -25,7 +25,7 @@ pub fn launch(program: &Path, folder: &Path, port: u16) -> Result<Server, NotSta
             let email = format!("{name}@example.test");
             let user = ["admin", "user", "create", "--username", name, "--password", password, "--email", &email];
             let more: &[&str] = if number == 0 { &["--admin"] } else { &[] };
-            command(program, folder, config, &[&user, &["--must-change-password=false"], more].concat());
+            command(program, folder, config, &[&user[..], &["--must-change-password=false"], more].concat());
         }
     }
     let arguments = ["-c", config, "web"];

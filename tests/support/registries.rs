@@ -304,6 +304,8 @@ pub fn scenario(url: &str, promise: &Promise<'_>, folder: &Path) -> PathBuf {
         "registry": { "url": url },
         "repositories": { "public": public, "private": private },
         "access": { "anonymous": promise.anonymous, "authenticated": promise.authenticated, "groups": groups },
+        // A machine that does much else is no fault of the registry.
+        "limits": { "request_timeout": "60s", "deadline": "600s" },
     });
     if !promise.owners.is_empty() {
         let all = json!(["read", "create", "update", "delete"]);

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::{json, regproof, stderr, stdout, world};
+use crate::support::image::Image;
 use crate::support::poll;
 use crate::support::process::Ends;
 
@@ -107,8 +108,8 @@ async fn clean_removes_what_runs_left_and_nothing_else() {
     let left = ours();
     assert!(left > 0 && text.contains("left behind:"), "{text}");
     // A run that was ended may leave its canary in the private scratch repository.
-    let admin = Some(("admin", world.lab.api_key("admin")));
-    let canary = support::image::Image::with_content("a canary");
+    let admin = Some(("erich", world.lab.api_key("erich")));
+    let canary = Image::with_content("a canary");
     for tag in ["regproof-0123456789ab-canary", "v1"] {
         canary.push(world.lab.url(), "private/regproof", tag, admin);
     }

@@ -288,7 +288,7 @@ pub(crate) const REFUSED_MOVE: Rows = &[
     // One tag of this name stays from run to run, to be proven on.
     sends(Creators, "PUT", "/v2/{scratch}/manifests/latest"),
 ];
-pub(crate) const STATE_OF_UPLOAD: Rows = &[sends(Writer, "GET", "/v2/{scratch}/blobs/uploads/<session>")];
+pub(crate) const STATE_OF_UPLOAD: Rows = &[sends(Writer, "GET", "/v2/{scratch}/blobs/uploads/<session><query>")];
 pub(crate) const WRITER_PING: Rows = &[sends(Writer, "GET", "/v2/")];
 /// The same two at the second vantage point, by whoever is asked for there.
 pub(crate) const BEHIND: Rows = &[

@@ -38,8 +38,8 @@ logins: rust ## whole logins of a real zot at every foreign provider; fetches Ke
 	REGPROOF_TEST_NO_SKIPS=all $(CARGO) test $(FLAGS) --test real -- logins:: login_mutants::
 
 .PHONY: registries
-registries: rust ## the checks at registries that are not zot: docker-registry 2.8, distribution v3, crane's, nginx in front
-	@tools/install.sh go debian
+registries: rust ## the checks at registries that are not zot: docker-registry 2.8, distribution v3, crane's, Gitea, nginx in front
+	@tools/install.sh go debian gitea
 	REGPROOF_TEST_NO_SKIPS=all $(CARGO) test $(FLAGS) --test real registries::
 
 .PHONY: lint

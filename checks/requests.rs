@@ -5,10 +5,10 @@
 
 use crate::requests::rows::{
     BEHIND, BROWSER, BUILDKIT, CALLBACK, CANARY, CLEAN_UP, COLD, CREATOR_PUSH, DISCOVERY, EACH_PUSH, FACTS,
-    FINGERPRINT, FOREIGN_NAMES, FRESH, GRANTS, HTTP2, KEYS, LIFECYCLE, LISTED, LOGIN, MATRIX, METRICS, MINTING,
-    NO_CACHE_PUSH, PERSONAS, PING, PULL, PULL_CACHED, PUSH, READ_BACK, REFUSED_DELETE, REFUSED_MOVE, REFUSED_PUSH,
-    Rows, SCRAPES, SESSION, STATE_OF_UPLOAD, TRIAL, UPSTREAM, VANTAGE, WRITER_PING, WRITTEN, WRONG_CREDENTIALS,
-    program,
+    FINGERPRINT, FOREIGN_NAMES, FRESH, GRANTS, GROUND, HTTP2, IDENTITY_PING, KEYS, LIFECYCLE, LISTED, LOGIN, MATRIX,
+    METRICS, MINTING, NO_CACHE_PUSH, PERSONAS, PING, PULL, PULL_CACHED, PUSH, READ_BACK, REFUSED_DELETE, REFUSED_MOVE,
+    REFUSED_PUSH, Rows, SCRAPES, SESSION, STATE_OF_UPLOAD, TRIAL, UPSTREAM, VANTAGE, WRITER_PING, WRITTEN,
+    WRONG_CREDENTIALS, program,
 };
 
 /// The rows of every check, by id, in the order of `CHECKS`.
@@ -19,19 +19,19 @@ pub(crate) static REQUESTS: &[(&str, &[Rows])] = &[
     ("access::wrong_credentials_are_refused", &[WRONG_CREDENTIALS]),
     ("bypass::encoded_paths_do_not_open_doors", &[FACTS]),
     ("bypass::foreign_origins_get_no_credentials", &[FINGERPRINT, TRIAL, FACTS]),
-    ("bypass::identity_headers_are_ignored", &[FINGERPRINT, TRIAL, FACTS]),
+    ("bypass::identity_headers_are_ignored", &[FINGERPRINT, TRIAL, FACTS, GROUND]),
     ("bypass::internal_pages_are_closed", &[FINGERPRINT, TRIAL, FACTS]),
     ("bypass::listings_hide_private_repositories", &[FACTS]),
     ("bypass::login_cannot_be_led_astray", &[FACTS]),
     ("bypass::malformed_authorization_is_refused", &[FINGERPRINT, TRIAL, FACTS]),
-    ("bypass::method_override_is_ignored", &[FINGERPRINT, TRIAL, FACTS]),
+    ("bypass::method_override_is_ignored", &[FINGERPRINT, TRIAL, FACTS, GROUND]),
     ("bypass::metrics_name_no_private_repository", &[FACTS]),
     ("bypass::path_tricks_do_not_open_doors", &[FACTS]),
     ("bypass::private_blobs_stay_private", &[FINGERPRINT, TRIAL, FACTS, CANARY, CLEAN_UP]),
     ("bypass::private_images_are_served_nowhere_else", &[FINGERPRINT, TRIAL, FACTS]),
-    ("bypass::raw_requests_are_judged_alike", &[FINGERPRINT, TRIAL, FACTS]),
-    ("bypass::upload_sessions_are_closed", &[FINGERPRINT, TRIAL, FACTS]),
-    ("cache::ci_cannot_push_into_the_cache", &[FINGERPRINT, TRIAL, NO_CACHE_PUSH]),
+    ("bypass::raw_requests_are_judged_alike", &[FINGERPRINT, TRIAL, FACTS, GROUND]),
+    ("bypass::upload_sessions_are_closed", &[FINGERPRINT, TRIAL, FACTS, GROUND]),
+    ("cache::ci_cannot_push_into_the_cache", &[FINGERPRINT, TRIAL, IDENTITY_PING, PULL, NO_CACHE_PUSH]),
     ("cache::cold_fetch_works", &[COLD]),
     ("cache::pull_through_serves_upstream", &[PULL_CACHED, UPSTREAM]),
     ("cache::warm_hit_is_served_from_the_registry", &[PULL_CACHED, METRICS]),
@@ -73,7 +73,7 @@ pub(crate) static REQUESTS: &[(&str, &[Rows])] = &[
     ("registry::answers_as_a_registry", &[FINGERPRINT, LISTED]),
     ("registry::both_vantage_points_agree", &[FINGERPRINT, TRIAL, BEHIND, VANTAGE]),
     ("registry::certificate_is_valid_for_days", &[PING]),
-    ("registry::clock_is_right", &[PING, PULL]),
+    ("registry::clock_is_right", &[PING, IDENTITY_PING, PULL]),
     ("registry::http2_is_judged_alike", &[PUSH, READ_BACK, REFUSED_PUSH, HTTP2, CLEAN_UP]),
     ("tags::match_the_pattern", &[PULL]),
 ];

@@ -235,8 +235,8 @@ pub enum Need {
     ColdImage,
     /// `[tags]`.
     TagPattern,
-    /// `[registry] zot_config`.
-    ZotConfig,
+    /// `[registry] zot_config`, or `[access]` that lets anonymous clients write: something that lints speak of.
+    Linted,
     /// `[registry] zot_config` or `[access]`, so that rights are promised at all.
     Policy,
     /// A WebDriver and a browser.

@@ -85,6 +85,11 @@ pub(crate) fn is_odd(reason: &str) -> bool {
     [STORED, ODD].contains(&reason)
 }
 
+/// Whether this is the reason of a request that is kept from a registry which is not zot.
+pub(crate) fn is_unknown(reason: &str) -> bool {
+    reason == UNKNOWN
+}
+
 /// What may be asked of one address.
 #[derive(Clone, Debug)]
 pub(crate) struct Clearance {
@@ -112,6 +117,11 @@ impl Clearance {
 
     pub(crate) fn sends(&self, shape: OracleShape) -> Result<(), Unasked> {
         self.shapes.get(&shape).copied().unwrap_or(Err(Unasked::Unknown(UNKNOWN)))
+    }
+
+    /// Whether nothing that a registry might store is sent to this one.
+    pub(crate) fn is_not_zot(&self) -> bool {
+        self.dialect == Dialect::Other
     }
 
     fn all(dialect: Dialect, result: Result<(), Unasked>) -> Clearance {

@@ -68,7 +68,7 @@ pub enum Command {
     Init(Init),
     /// Serve the lab on loopback: a hardened registry, an OpenID provider and an upstream
     Lab(Lab),
-    /// Remove what runs left in the scratch repository: its tags that start with `regproof-`
+    /// Remove what runs left in the scratch repositories: their tags that start with `regproof-`
     Clean(Clean),
     /// Print completions for a shell
     Completions(Completions),

@@ -304,7 +304,10 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             scenario.creator().is_none(),
             &certain("no identity may create without update and delete", scenario),
         ),
-        Need::ZotConfig => promised(scenario.config.is_none(), "[registry] zot_config is not set"),
+        Need::Linted => promised(
+            scenario.config.is_none() && scenario.access.as_ref().is_none_or(|access| access.open().is_empty()),
+            "[registry] zot_config is not set",
+        ),
         Need::LockOrConfig => lock::not_needed(scenario),
         Need::Backend => promised(scenario.registry.backend.is_none(), "[registry] backend is not set"),
         Need::OpenMetrics => {

@@ -20,18 +20,37 @@ const THIS: Why<'static> = Why {
     remedy: "compare registry.url and repositories.public with the deployment",
 };
 
-/// An Error unless `/v2/` is answered by a registry, and unless it is the one that has the first public repository.
+/// An Error unless `/v2/` is answered by a registry, and unless it is the one that has the first public repository. The answer
+/// to anonymous clients.
 pub(crate) async fn proven(cx: &Cx) -> Result<Answer, Failure> {
-    let answer = cx.anonymous()?.get("/v2/").send().await?;
-    speaks(&answer)?;
+    Ok(speaker(cx).await?.1)
+}
+
+/// The same, with the client to whom the registry itself answers: anyone, or, where something in front of it asks everybody for
+/// a password, an identity that may read.
+pub(crate) async fn speaker(cx: &Cx) -> Result<(Client, Answer), Failure> {
+    let anyone = cx.anonymous()?;
+    let answer = anyone.get("/v2/").send().await?;
+    let repository = cx.scenario().repositories.public.first();
+    let reader = repository.map(|repository| who_reads(cx, repository)).transpose()?.flatten();
+    let spoken = speaks(&answer);
+    let client = match &reader {
+        Some(reader) if spoken.is_err() && answer.wants_a_password() && reader.credential().is_some() => {
+            speaks(&reader.get("/v2/").send().await?)?;
+            reader.clone()
+        }
+        _ => {
+            spoken?;
+            anyone
+        }
+    };
     // Without a token nothing can be asked of it; the checks say so where they ask.
     if answer.asks_for_token().is_none()
-        && let Some(repository) = cx.scenario().repositories.public.first()
-        && let Some(reader) = who_reads(cx, repository)?
+        && let Some((repository, reader)) = repository.zip(reader)
     {
         lists_its_tags(&reader, repository, &THIS).await.map_err(Failure::into_control)?;
     }
-    Ok(answer)
+    Ok((client, answer))
 }
 
 /// An Error unless this answer to `GET /v2/` is a registry's.

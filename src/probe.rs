@@ -3,7 +3,9 @@
 //! A probe is one request, what a good registry answers, and what a broken one would. Knows no particular probe; sends
 //! nothing that the guard does not permit.
 
+mod controls;
 mod facts;
+mod ground;
 mod judge;
 mod run;
 

@@ -121,6 +121,17 @@ pub(crate) async fn put_manifest(
     client.put(target).body(MANIFEST_TYPE, image.manifest.clone()).send().await
 }
 
+/// Removes a tag by its name; whether the registry does that at all (OCI distribution spec, section Deleting tags).
+pub(crate) async fn remove_tag(client: &Client, repository: &str, tag: &str, why: &Why<'_>) -> Result<bool, Failure> {
+    let gone = client.delete(format!("/v2/{repository}/manifests/{tag}")).send().await?;
+    // docker-registry 2.8 takes the name for a digest that is none.
+    if matches!(gone.error_code().as_deref(), Some("UNSUPPORTED" | "DIGEST_INVALID")) {
+        return Ok(false);
+    }
+    gone.expect_status(&[200, 202], why)?;
+    Ok(true)
+}
+
 /// Uploads the blobs of an image.
 pub(crate) async fn push_blobs(client: &Client, repository: &str, image: &Image, why: &Why<'_>) -> Result<(), Failure> {
     let (config, layer) = tokio::join!(

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs the programs that the tests drive, pinned, into .tools/ of this clone.
 #
-# Usage: tools/install.sh [GROUP…]   groups: npm python go zot debian browser keycloak canaille mutants.
+# Usage: tools/install.sh [GROUP…]   groups: npm python go zot debian browser keycloak canaille gitea mutants.
 # Without arguments: npm, python, go and debian; zot too where a real zot is on PATH or in ZOT_BIN. The others come only when
-# they are asked for: keycloak is 180 MB to fetch, and mutants takes minutes to build.
+# they are asked for: keycloak is 180 MB to fetch, gitea and mutants take minutes to build.
 # Must stay quiet and fast when everything is there, and must never touch anything outside .tools/ but for
 # Debian packages, which are installed only when a program is missing.
 set -euo pipefail
@@ -163,6 +163,30 @@ group_canaille() {
     stamp canaille "$print $tools"
 }
 
+# A registry that asks for tokens and takes passwords too, from the Go module proxy. Its API and its registry need none of the
+# pages that npm would build.
+group_gitea() {
+    local version=v1.26.0 module=code.gitea.io/gitea folder work=$tools/gitea.new
+    if fresh gitea "$version" && [ -x "$tools/bin/gitea" ] && [ -d "$tools/gitea/templates" ]; then return; fi
+    need go 'install Go 1.26 or later'
+    need git 'install git (Debian: git); Gitea does not start without it'
+    need cc 'install a C compiler (Debian: gcc), for its SQLite'
+    say "$module@$version (Go); this takes minutes"
+    folder=$(GOFLAGS='' go mod download -json "$module@$version" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p')
+    [ -n "$folder" ] || fail "go mod download $module@$version failed, see above"
+    # It replaces modules, and that counts only in a build from its own folder, which the module cache keeps from writing.
+    rm -rf "$work"
+    cp -r "$folder" "$work"
+    chmod -R u+w "$work"
+    (cd "$work" && GOFLAGS=-mod=mod go build -tags 'sqlite sqlite_unlock_notify' -ldflags '-s -w' -o "$tools/bin/gitea" .) ||
+        fail "go build of $module@$version failed, see above"
+    rm -rf "$tools/gitea"
+    mkdir "$tools/gitea"
+    mv "$work/options" "$work/templates" "$work/public" "$tools/gitea/"
+    rm -rf "$work"
+    stamp gitea "$version"
+}
+
 # From crates.io, built here.
 group_mutants() {
     local version=27.1.0
@@ -180,7 +204,7 @@ if [ $# = 0 ]; then
 fi
 for group in "$@"; do
     case $group in
-    npm | python | go | zot | debian | browser | keycloak | canaille | mutants) "group_$group" ;;
-    *) fail "unknown group $group: npm, python, go, zot, debian, browser, keycloak, canaille, mutants" ;;
+    npm | python | go | zot | debian | browser | keycloak | canaille | gitea | mutants) "group_$group" ;;
+    *) fail "unknown group $group: npm, python, go, zot, debian, browser, keycloak, canaille, gitea, mutants" ;;
     esac
 done

@@ -71,7 +71,13 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     if worst.is_ok() && count.proven == 0 {
         return Err(NOTHING.undecided("at least one cell that is promised and can be asked", "none", None));
     }
-    if worst.is_ok() && count.refusals == 0 && count.refusals_promised > 0 {
+    if worst.is_ok() && clearance.is_not_zot() && count.writes == 0 && count.writes_promised > 0 {
+        let instead = match cx.may_write() {
+            true => "",
+            false => "; with `--effects writes` and [repositories] scratch it is asked there",
+        };
+        cx.skip(format!("nothing but reading can be proven: this registry might store what it is asked{instead}"));
+    } else if worst.is_ok() && count.refusals == 0 && count.refusals_promised > 0 {
         cx.skip(
             "no refusal of a write can be proven: nobody of the scenario is seen to be allowed what others are refused",
         );

@@ -1,14 +1,16 @@
-//! The zot configuration holds nothing that an operator would not expect.
+//! The zot configuration, or `[access]` of the scenario, holds nothing that an operator would not expect.
 //!
 //! ## Why it matters
 //!
 //! zot takes a configuration that means something else than it seems to: a pattern that drops the grants of another one, a group
-//! that nobody is in, no access rules at all. It starts, it serves, and nobody is told.
+//! that nobody is in, no access rules at all. It starts, it serves, and nobody is told. A registry that is open to everybody is
+//! proven to be so by a scenario that promises it, and is no safer for that.
 //!
 //! ## How it is proven
 //!
 //! 1. The registry is asked for its release, since some traps are of some releases only. Without an answer nothing is decided.
-//! 2. Each lint reads the configuration that `[registry] zot_config` names, and compares it with the scenario.
+//! 2. Each lint reads the configuration that `[registry] zot_config` names, and compares it with the scenario. Where none is
+//!    named, `[access]` is read: whether it lets anonymous clients write.
 //!
 //! Each finding is a case with its line. It is advice, shown as a warning: nobody promised it. `[levels]` makes one a promise, or
 //! takes it out with a reason: `"lint::default_timeouts" = { level = "off", reason = "..." }`.
@@ -26,7 +28,7 @@ use std::time::Duration;
 use crate::check::prelude::*;
 
 pub(crate) const META: Meta =
-    Meta { needs: &[Need::ZotConfig], effect: Effect::ReadOnly, usual: Duration::from_millis(40) };
+    Meta { needs: &[Need::Linted], effect: Effect::ReadOnly, usual: Duration::from_millis(40) };
 
 const SILENT: Why<'static> = Why {
     claim: "the registry answers, so that its release can be known",
@@ -131,6 +133,27 @@ mod tests {
         assert!(outcome.warns() && outcome.cases.len() >= 2, "{outcome:#?}");
         let case = outcome.cases.iter().find(|case| case.name.ends_with("lint::default_policy_writes")).unwrap();
         assert!(case.name.contains("config.json:3:") && case.level == Level::Advice, "{case:?}");
+    }
+
+    #[tokio::test]
+    async fn an_access_that_lets_everybody_write_is_told_where_there_is_no_configuration() {
+        let with = async |anonymous: &str| {
+            let lab = Lab::healthy().await.unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("r.toml");
+            let text = format!(
+                "schema = 1\nname = \"n\"\n[registry]\nurl = \"{}\"\n[access]\nanonymous = [\"read\"]\n\
+                 [access.\"team/**\"]\nanonymous = [{anonymous}]\n",
+                lab.url()
+            );
+            std::fs::write(&file, text).unwrap();
+            run_scenario(ID, &file).await
+        };
+        let outcome = with("\"read\", \"create\"").await;
+        assert!(outcome.verdict == Verdict::Fail && outcome.warns(), "{outcome:#?}");
+        let finding = outcome.finding.unwrap();
+        assert!(finding.summary.contains("may create, by [access.\"team/**\"]"), "{finding:?}");
+        assert_eq!(with("\"read\"").await.verdict, Verdict::Skip);
     }
 
     #[tokio::test]

@@ -1,4 +1,5 @@
-//! `clean`: removes what runs left behind, which is tags that start with `regproof-` in the scratch repository.
+//! `clean`: removes what runs left behind, which is tags that start with `regproof-` in the scratch repository and in the
+//! private one.
 //!
 //! Nothing else is ever removed. A manifest goes by its digest only where the registry removes no tag, and where no tag that is
 //! not a run's points to it.
@@ -17,6 +18,7 @@ use crate::log;
 use crate::outcome::ExitStatus;
 use crate::plan::Machine;
 use crate::report::visible;
+use crate::scenario::{Action, Scenario};
 use crate::target::Target;
 use crate::transcript::Recorder;
 use crate::transfer::{ACCEPT, is_digest};
@@ -36,23 +38,52 @@ const LIMIT: Duration = Duration::from_secs(30 * 60);
 pub(crate) fn clean(args: &cli::Clean, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
     let target = Target::open(&args.scenario.clone().unwrap_or_else(prepare::usual), None, Machine::here(true))?;
     log::hide(target.redactor());
-    let scenario = target.scenario();
-    let Some(scratch) = scenario.repositories.scratch.clone() else {
-        return Err(Trouble::usage("nothing to clean: the scenario has no [repositories] scratch"));
-    };
-    let Some(remover) = scenario.remover().map(str::to_owned) else {
+    let places = places(target.scenario())?;
+    let (mut all, mut left) = (String::new(), false);
+    let runtime = runtime()?;
+    for (scratch, remover) in places {
+        let Some(remover) = remover else {
+            all.push_str(&format!("not looked at {scratch}: no identity of the scenario may delete there\n"));
+            left = true;
+            continue;
+        };
+        let cleaned = runtime.block_on(async {
+            let client = client(&target, scratch, remover)?;
+            let work = tokio::time::timeout(LIMIT, work(&client, scratch, args.dry_run));
+            work.await.unwrap_or_else(|_| anyhow::bail!("it did not end within {LIMIT:?}"))
+        });
+        match cleaned {
+            Ok((text, remains)) => {
+                all.push_str(&text);
+                left |= remains;
+            }
+            Err(error) => {
+                // What was removed elsewhere is told all the same.
+                show(terminal, &log::clean(&all))?;
+                return Err(Trouble::failed(format_args!("cannot clean {scratch}: {error:#}")));
+            }
+        }
+    }
+    show(terminal, &log::clean(&all))?;
+    Ok(if left { ExitStatus::NotProven } else { ExitStatus::Proven })
+}
+
+/// Where runs leave things, and who may delete there, if anybody may.
+fn places(scenario: &Scenario) -> Result<Vec<(&str, Option<&str>)>, Trouble> {
+    let declared = &scenario.repositories;
+    let names = declared.scratch.iter().chain(&declared.private_scratch).map(String::as_str);
+    let places: Vec<_> = names.map(|name| (name, scenario.one_who_may(Action::Delete, name))).collect();
+    if places.is_empty() {
+        return Err(Trouble::usage(
+            "nothing to clean: the scenario has neither [repositories] scratch nor private_scratch",
+        ));
+    }
+    if places.iter().all(|(_, remover)| remover.is_none()) {
         return Err(Trouble::usage(
             "no identity of the scenario may delete; add one whose groups have \"delete\" in [access]",
         ));
-    };
-    let cleaned = runtime()?.block_on(async {
-        let client = client(&target, &scratch, &remover)?;
-        let work = tokio::time::timeout(LIMIT, work(&client, &scratch, args.dry_run));
-        work.await.unwrap_or_else(|_| anyhow::bail!("it did not end within {LIMIT:?}"))
-    });
-    let (text, left) = cleaned.map_err(|error| Trouble::failed(format_args!("cannot clean {scratch}: {error:#}")))?;
-    show(terminal, &log::clean(&text))?;
-    Ok(if left { ExitStatus::NotProven } else { ExitStatus::Proven })
+    }
+    Ok(places)
 }
 
 fn client(target: &Target, scratch: &str, who: &str) -> anyhow::Result<Client> {

@@ -15,6 +15,7 @@ use crate::plan::{Plan, Step};
 use crate::requests;
 use crate::scenario::{Action, Scenario};
 use crate::target::Target;
+use crate::traps;
 use crate::zot::lint;
 
 /// `plan`.
@@ -116,7 +117,9 @@ fn writes(target: &Target, plan: &Plan) -> Vec<String> {
             let private = scenario.repositories.private_scratch.as_ref().map(|private| format!(" and {private}"));
             all.push(format!("tags regproof-… in {scratch}{}, {removed}", private.unwrap_or_default()));
         } else if requests::tries_oracles(plan, target) {
-            all.push(format!("what {scratch} takes of requests that zot refuses: nothing on zot, else {removed}"));
+            all.push(format!(
+                "nothing on zot; on another registry tags regproof-… and uploads in {scratch}, {removed}"
+            ));
         }
     }
     if runs(&|step| step.check.id == "keys::lifecycle") {
@@ -188,7 +191,7 @@ fn rights(scenario: &Scenario) -> String {
 
 /// What an operator would not expect of the configuration, each with its line, what follows, and what to do.
 fn advice(scenario: &Scenario) -> String {
-    let Some(config) = &scenario.config else { return String::new() };
+    let Some(config) = &scenario.config else { return advice_on_access(scenario) };
     let release = scenario.registry.release.map(|release| release.0);
     let mut findings = lint::lint_beside(config, release, &scenario.beside());
     findings.retain(|finding| !matches!(scenario.levels.get(finding.id), Some(Setting::Off { .. })));
@@ -221,4 +224,12 @@ fn dated(scenario: &Scenario) -> String {
         return String::new();
     }
     format!("\nwhere zot is that new: {}; `release` in [registry] says which it is\n", held.join(", "))
+}
+
+/// The same of `[access]`, where there is no configuration.
+fn advice_on_access(scenario: &Scenario) -> String {
+    let told = traps::of(scenario, None);
+    told.iter()
+        .map(|trap| format!("\n{}  {}\n    {}\n    remedy: {}\n", trap.place, trap.id, trap.consequence, trap.remedy))
+        .collect()
 }

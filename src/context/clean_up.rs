@@ -10,6 +10,7 @@ use super::{CLEAN_UP, Cx};
 use crate::apikeys;
 use crate::image::digest_of;
 use crate::ledger::{Entry, Fate, UNNAMED};
+use crate::listing;
 use crate::outcome::Leftover;
 use crate::scenario::Action;
 use crate::transfer::{ACCEPT, Content, TagList, is_digest, is_tag};
@@ -17,6 +18,9 @@ use crate::wire::{Answer, Client, MANIFEST_LIMIT};
 
 /// More tags than this are not looked at to see what else points to a digest.
 const MOST_TAGS: usize = 200;
+/// Nor more pages of them.
+const MOST_PAGES: usize = 10;
+const TOO_MANY: &str = "the repository has more tags than the 200 that are looked at";
 
 const NOBODY: &str = "no identity of the scenario may delete";
 
@@ -37,7 +41,22 @@ impl Cx {
                 self.keeps("(API keys)", &own.label, &reason);
             }
         }
+        self.tell_readers(end).await;
         self.sweep(self.ledger.close(), end).await;
+    }
+
+    /// Writes down who else can read what stays on purpose.
+    async fn tell_readers(&self, end: Instant) {
+        let scratch = self.scratch().unwrap_or_default().to_owned();
+        let janitor = Janitor::new(self, end, None);
+        let kept = self.found().leftovers.clone();
+        for left in kept.iter().filter(|left| left.repository == scratch && is_tag(&left.reference)) {
+            let entry = Entry::new(&scratch, &format!("manifests/{}", left.reference), Fate::Made);
+            let readers = janitor.readers(&entry).await;
+            for known in self.found().leftovers.iter_mut().filter(|known| *known == left) {
+                known.readable_by.clone_from(&readers);
+            }
+        }
     }
 
     /// Removes what was made, but for the canary in the private scratch repository, which is asked for still.
@@ -256,18 +275,14 @@ impl<'a> Janitor<'a> {
     }
 
     async fn foreign_tags(&self, repository: &str) -> Tags {
-        let eyes = self.eyes.as_ref().ok_or("nobody can look")?;
-        let answer = self.timed(eyes.get(format!("/v2/{repository}/tags/list")).send()).await?;
-        let list: Option<TagList> = serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200);
-        let Some(list) = list else { return Err(format!("the tags cannot be listed: {}", answer.brief())) };
         let own = format!("regproof-{}-", self.cx.run_id());
-        let tags: Vec<String> =
-            list.tags.unwrap_or_default().into_iter().filter(|tag| !tag.starts_with(&own)).collect();
-        if tags.len() > MOST_TAGS || answer.header("link").is_some() {
-            return Err(format!("the repository has more than the {MOST_TAGS} tags that are looked at"));
+        let mut tags = self.all_tags(repository).await?;
+        tags.retain(|tag| !tag.starts_with(&own));
+        if tags.len() > MOST_TAGS {
+            return Err(TOO_MANY.to_owned());
         }
         let mut foreign = BTreeMap::new();
-        for tag in tags.into_iter().filter(|tag| is_tag(tag)) {
+        for tag in tags {
             match self.look(&format!("/v2/{repository}/manifests/{tag}")).await {
                 There::No => {}
                 There::Yes(digest) => _ = foreign.insert(tag, digest),
@@ -275,6 +290,27 @@ impl<'a> Janitor<'a> {
             }
         }
         Ok(foreign)
+    }
+
+    /// The list of tags with its next pages: some registries name one after each (OCI distribution spec, section Listing Tags).
+    async fn all_tags(&self, repository: &str) -> Result<BTreeSet<String>, String> {
+        let eyes = self.eyes.as_ref().ok_or("nobody can look")?;
+        let path = format!("/v2/{repository}/tags/list");
+        let (mut tags, mut target) = (BTreeSet::new(), path.clone());
+        for _ in 0..MOST_PAGES {
+            let answer = self.timed(eyes.get(&target).send()).await?;
+            let list: Option<TagList> = serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200);
+            let Some(list) = list else { return Err(format!("the tags cannot be listed: {}", answer.brief())) };
+            let page = list.tags.unwrap_or_default();
+            let (known, is_last) = (tags.len(), page.is_empty());
+            tags.extend(page.into_iter().filter(|tag| is_tag(tag)));
+            match listing::next(&answer, &path).filter(|_| !is_last) {
+                None => return Ok(tags),
+                Some(Ok(further)) if tags.len() > known => target = further,
+                Some(_) => return Err("the list of its tags does not lead on".to_owned()),
+            }
+        }
+        Err(TOO_MANY.to_owned())
     }
 
     async fn look(&self, target: &str) -> There {

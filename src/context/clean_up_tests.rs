@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::checks::CHECKS;
-use crate::lab::Lab;
+use crate::lab::{Lab, Weakness};
 use crate::outcome::Outcome;
 use crate::plan::Machine;
 use crate::runner::{execute_one, no_stop};
@@ -112,4 +112,19 @@ async fn what_may_have_arrived_before_the_answer_was_lost_is_listed() {
     let outcome = run("publish::api_key_can_push", &lab, both, nobody_deletes).await;
     let reasons: Vec<&str> = outcome.leftovers.iter().map(|left| left.reason.as_str()).collect();
     assert!(!reasons.is_empty() && reasons.iter().all(|why| why.contains("may have been made")), "{reasons:?}");
+}
+
+#[tokio::test]
+async fn what_stays_on_purpose_is_told_with_who_can_read_it() {
+    const MOVED_BY_CI: &str = "publish::existing_tag_cannot_be_moved";
+    for (weakness, readers) in [(None, "anyone, without a login"), (Some(Weakness::AnonymousCannotRead), "")] {
+        let lab = match weakness {
+            Some(weakness) => Lab::with(weakness).await.unwrap(),
+            None => Lab::healthy().await.unwrap(),
+        };
+        let outcome = run(MOVED_BY_CI, &lab, |_| None, |text| text).await;
+        let kept = outcome.leftovers.iter().find(|left| left.reference == "latest").expect("it stays");
+        let told = kept.readable_by.as_deref().unwrap_or_default();
+        assert!(told == readers || readers.is_empty() && told == "anyone who can log in", "{kept:?}");
+    }
 }

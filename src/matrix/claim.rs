@@ -22,6 +22,10 @@ pub(crate) struct Count {
     pub(crate) refusals: usize,
     /// Writes that are promised to be refused, whatever became of them.
     pub(crate) refusals_promised: usize,
+    /// Proven writes, allowed or refused.
+    pub(crate) writes: usize,
+    /// Writes of which it is promised whether they are allowed.
+    pub(crate) writes_promised: usize,
     pub(crate) unanswered: usize,
     pub(crate) all: usize,
     others: BTreeMap<&'static str, usize>,
@@ -32,12 +36,15 @@ pub(crate) fn count(cells: &[Cell]) -> Count {
     let mut count = Count { all: cells.len(), ..Count::default() };
     for cell in cells {
         let denial = cell.promise.allowed == Some(false);
-        let refusal = denial && cell.oracle.action(None) != Action::Read;
+        let write = cell.promise.allowed.is_some() && cell.oracle.action(None) != Action::Read;
+        let refusal = denial && write;
+        count.writes_promised += usize::from(write);
         count.refusals_promised += usize::from(refusal);
         let word = match (cell.verdict(&controlled), cell.unasked) {
             (Verdict::Pass, _) => {
                 count.proven += 1;
                 count.refusals += usize::from(refusal);
+                count.writes += usize::from(write);
                 continue;
             }
             (Verdict::Error, _) => {
@@ -110,6 +117,7 @@ mod tests {
         ];
         let told = count(&cells);
         assert_eq!((told.proven, told.refusals, told.refusals_promised, told.unanswered), (2, 1, 4, 1));
+        assert_eq!((told.writes, told.writes_promised), (2, 6));
         assert_eq!(
             told.line(&["12 of 340 catalog repositories asked".to_owned()]),
             "2 of 7 proven, 1 broken, 1 not answered, 2 without such a tag, 1 not promised either way; \
@@ -119,6 +127,7 @@ mod tests {
         reads.iter_mut().for_each(|cell| cell.oracle = Oracle::ListTags);
         let told = count(&reads);
         assert_eq!((told.proven, told.refusals, told.refusals_promised), (2, 0, 0), "reading is no write");
+        assert_eq!((told.writes, told.writes_promised), (0, 0), "reading is no write");
         cells.retain(|cell| cell.promise.allowed == Some(false) && !cell.has(&Allowed));
         let told = count(&cells);
         assert_eq!((told.proven, told.refusals), (0, 0));

@@ -43,7 +43,17 @@ pub(crate) struct Facts {
     outsider: Option<String>,
     /// Where the registry asks for tokens of, if it does.
     pub(crate) tokens: Option<String>,
+    /// Where `{public}` is the scratch repository, that one: clients may write there.
+    scratch: Option<String>,
     clients: Mutex<BTreeMap<Principal, Client>>,
+}
+
+impl Clone for Facts {
+    /// The clients of one place are not those of another.
+    fn clone(&self) -> Facts {
+        let (known, outsider, tokens) = (self.known.clone(), self.outsider.clone(), self.tokens.clone());
+        Facts { known, outsider, tokens, scratch: self.scratch.clone(), clients: Mutex::default() }
+    }
 }
 
 impl Facts {
@@ -80,6 +90,18 @@ impl Facts {
     fn lack(&mut self, names: &[&'static str], reason: &str) {
         for name in names {
             self.known.insert(name, Err(reason.to_owned()));
+        }
+    }
+
+    /// The same, where the scratch repository stands for the public one: with an upload that is open, and a manifest that is
+    /// there. Which tag is meant depends on the request.
+    pub(crate) fn in_scratch(&mut self, scratch: &str, session: Option<&str>, digest: &str) {
+        self.scratch = Some(scratch.to_owned());
+        self.set("public", scratch);
+        self.known.remove("tag");
+        self.set("random", digest.trim_start_matches("sha256:"));
+        if let Some(session) = session {
+            self.set("uuid", session);
         }
     }
 
@@ -276,15 +298,20 @@ impl Facts {
             None => cx.anonymous(),
             Some(name) => cx.identity(name),
         };
-        client.map_err(|error| format!("{error:#}"))
+        let client = client.map_err(|error| format!("{error:#}"))?;
+        Ok(if self.scratch.is_some() { cx.trier(&client) } else { client })
     }
 
     /// The identity that asks, or nobody; the error says why there is none.
     pub(crate) fn name<'a>(&'a self, cx: &'a Cx, who: Principal) -> Result<Option<&'a str>, String> {
         let name = match who {
             Principal::Anonymous => return Ok(None),
+            Principal::Creator if self.scratch.is_some() => cx.scenario().creator(),
             Principal::Creator => cx.scenario().probing_creator(),
-            Principal::Reader => cx.scenario().probing_reader(),
+            Principal::Reader => match &self.scratch {
+                Some(scratch) => cx.scenario().kept_from_creating(scratch),
+                None => cx.scenario().probing_reader(),
+            },
             Principal::Outsider => self.outsider.as_deref(),
         };
         name.map(Some).ok_or_else(|| format!("the scenario does not have {who}"))

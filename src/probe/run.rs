@@ -4,19 +4,23 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 
+use super::controls::{Controls, is_promised};
+use super::ground::{self, Ground};
 use super::judge::{Against, if_moved, judge};
 use super::{Expect, Facts, Impact, Probe, Severity};
 use crate::check::{Effect, Failure, Proof, Why};
 use crate::clearance;
 use crate::context::Cx;
 use crate::guard::{ORACLE_TYPE, Refused};
+use crate::image::BLOB_TYPE;
 use crate::presence;
-use crate::scenario::{Action, Promise};
+use crate::scenario::Action;
 use crate::transfer;
-use crate::wire::{Answer, Client, Closed, MANIFEST_LIMIT, Origin, Raw, Request};
+use crate::wire::{Answer, Client, Closed, MANIFEST_LIMIT, Origin, Raw, Request, is_registry_error};
 
 /// Denials may be delayed by the registry (zot's `failDelay`); so many at once keep a family within its deadline.
 const AT_ONCE: usize = 4;
@@ -26,26 +30,62 @@ struct Filled {
     method: reqwest::Method,
     target: String,
     headers: Vec<(String, String)>,
-    body: &'static str,
+    body: Bytes,
 }
+
+/// What is known before the probes of a family are asked.
+struct Known {
+    facts: Facts,
+    controls: Controls,
+    /// Where oracles are asked instead, on a registry that is not zot.
+    ground: Option<Ground>,
+}
+
+impl Known {
+    async fn of(cx: &Cx, probes: &[Probe]) -> Result<Known, Failure> {
+        // The first control of every family: the scenario's registry answers, so that refusals can be its own.
+        let tokens = presence::proven(cx).await?.asks_for_token();
+        let dialect = match probes.iter().any(is_oracle) {
+            true => Some(cx.clear_oracles().await?.dialect),
+            false => None,
+        };
+        let mut facts = Facts::of(cx, probes).await?;
+        facts.tokens = tokens;
+        facts.logins(cx, probes).await?;
+        let ground = match dialect {
+            Some(dialect) => Box::pin(Ground::of(cx, &facts, dialect, probes)).await?,
+            None => None,
+        };
+        if let Some(ground) = &ground {
+            ground.facts.logins(cx, probes).await?;
+        }
+        let controls = Box::pin(Controls::of(cx, &facts, probes)).await?;
+        Ok(Known { facts, controls, ground })
+    }
+
+    /// Where this probe is asked, if that is not where it says.
+    fn ground(&self, probe: &Probe) -> Option<&Ground> {
+        self.ground.as_ref().filter(|_| ground::moves(probe))
+    }
+
+    fn facts(&self, probe: &Probe) -> &Facts {
+        self.ground(probe).map_or(&self.facts, |ground| &ground.facts)
+    }
+}
+
+/// The probes that are not asked, by the reason.
+type LeftOut<'a> = BTreeMap<String, Vec<&'a str>>;
 
 /// Proves that every door of a family is closed.
 pub(crate) async fn prove(cx: &Cx, probes: &[Probe], why: &Why<'_>) -> Proof {
-    // The first control of every family: the scenario's registry answers, so that refusals can be its own.
-    let tokens = presence::proven(cx).await?.asks_for_token();
-    if probes.iter().any(is_oracle) {
-        cx.clear_oracles().await?;
-    }
-    let mut facts = Facts::of(cx, probes).await?;
-    facts.tokens = tokens;
-    facts.logins(cx, probes).await?;
-    let controls = Controls::of(cx, &facts, probes).await?;
-    let mut left_out: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    // What prepares and what looks afterwards is boxed: in one piece it would be too much for a thread's stack.
+    let known = Box::pin(Known::of(cx, probes)).await?;
+    let mut left_out = LeftOut::new();
     let mut core = Vec::new();
     let mut asked = Vec::new();
     for probe in probes {
-        match ready(cx, &facts, &controls, probe) {
-            Ok((client, filled)) => match refusal(&facts, probe, &client, &filled) {
+        match ready(cx, &known, probe) {
+            Ok((client, filled)) => match refusal(&known.facts, probe, &client, &filled) {
                 None => asked.push((probe, client, filled)),
                 Some(reason) => {
                     let critical = probe.severity == Severity::Critical && probe.shape.method != "OPTIONS";
@@ -59,7 +99,7 @@ pub(crate) async fn prove(cx: &Cx, probes: &[Probe], why: &Why<'_>) -> Proof {
     for (reason, ids) in &left_out {
         cx.note(format!("not asked, {reason}: {}", ids.join(", ")));
     }
-    if asked.is_empty() {
+    if asked.is_empty() && !skips(cx, &left_out, &core) {
         let reasons: Vec<&str> = left_out.keys().map(String::as_str).collect();
         return Err(
             anyhow::anyhow!("none of the {} probes could be asked: {}", probes.len(), reasons.join("; ")).into()
@@ -67,9 +107,10 @@ pub(crate) async fn prove(cx: &Cx, probes: &[Probe], why: &Why<'_>) -> Proof {
     }
     // Boxed one by one: a stream of closures that borrow would not be `Send` for every lifetime.
     let mut waiting: Vec<BoxFuture<'_, (&Probe, Proof)>> = Vec::new();
+    let moved = asked.iter().any(|(probe, ..)| known.ground(probe).is_some());
     for (probe, client, filled) in asked {
-        let facts = &facts;
-        waiting.push(Box::pin(async move { (probe, ask(cx, facts, probe, &client, &filled, why).await) }));
+        let known = &known;
+        waiting.push(Box::pin(async move { (probe, ask(cx, known, probe, &client, &filled, why).await) }));
     }
     // What one writing probe left could answer for the next.
     let alone = probes.iter().any(|probe| probe.impact == Impact::Scratch);
@@ -80,22 +121,42 @@ pub(crate) async fn prove(cx: &Cx, probes: &[Probe], why: &Why<'_>) -> Proof {
     }
     // The worst door first: a Fail before an Error, a critical one before a low one.
     proofs.sort_by_key(|(probe, proof)| (!matches!(proof, Err(Failure::Fail(_))), proof.is_ok(), probe.severity));
-    let proof = proofs.into_iter().next().map_or(Ok(()), |(_, proof)| proof);
-    if proof.is_ok() && !core.is_empty() {
+    let mut proof = proofs.into_iter().next().map_or(Ok(()), |(_, proof)| proof);
+    if let (Some(ground), Ok(()), true) = (&known.ground, &proof, moved) {
+        cx.proven(ground.line());
+        proof = Box::pin(ground.unchanged(cx)).await;
+    }
+    if proof.is_ok() && !core.is_empty() && !skips(cx, &left_out, &core) {
         // What stands for the whole family was not asked: the rest proves something else.
-        let reasons: Vec<&str> = left_out
-            .iter()
-            .filter(|(_, ids)| ids.iter().any(|id| core.contains(id)))
-            .map(|(reason, _)| reason.as_str())
-            .collect();
-        let actual = format!("not asked: {} ({})", core.join(", "), reasons.join("; "));
+        let actual = format!("not asked: {} ({})", core.join(", "), reasons_of(&left_out, &core).join("; "));
         return Err(why.undecided("an answer to every critical probe", actual, None));
     }
     proof
 }
 
+fn reasons_of<'a>(left_out: &'a LeftOut<'_>, core: &[&str]) -> Vec<&'a str> {
+    let of_core = left_out.iter().filter(|(_, ids)| ids.iter().any(|id| core.contains(id)));
+    of_core.map(|(reason, _)| reason.as_str()).collect()
+}
+
+/// Whether a family is left out because the registry is not zot: then a Pass becomes a Skip that says so. Where the operator names
+/// a zot configuration, it should have been zot.
+fn skips(cx: &Cx, left_out: &LeftOut<'_>, core: &[&str]) -> bool {
+    let reasons = reasons_of(left_out, core);
+    let unknown = !reasons.is_empty() && reasons.iter().all(|reason| clearance::is_unknown(reason));
+    let skips = unknown && cx.scenario().config.is_none();
+    if skips {
+        let instead = match cx.may_write() {
+            true => "",
+            false => "; with `--effects writes` and [repositories] scratch they are asked there",
+        };
+        cx.skip(format!("not asked: {}: {}{instead}", core.join(", "), reasons.join("; ")));
+    }
+    skips
+}
+
 /// Whether it is sent only where its shape was cleared.
-fn is_oracle(probe: &Probe) -> bool {
+pub(super) fn is_oracle(probe: &Probe) -> bool {
     let reads = matches!(probe.shape.method, "GET" | "HEAD");
     !reads
         || probe.shape.target.contains("_method=")
@@ -112,95 +173,9 @@ fn refusal(facts: &Facts, probe: &Probe, client: &Client, filled: &Filled) -> Op
     Some(error.downcast_ref::<Refused>().map_or_else(|| format!("{error:#}"), |refused| refused.rule().to_owned()))
 }
 
-/// Which refusals count: those of requests that get through for somebody else.
-#[derive(Default)]
-struct Controls {
-    creates: Option<Result<(), String>>,
-    deletes: Option<Result<(), String>>,
-}
-
-impl Controls {
-    async fn of(cx: &Cx, facts: &Facts, probes: &[Probe]) -> Result<Controls, Failure> {
-        let mut controls = Controls::default();
-        let uses =
-            |methods: &[&str]| probes.iter().any(|p| p.expect == Expect::Denied && methods.contains(&p.shape.method));
-        let Ok(repository) = facts.fill("{public}") else { return Ok(controls) };
-        let nobody = |what| {
-            format!("no identity may {what} in {repository}, so that no refusal can be told from a broken registry")
-        };
-        if uses(&["PUT", "POST", "PATCH"]) {
-            controls.creates = Some(match cx.scenario().one_who_may(Action::Create, &repository) {
-                None => Err(nobody("create")),
-                Some(name) => {
-                    let target = format!("/v2/{repository}/manifests/{}", cx.tag("control"));
-                    let client = cx.identity(name)?;
-                    let request = client.put(target).body(ORACLE_TYPE, "{}");
-                    match request.permitted() {
-                        // Then no probe of this kind is sent either, and each says why.
-                        Err(_) => Ok(()),
-                        Ok(()) => {
-                            let answer = request.send().await?;
-                            if answer.status == 415 { Ok(()) } else { return Err(failed(name, &answer)) }
-                        }
-                    }
-                }
-            });
-        }
-        if uses(&["DELETE"]) {
-            controls.deletes = Some(match cx.scenario().one_who_may(Action::Delete, &repository) {
-                None => Err(nobody("delete")),
-                Some(name) => {
-                    let target = facts.fill("/v2/{public}/manifests/sha256:{random}").unwrap_or_default();
-                    let client = cx.identity(name)?;
-                    let request = client.delete(target);
-                    match request.permitted() {
-                        Err(_) => Ok(()),
-                        Ok(()) => {
-                            let answer = request.send().await?;
-                            if answer.status == 404 { Ok(()) } else { return Err(failed(name, &answer)) }
-                        }
-                    }
-                }
-            });
-        }
-        Ok(controls)
-    }
-
-    fn allow(&self, cx: &Cx, facts: &Facts, probe: &Probe) -> Result<(), String> {
-        if probe.expect != Expect::Denied {
-            return Ok(());
-        }
-        let (control, action) = match probe.shape.method {
-            "PUT" | "POST" | "PATCH" => (&self.creates, Action::Create),
-            "DELETE" => (&self.deletes, Action::Delete),
-            _ => return Ok(()),
-        };
-        let Some(public) = cx.scenario().repositories.public.first() else {
-            return Err("no public repository is declared".to_owned());
-        };
-        let name = facts.name(cx, probe.who)?;
-        match cx.scenario().promise_with_grounds(name, public, action) {
-            Promise { allowed: Some(false), .. } => {}
-            Promise { allowed: Some(true), grounds, .. } => {
-                return Err(format!("{} may do that: {grounds}", name.unwrap_or("anonymous clients")));
-            }
-            Promise { grounds, .. } => return Err(grounds),
-        }
-        control.clone().unwrap_or_else(|| Err("no public repository is declared".to_owned()))
-    }
-}
-
-fn failed(name: &str, answer: &Answer) -> Failure {
-    const CONTROL: Why<'static> = Why {
-        claim: "the control: an identity that may do this gets through",
-        cause: "the identity lost its group, or this registry does not decide on rights before it looks at the request",
-        remedy: "first make `publish::api_key_can_push` pass for this identity",
-    };
-    CONTROL.undecided(format_args!("the handler's own answer for {name}"), answer.brief(), answer.index)
-}
-
 /// The client and the request, or why the probe is not asked.
-fn ready(cx: &Cx, facts: &Facts, controls: &Controls, probe: &Probe) -> Result<(Client, Filled), String> {
+fn ready(cx: &Cx, known: &Known, probe: &Probe) -> Result<(Client, Filled), String> {
+    let (facts, ground) = (known.facts(probe), known.ground(probe));
     let opted = &cx.scenario().probes;
     match probe.impact {
         Impact::Litters if !opted.litter => return Err("it litters, and [probes] litter is not true".to_owned()),
@@ -210,9 +185,13 @@ fn ready(cx: &Cx, facts: &Facts, controls: &Controls, probe: &Probe) -> Result<(
         }
         _ => {}
     }
-    controls.allow(cx, facts, probe)?;
+    is_promised(cx, facts, probe)?;
+    match ground {
+        Some(ground) => ground.allow(probe)?,
+        None => known.controls.allow(probe)?,
+    }
     seen_at_all(cx, facts, probe)?;
-    let filled = fill(facts, probe, probe.shape.target, probe.shape.headers)?;
+    let filled = fill(known, probe, probe.shape.target, probe.shape.headers)?;
     Ok((facts.client(cx, probe.who)?, filled))
 }
 
@@ -236,23 +215,28 @@ fn seen_at_all(cx: &Cx, facts: &Facts, probe: &Probe) -> Result<(), String> {
     Err(format!("{who} may not read {scratch}, so that a refusal there says nothing"))
 }
 
-fn fill(facts: &Facts, probe: &Probe, target: &str, headers: &[(&str, &str)]) -> Result<Filled, String> {
-    let target = facts.fill(target)?;
+fn fill(known: &Known, probe: &Probe, target: &str, headers: &[(&str, &str)]) -> Result<Filled, String> {
+    let facts = known.facts(probe);
+    let mut target = facts.fill(target)?;
     let mut filled = Vec::new();
     for (name, value) in headers {
         filled.push(((*name).to_owned(), facts.fill(value)?));
     }
     let overrides = headers.iter().any(|(_, value)| *value == "PUT");
     let writes = probe.shape.method == "PUT" || overrides;
-    let body = if writes && target.contains("/manifests/") {
+    let body = if let Some(ground) = known.ground(probe) {
+        let (complete, body) = ground.complete(probe, target, &mut filled);
+        target = complete;
+        body
+    } else if writes && target.contains("/manifests/") {
         filled.push(("Content-Type".to_owned(), ORACLE_TYPE.to_owned()));
-        "{}"
+        Bytes::from_static(b"{}")
     } else if probe.shape.method == "PATCH" {
         filled.push(("Content-Range".to_owned(), "5-1".to_owned()));
-        filled.push(("Content-Type".to_owned(), "application/octet-stream".to_owned()));
-        "x"
+        filled.push(("Content-Type".to_owned(), BLOB_TYPE.to_owned()));
+        Bytes::from_static(b"x")
     } else {
-        ""
+        Bytes::new()
     };
     if probe.shape.method == "GET" && target.contains("/manifests/") {
         filled.push(("Accept".to_owned(), transfer::ACCEPT.to_owned()));
@@ -261,13 +245,14 @@ fn fill(facts: &Facts, probe: &Probe, target: &str, headers: &[(&str, &str)]) ->
     Ok(Filled { method, target, headers: filled, body })
 }
 
-async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Filled, why: &Why<'_>) -> Proof {
+async fn ask(cx: &Cx, known: &Known, probe: &Probe, client: &Client, filled: &Filled, why: &Why<'_>) -> Proof {
+    let facts = known.facts(probe);
     let claim = format!("{}: {}", why.claim, probe.id);
     let (cause, remedy) = probe.because.unwrap_or((why.cause, why.remedy));
     let cause = format!("{} ({}). {cause}", probe.reason.trim_end_matches('.'), probe.reference);
     let why = Why { claim: &claim, cause: &cause, remedy };
     let plain = match probe.expect {
-        Expect::Ignored | Expect::SameLogin => Some(without_trick(facts, probe, client, &why).await?),
+        Expect::Ignored | Expect::SameLogin => Some(without_trick(known, probe, client, &why).await?),
         _ => None,
     };
     let answer = match probe.shape.raw {
@@ -288,7 +273,9 @@ async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Fi
     let issuer = cx.scenario().oidc.as_ref().and_then(|oidc| Some(Origin::of(&oidc.issuer.parse().ok()?)));
     let (issuer, secret_names) = (issuer.as_ref(), facts.secret_names(cx));
     let against = Against { why: &why, origin: &origin, issuer, plain: plain.as_ref(), secret_names };
-    let mut proof = judge(probe, &answer, &against);
+    let hidden = known.ground(probe).is_some() && answer.status == 404 && is_registry_error(&answer);
+    // Some registries say of what they refuse that it is not there; what is there afterwards decides.
+    let mut proof = if hidden && probe.expect == Expect::Denied { Ok(()) } else { judge(probe, &answer, &against) };
     if let (Ok(()), Some(realm), true) = (&proof, &facts.tokens, filled.target.starts_with("/v2/")) {
         // Whoever has a token may be shown what is hidden from those who have none.
         let actual =
@@ -299,7 +286,7 @@ async fn ask(cx: &Cx, facts: &Facts, probe: &Probe, client: &Client, filled: &Fi
         && before.status == answer.status
     {
         // Other clients push meanwhile: what is asked for may have changed between the two.
-        let now = without_trick(facts, probe, client, &why).await?;
+        let now = without_trick(known, probe, client, &why).await?;
         proof = if_moved(&answer, before, &now, &why).unwrap_or(proof);
     }
     match &proof {
@@ -331,12 +318,16 @@ fn raw(facts: &Facts, probe: &Probe, filled: &Filled, version: &'static str) -> 
         headers.insert(0, ("Host".to_owned(), facts.fill("{host}").unwrap_or_default()));
     }
     let (method, target) = (probe.shape.method.to_owned(), filled.target.clone());
-    Raw { method, target, version, headers, body: filled.body.to_owned() }
+    Raw { method, target, version, headers, body: String::from_utf8_lossy(&filled.body).into_owned() }
 }
 
 fn request<'a>(client: &'a Client, filled: &Filled) -> Request<'a> {
     let request = client.request(filled.method.clone(), &filled.target).limit(MANIFEST_LIMIT);
-    filled.headers.iter().fold(request, |request, (name, value)| request.header(name, value)).content(filled.body)
+    filled
+        .headers
+        .iter()
+        .fold(request, |request, (name, value)| request.header(name, value))
+        .content(filled.body.clone())
 }
 
 async fn send(client: &Client, filled: &Filled) -> anyhow::Result<Answer> {
@@ -344,9 +335,9 @@ async fn send(client: &Client, filled: &Filled) -> anyhow::Result<Answer> {
 }
 
 /// The same request without the trick; it must be answered, or there is nothing to compare with.
-async fn without_trick(facts: &Facts, probe: &Probe, client: &Client, why: &Why<'_>) -> Result<Answer, Failure> {
+async fn without_trick(known: &Known, probe: &Probe, client: &Client, why: &Why<'_>) -> Result<Answer, Failure> {
     let target = probe.shape.plain.unwrap_or(probe.shape.target);
-    let filled = fill(facts, probe, target, &[]).map_err(|reason| anyhow::anyhow!(reason))?;
+    let filled = fill(known, probe, target, &[]).map_err(|reason| anyhow::anyhow!(reason))?;
     let answer = send(client, &filled).await?;
     let expected: &[u16] = if probe.expect == Expect::SameLogin { &[302, 303, 307] } else { &[200] };
     if expected.contains(&answer.status) {

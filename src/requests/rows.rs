@@ -12,6 +12,7 @@ use super::{Sends, sends, tries};
 pub(crate) type Rows = &'static [Sends];
 
 pub(crate) const PING: Rows = &[sends(Anonymous, "GET", "/v2/")];
+pub(crate) const IDENTITY_PING: Rows = &[sends(Identities, "GET", "/v2/")];
 /// Which registry it is: without credentials, and with those of one identity.
 pub(crate) const FINGERPRINT: Rows = &[
     sends(Anonymous, "GET", "/v2/"),
@@ -39,7 +40,7 @@ pub(crate) const TRIAL: Rows = &[
     // What a registry took instead of refusing it is removed when the check ends.
     tries(Remover, "DELETE", "/v2/{scratch}/manifests/<own tag or digest>"),
     tries(Janitor, "GET, HEAD", "/v2/{scratch}/manifests/<reference>"),
-    tries(Janitor, "GET", "/v2/{scratch}/tags/list"),
+    tries(Janitor, "GET", "/v2/{scratch}/tags/list<query>"),
     tries(Janitor, "GET", "/v2/{scratch}/blobs/uploads/<session><query>"),
     tries(Anonymous, "HEAD", "/v2/{scratch}/manifests/<reference>"),
 ];
@@ -91,7 +92,7 @@ pub(crate) const CLEAN_UP: Rows = &[
     sends(Janitor, "GET, HEAD", "/v2/{scratch}/manifests/<reference>"),
     sends(Janitor, "HEAD", "/v2/{scratch}/blobs/<digest>"),
     sends(Janitor, "GET", "/v2/{scratch}/blobs/uploads/<session><query>"),
-    sends(Janitor, "GET", "/v2/{scratch}/tags/list"),
+    sends(Janitor, "GET", "/v2/{scratch}/tags/list<query>"),
     sends(Anonymous, "HEAD", "/v2/{scratch}/manifests/<reference>"),
     sends(Anonymous, "HEAD", "/v2/{scratch}/blobs/<digest>"),
 ];
@@ -107,7 +108,7 @@ pub(crate) const CANARY: Rows = &[
     sends(Remover, "DELETE", "/v2/{canary}/blobs/uploads/<session>"),
     sends(Remover, "HEAD", "/v2/{canary}/manifests/<reference>"),
     sends(Remover, "GET", "/v2/{canary}/blobs/uploads/<session>"),
-    sends(Remover, "GET", "/v2/{canary}/tags/list"),
+    sends(Remover, "GET", "/v2/{canary}/tags/list<query>"),
     sends(Writer, "HEAD", "/v2/{canary}/manifests/<reference>"),
     sends(Anonymous, "HEAD", "/v2/{canary}/manifests/<reference>"),
 ];
@@ -189,6 +190,16 @@ pub(crate) const WRITTEN: Rows = &[
     tries(Everyone, "DELETE", "/v2/{scratch}/blobs/<digest>"),
     tries(Everyone, "GET", "/v2/{scratch}/manifests/<reference>"),
     tries(Everyone, "GET", "/v2/{scratch}/blobs/<digest>"),
+    tries(Janitor, "HEAD", "/v2/{scratch}/blobs/<digest>"),
+    tries(Anonymous, "HEAD", "/v2/{scratch}/blobs/<digest>"),
+];
+/// What probes ask in the scratch repository, on a registry that is not zot: by requests that would be stored.
+pub(crate) const GROUND: Rows = &[
+    tries(Everyone, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
+    tries(Everyone, "PATCH, PUT, DELETE", "/v2/{scratch}/blobs/uploads/<session><query>"),
+    tries(Everyone, "PUT, DELETE", "/v2/{scratch}/manifests/<own tag or digest>"),
+    tries(Everyone, "GET", "/v2/{scratch}/manifests/<reference>"),
+    tries(Everyone, "GET", "/v2/{scratch}/tags/list<query>"),
 ];
 pub(crate) const REFUSED_PUSH: Rows = &[
     sends(Anonymous, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
@@ -277,7 +288,7 @@ pub(crate) const REFUSED_MOVE: Rows = &[
     // One tag of this name stays from run to run, to be proven on.
     sends(Creators, "PUT", "/v2/{scratch}/manifests/latest"),
 ];
-pub(crate) const STATE_OF_UPLOAD: Rows = &[sends(Writer, "GET", "/v2/{scratch}/blobs/uploads/<session>")];
+pub(crate) const STATE_OF_UPLOAD: Rows = &[sends(Writer, "GET", "/v2/{scratch}/blobs/uploads/<session><query>")];
 pub(crate) const WRITER_PING: Rows = &[sends(Writer, "GET", "/v2/")];
 /// The same two at the second vantage point, by whoever is asked for there.
 pub(crate) const BEHIND: Rows = &[

@@ -249,6 +249,17 @@ impl Access {
         std::iter::once((None, &self.short)).chain(patterns)
     }
 
+    /// Where anonymous clients may write, as the scenario says it, and what they may do there.
+    pub(crate) fn open(&self) -> Vec<(String, Vec<Action>)> {
+        let writes = |grants: &Grants| grants.anonymous.iter().copied().filter(|it| *it != Action::Read).collect();
+        let name = |pattern: Option<&str>| match pattern {
+            Some(pattern) => format!("[access.\"{pattern}\"]"),
+            None => "[access]".to_owned(),
+        };
+        let places = self.all().map(|(pattern, grants)| (name(pattern), writes(grants)));
+        places.filter(|(_, writes): &(String, Vec<Action>)| !writes.is_empty()).collect()
+    }
+
     /// Every group that has a right somewhere.
     pub(crate) fn groups(&self) -> BTreeSet<&str> {
         self.all().flat_map(|(_, grants)| grants.groups.keys().map(String::as_str)).collect()

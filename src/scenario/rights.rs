@@ -252,7 +252,12 @@ impl Scenario {
 
     /// An identity that may not create in the public repository, where probes ask.
     pub(crate) fn probing_reader(&self) -> Option<&str> {
-        let kept = |name: &&str| self.promise(Some(name), self.seen_by_all(), Action::Create) == Some(false);
+        self.kept_from_creating(self.seen_by_all())
+    }
+
+    /// An identity that may not create in this repository.
+    pub(crate) fn kept_from_creating(&self, repository: &str) -> Option<&str> {
+        let kept = |name: &&str| self.promise(Some(name), repository, Action::Create) == Some(false);
         self.by_rights().into_iter().find(kept)
     }
 

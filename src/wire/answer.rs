@@ -119,6 +119,11 @@ impl Answer {
         realms_of(self.status, &self.headers)
     }
 
+    /// Whether it is a 401 that asks for a password, and for no token, whoever wrote it.
+    pub(crate) fn wants_a_password(&self) -> bool {
+        self.status == 401 && takes_basic(&self.headers) && self.asks_for_token().is_none()
+    }
+
     /// An Error for a 401 that asks for a token: it neither keeps nor breaks a promise.
     pub(crate) fn needs_no_token(&self, why: &Why<'_>, expected: impl std::fmt::Display) -> Result<(), Failure> {
         let Some(realm) = self.asks_for_token() else { return Ok(()) };
@@ -197,8 +202,7 @@ impl Answer {
     /// The 401 to a request without credentials, where the same request with credentials got through a moment before. A Basic
     /// challenge says then what was missing, also where a proxy in front of the registry wrote it: tells whether one did.
     pub(crate) fn expect_challenged(&self, why: &Why<'_>) -> Result<bool, Failure> {
-        let by_proxy = self.status == 401 && !is_registry_error(self) && takes_basic(&self.headers);
-        if by_proxy && self.asks_for_token().is_none() {
+        if self.wants_a_password() && !is_registry_error(self) {
             return Ok(true);
         }
         self.expect_unauthorized(why).map(|_| false)

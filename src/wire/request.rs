@@ -26,8 +26,8 @@ impl Request<'_> {
     }
 
     /// A body whose type is among the headers, or none.
-    pub(crate) fn content(mut self, body: &'static str) -> Self {
-        self.body = Bytes::from_static(body.as_bytes());
+    pub(crate) fn content(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
         self
     }
 

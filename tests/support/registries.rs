@@ -1,5 +1,5 @@
-//! Registries that are not zot: Debian's docker-registry 2.8, distribution v3 and crane's own. On loopback, each with its
-//! data in a folder of its own.
+//! Registries that are not zot: Debian's docker-registry 2.8, distribution v3, crane's own and Gitea's. On loopback, each with
+//! its data in a folder of its own.
 //!
 //! Knows how to start, fill and look into them; what is judged there is the tests' matter.
 
@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::gitea;
 use super::hardened::write_secret;
 use super::http::Request;
 use super::image::Image;
@@ -30,6 +31,9 @@ pub const TAG: &str = "v1.0.0-abcdef0";
 pub const USERS: [(&str, &str); 2] =
     [("admin", "the password of the administrators"), ("ci", "the password of the robots")];
 
+/// One more, who is named in `htpasswd` and only in the scenarios that say so.
+pub const GUEST: (&str, &str) = ("guest", "the password of the guests");
+
 /// Which registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -39,11 +43,15 @@ pub enum Kind {
     Distribution,
     /// `crane registry serve`: keeps everything in memory, takes any media type, and knows no users.
     Crane,
+    /// Gitea: asks for tokens of its own, and takes passwords too. Only `make registries` installs it.
+    Gitea,
 }
 
 impl Kind {
     /// All that `make tools` installs.
     pub const ALL: [Kind; 3] = [Kind::Debian, Kind::Distribution, Kind::Crane];
+    /// With that which `make registries` installs besides.
+    pub const EVERY: [Kind; 4] = [Kind::Debian, Kind::Distribution, Kind::Crane, Kind::Gitea];
 
     /// The program, where this machine has it; says on stderr that `test` does not run without it.
     pub fn find(self, test: &str) -> Option<PathBuf> {
@@ -51,10 +59,12 @@ impl Kind {
             Kind::Debian => "docker-registry",
             Kind::Distribution => "registry",
             Kind::Crane => "crane",
+            Kind::Gitea => "gitea",
         };
         let found = if self == Kind::Debian { on_path(name) } else { tool(name) };
         if found.is_none() {
-            skip(test, &format!("no {name}: run `make tools`"));
+            let target = if self == Kind::Gitea { "registries" } else { "tools" };
+            skip(test, &format!("no {name}: run `make {target}`"));
         }
         found
     }
@@ -87,17 +97,36 @@ impl Registry {
     pub fn start(test: &str, kind: Kind, auth: &Auth) -> Option<Self> {
         let program = kind.find(test)?;
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        if kind == Kind::Gitea {
+            assert!(matches!(auth, Auth::Basic), "Gitea knows its own users");
+            return Some(Self::gitea(program, folder));
+        }
         // Filled while it is open to everyone: a token server of the tests need not let the tests in.
         let started = on_free_port(|port| Ok((port, launch(kind, &program, folder.path(), port, &Auth::Open)?)));
         let (port, server) = started.unwrap_or_else(|error| panic!("{kind:?} did not start: {error:?}"));
         let url = format!("http://127.0.0.1:{port}");
         let mut registry = Self { url, kind, server, program, port, folder };
-        Image::with_content("the image that must not change").push(&registry.url, PUBLIC, TAG, None);
-        Image::with_content("what nobody else may see").push(&registry.url, PRIVATE, TAG, None);
+        registry.fill(None);
         if !matches!(auth, Auth::Open) {
             registry.restart(auth);
         }
         Some(registry)
+    }
+
+    /// Gitea, with the users of [`USERS`] in a closed organisation that has all repositories.
+    fn gitea(program: PathBuf, folder: TempDir) -> Self {
+        let started = on_free_port(|port| Ok((port, gitea::launch(&program, folder.path(), port)?)));
+        let (port, server) = started.unwrap_or_else(|error| panic!("Gitea did not start: {error:?}"));
+        let url = format!("http://127.0.0.1:{port}");
+        gitea::found_organisation(&url);
+        let registry = Self { url, kind: Kind::Gitea, server, program, port, folder };
+        registry.fill(Some(USERS[0]));
+        registry
+    }
+
+    fn fill(&self, credentials: Option<(&str, &str)>) {
+        Image::with_content("the image that must not change").push(&self.url, PUBLIC, TAG, credentials);
+        Image::with_content("what nobody else may see").push(&self.url, PRIVATE, TAG, credentials);
     }
 
     /// Ends it, and starts it on the same port and data with other doors.
@@ -124,16 +153,22 @@ impl Registry {
 
     fn everything(&self) -> BTreeMap<String, Vec<u8>> {
         let mut all = BTreeMap::new();
-        if self.kind == Kind::Crane {
-            self.answers(&mut all);
-        } else {
-            files(&self.folder.path().join("data/docker/registry/v2/repositories"), "", &mut all);
+        match self.kind {
+            Kind::Crane => self.answers(None, &mut all),
+            Kind::Gitea => {
+                self.answers(Some(USERS[0]), &mut all);
+                // An upload's repository is in no file's name: each must be one that the ledger names.
+                for session in gitea::uploads(self.folder.path()) {
+                    all.insert(format!("{SCRATCH}/_uploads/{session}/startedat"), vec![]);
+                }
+            }
+            _ => files(&self.folder.path().join("data/docker/registry/v2/repositories"), "", &mut all),
         }
         all
     }
 
-    fn answers(&self, all: &mut BTreeMap<String, Vec<u8>>) {
-        let get = |path: String| Request::new("GET", &format!("{}{path}", self.url)).send();
+    fn answers(&self, credentials: Option<(&str, &str)>, all: &mut BTreeMap<String, Vec<u8>>) {
+        let get = |path: String| Request::new("GET", &format!("{}{path}", self.url)).credentials(credentials).send();
         let catalog = get("/v2/_catalog?n=1000".to_owned()).must_be(200).json();
         for name in catalog["repositories"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             let list = get(format!("/v2/{name}/tags/list?n=1000")).json();
@@ -200,9 +235,10 @@ fn config(kind: Kind, folder: &Path, address: &str, auth: &Auth) -> Value {
     config
 }
 
-/// Made with bcrypt at its lowest cost, of the passwords in [`USERS`].
+/// Made with bcrypt at its lowest cost, of the passwords in [`USERS`] and of [`GUEST`].
 pub const HTPASSWD: &str = "admin:$2y$04$abcdefghijklmnopqrstuu/UJWbj3PvLKkyq5D..FgWen0qt6lHBm\n\
-     ci:$2y$04$abcdefghijklmnopqrstuut7MNpZtXjry9i0Juq8FwEqE4taneEGq\n";
+     ci:$2y$04$abcdefghijklmnopqrstuut7MNpZtXjry9i0Juq8FwEqE4taneEGq\n\
+     guest:$2y$04$abcdefghijklmnopqrstuuiDuoBZyDoeYcswUSxkmjxVnFI8Md8Em\n";
 
 fn files(folder: &Path, name: &str, into: &mut BTreeMap<String, Vec<u8>>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
@@ -220,6 +256,7 @@ fn files(folder: &Path, name: &str, into: &mut BTreeMap<String, Vec<u8>>) {
 }
 
 /// What the operator of a registry says: where it is, who may do what, and as whom checks ask.
+#[derive(Clone, Copy)]
 pub struct Promise<'a> {
     pub anonymous: &'a [&'a str],
     pub authenticated: &'a [&'a str],
@@ -227,6 +264,10 @@ pub struct Promise<'a> {
     pub more: &'a [(&'a str, &'a [&'a str])],
     pub identities: bool,
     pub scratch: bool,
+    /// Whether [`GUEST`] is an identity too.
+    pub guest: bool,
+    /// The groups that alone may do anything in [`PRIVATE`]; where there is none, nothing is said of it.
+    pub owners: &'a [&'a str],
 }
 
 /// What `htpasswd` gives: nothing without a login, everything with one.
@@ -236,6 +277,8 @@ pub const ALL_OR_NOTHING: Promise<'static> = Promise {
     more: &[],
     identities: true,
     scratch: true,
+    guest: false,
+    owners: &[],
 };
 
 /// What crane's registry gives.
@@ -245,11 +288,13 @@ pub const OPEN: Promise<'static> = Promise {
     more: &[],
     identities: false,
     scratch: true,
+    guest: false,
+    owners: &[],
 };
 
 /// Writes the scenario of a registry at this address, and its secrets, into a folder.
 pub fn scenario(url: &str, promise: &Promise<'_>, folder: &Path) -> PathBuf {
-    let open = promise.anonymous.contains(&"read");
+    let open = promise.anonymous.contains(&"read") && promise.owners.is_empty();
     let (public, private) = if open { (vec![PUBLIC], vec![]) } else { (vec![PUBLIC], vec![PRIVATE]) };
     let groups: serde_json::Map<String, Value> =
         promise.more.iter().map(|(name, rights)| ((*name).to_owned(), json!(rights))).collect();
@@ -259,12 +304,20 @@ pub fn scenario(url: &str, promise: &Promise<'_>, folder: &Path) -> PathBuf {
         "registry": { "url": url },
         "repositories": { "public": public, "private": private },
         "access": { "anonymous": promise.anonymous, "authenticated": promise.authenticated, "groups": groups },
+        // A machine that does much else is no fault of the registry.
+        "limits": { "request_timeout": "60s", "deadline": "600s" },
     });
+    if !promise.owners.is_empty() {
+        let all = json!(["read", "create", "update", "delete"]);
+        let groups: serde_json::Map<String, Value> =
+            promise.owners.iter().map(|name| ((*name).to_owned(), all.clone())).collect();
+        scenario["access"][PRIVATE] = json!({ "groups": groups });
+    }
     if promise.scratch {
         scenario["repositories"]["scratch"] = json!(SCRATCH);
     }
     if promise.identities {
-        for (name, password) in USERS {
+        for (name, password) in USERS.into_iter().chain(promise.guest.then_some(GUEST)) {
             let file = folder.join(format!("{name}.password"));
             write_secret(&file, password);
             let groups: Vec<&str> =

@@ -10,8 +10,9 @@ pub static LINTS: &[LintInfo] = &[
         id: "lint::anonymous_may_write",
         severity: High,
         title: "clients without credentials may write",
-        explain: "An `anonymousPolicy`, or a grant to the empty user, holds `create`, `update` or `delete`. Whoever \
-                  reaches the port can push, move or delete images.",
+        explain: "An `anonymousPolicy`, a grant to the empty user, or `[access] anonymous` of a scenario without a zot \
+                  configuration holds `create`, `update` or `delete`. Whoever reaches the port can push, move or delete \
+                  images.",
     },
     LintInfo {
         id: "lint::apikey_false_has_no_effect",

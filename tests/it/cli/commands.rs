@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::{json, regproof, stderr, stdout, world};
+use crate::support::image::Image;
 use crate::support::poll;
 use crate::support::process::Ends;
 
@@ -106,6 +107,12 @@ async fn clean_removes_what_runs_left_and_nothing_else() {
     let text = stdout(&command.arg(&no_remover).assert().code(0));
     let left = ours();
     assert!(left > 0 && text.contains("left behind:"), "{text}");
+    // A run that was ended may leave its canary in the private scratch repository.
+    let admin = Some(("erich", world.lab.api_key("erich")));
+    let canary = Image::with_content("a canary");
+    for tag in ["regproof-0123456789ab-canary", "v1"] {
+        canary.push(world.lab.url(), "private/regproof", tag, admin);
+    }
     let mut command = regproof(&["clean"]);
     let done = command.arg(&no_remover).assert().code(3);
     assert!(stderr(&done).contains("no identity of the scenario may delete"), "{}", stderr(&done));
@@ -113,10 +120,12 @@ async fn clean_removes_what_runs_left_and_nothing_else() {
     let mut command = regproof(&["clean", "--dry-run"]);
     let text = stdout(&command.arg(&world.scenario).assert().code(0));
     assert_eq!(text.matches("would remove blumeops/regproof:regproof-").count(), left, "{text}");
-    assert_eq!(ours(), left);
+    assert_eq!(text.matches("would remove private/regproof:").count(), 1, "{text}");
+    assert_eq!(ours(), left + 1);
     let mut command = regproof(&["clean"]);
     let text = stdout(&command.arg(&world.scenario).assert().code(0));
     assert!(text.contains(&format!("{left} removed from blumeops/regproof")), "{text}");
+    assert!(text.contains("1 removed from private/regproof"), "{text}");
     assert_eq!((ours(), others()), (0, before));
     let mut command = regproof(&["clean"]);
     let text = stdout(&command.arg(&world.scenario).assert().code(0));

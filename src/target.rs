@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn the_rate_of_the_zot_configuration_is_kept_unless_the_scenario_names_another() {
         let folder = tempfile::tempdir().unwrap();
-        let config = r#"{"distSpecVersion":"1.1.1","storage":{"rootDirectory":"/tmp/zot"},"http":{"address":"127.0.0.1",
+        let config = r#"{"distSpecVersion":"1.1.1","storage":{"rootDirectory":"/var/lib/registry"},"http":{"address":"127.0.0.1",
             "port":"5000","ratelimit":{"rate":10,"methods":[{"method":"PUT","rate":5}]}}}"#;
         std::fs::write(folder.path().join("zot.json"), config).unwrap();
         let rates = |more: &str| {

@@ -193,7 +193,8 @@ pub(crate) fn of(exchange: &Exchange, facts: &Facts, decides: bool) -> Option<Sy
     }
     let of_the_api = path.starts_with("/v2/") && !path.starts_with("/v2/_");
     // A list of keys that is refused is asked with the same key.
-    if !exchange.is_request() || !of_the_api && !(status == 401 && path == "/zot/auth/apikey") {
+    let own_keys = status == 401 && path == "/zot/auth/apikey";
+    if !(exchange.is_request() && (of_the_api || own_keys)) {
         return None;
     }
     match status {

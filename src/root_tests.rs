@@ -1,3 +1,5 @@
+//! Each root is found in runs that show it, and in no others.
+
 use super::*;
 use crate::outcome::Finding;
 use crate::report::sample;

@@ -1,3 +1,5 @@
+//! Each row of the table names its cause, and no other answer has one.
+
 use super::*;
 use crate::checks::CHECKS;
 use crate::outcome::{Case, Verdict};

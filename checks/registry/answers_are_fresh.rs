@@ -145,7 +145,6 @@ async fn outdated(
     for method in [reqwest::Method::GET, reqwest::Method::HEAD] {
         let request = client.request(method.clone(), &target).header("Accept", transfer::ACCEPT).limit(MANIFEST_LIMIT);
         let answer = request.send().await?;
-        // A refusal says nothing about the age of an answer.
         answer.expect_status(&[200, 404], &WHY).map_err(Failure::into_control)?;
         let seen = match answer.status {
             404 => None,

@@ -271,13 +271,13 @@ weaknesses! {
         [PULLS, LOGINS, NO_PUSH, MATRIX];
     AnotherRegistry = "another-registry",
         "Another registry answers at this address: neither metrics nor login, and none of zot's words.",
-        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, LOGIN_GRANTS, NO_CACHE_PUSH, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS];
+        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, LOGIN_GRANTS, NO_CACHE_PUSH];
     StoresAnyMediaType = "stores-any-media-type",
         "The registry stores whatever it is sent: a manifest of any media type, and any upload.",
         [MATRIX, NO_CACHE_PUSH, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, DOCKER_TYPE];
     OneSignOfZot = "one-sign-of-zot",
         "Another registry behind a proxy that was written for zot: one of its headers, and whatever it is sent is stored.",
-        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, NO_CACHE_PUSH, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, DOCKER_TYPE, LOGIN_GRANTS];
+        [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, NO_CACHE_PUSH, DOCKER_TYPE, LOGIN_GRANTS];
     CacheBypassed = "cache-bypassed",
         "A proxy answers for the cache from the upstream itself, unseen by the registry.",
         [WARM, NO_CACHE_PUSH];

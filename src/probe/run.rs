@@ -245,6 +245,9 @@ fn fill(known: &Known, probe: &Probe, target: &str, headers: &[(&str, &str)]) ->
     Ok(Filled { method, target, headers: filled, body })
 }
 
+/// How often a probe is sent again where what it asks for changes meanwhile.
+const TRIES: usize = 10;
+
 async fn ask(cx: &Cx, known: &Known, probe: &Probe, client: &Client, filled: &Filled, why: &Why<'_>) -> Proof {
     let facts = known.facts(probe);
     let claim = format!("{}: {}", why.claim, probe.id);
@@ -285,9 +288,7 @@ async fn ask(cx: &Cx, known: &Known, probe: &Probe, client: &Client, filled: &Fi
     if let (Err(Failure::Fail(_)), Expect::Ignored, Some(before)) = (&proof, probe.expect, &plain)
         && before.status == answer.status
     {
-        // Other clients push meanwhile: what is asked for may have changed between the two.
-        let now = without_trick(known, probe, client, &why).await?;
-        proof = if_moved(&answer, before, &now, &why).unwrap_or(proof);
+        proof = again_if_moved(known, probe, client, filled, &against, before, &answer).await?.unwrap_or(proof);
     }
     match &proof {
         Ok(()) => cx.tell(format!("probe {}", probe.id), format!("closed, {}", answer.status)),
@@ -295,6 +296,33 @@ async fn ask(cx: &Cx, known: &Known, probe: &Probe, client: &Client, filled: &Fi
         Err(Failure::Error(..)) => {}
     }
     proof
+}
+
+/// Others push meanwhile: what is asked for may have changed between the two requests. Then both are sent again.
+async fn again_if_moved(
+    known: &Known,
+    probe: &Probe,
+    client: &Client,
+    filled: &Filled,
+    against: &Against<'_>,
+    before: &Answer,
+    answer: &Answer,
+) -> Result<Option<Proof>, Failure> {
+    let now = without_trick(known, probe, client, against.why).await?;
+    let mut proof = if_moved(answer, before, &now, against.why);
+    let mut before = now;
+    for _ in 0..TRIES {
+        if !matches!(proof, Some(Err(Failure::Error(..)))) || probe.shape.raw.is_some() {
+            break;
+        }
+        let answer = send(client, filled).await?;
+        let now = without_trick(known, probe, client, against.why).await?;
+        let plain = Some(&now);
+        proof = if_moved(&answer, &before, &now, against.why)
+            .or_else(|| Some(judge(probe, &answer, &Against { plain, ..*against })));
+        before = now;
+    }
+    Ok(proof)
 }
 
 /// The answer to a request that is sent as it is written. Nothing, where the connection is closed at it, twice, and the registry

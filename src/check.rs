@@ -27,7 +27,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::scenario::secrets::Secret;
     pub(crate) use crate::scenario::{Action, Reception};
     pub(crate) use crate::visit::{Fetched, LoginPage, Visit};
-    pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin};
+    pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin, is_registry_error};
     pub(crate) use crate::{
         apikeys, cached, coverage, diagnosis, discovery, listing, lock, matrix, meanwhile, metrics, oci, oracle,
         presence, transfer, traps, vantage,

@@ -279,6 +279,9 @@ pub struct Prove {
     /// Run the checks that start a browser wherever they must notice something, and the clients everywhere; takes minutes
     #[arg(long)]
     pub all: bool,
+    /// Run each weakness with the checks that must notice it, and with one in five of the others
+    #[arg(long, conflicts_with = "all")]
+    pub quick: bool,
 }
 
 /// `clean`.

@@ -2,6 +2,8 @@
 //!
 //! Decides no verdict.
 
+use std::collections::BTreeSet;
+
 use crate::check::{Failure, Why};
 use crate::context::Cx;
 use crate::transcript::Exchange;
@@ -11,32 +13,54 @@ use crate::wire::{Client, MANIFEST_LIMIT};
 /// How often a check begins anew with a tag that others move.
 const TRIES: usize = 5;
 
-/// Whether a tag that was read is no longer there, or names another image than it did when the check read it last.
-pub(crate) async fn changed(cx: &Cx, client: &Client, repository: &str, tag: &str) -> bool {
-    let before = seen(&cx.recorder().exchanges(), repository, tag);
-    let answer = client
-        .get(format!("/v2/{repository}/manifests/{tag}"))
-        .header("Accept", ACCEPT)
-        .limit(MANIFEST_LIMIT)
-        .send()
-        .await;
-    let Ok(answer) = answer else { return false };
-    let moved = || matches!((before, answer.header(DIGEST)), (Some(before), Some(now)) if before != now);
-    answer.status == 404 || (answer.status == 200 && moved())
+/// How often a tag that was moved is read again, to see whether it is back at its old image.
+const LOOKS: usize = 3;
+
+/// What became of a tag since the check read it last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// It names the same image, or its answer tells nothing.
+    Same,
+    /// It is gone, or names an image that it did not name before.
+    Moved,
+    /// It names an image that it had left. Several registries that do not agree answer so, and so does a tag that is moved back.
+    Back,
+}
+
+/// What became of a tag that was read: it is read once more.
+pub(crate) async fn since(cx: &Cx, client: &Client, repository: &str, tag: &str) -> Since {
+    let request = client.get(format!("/v2/{repository}/manifests/{tag}")).header("Accept", ACCEPT);
+    match request.limit(MANIFEST_LIMIT).send().await {
+        Ok(answer) if answer.status == 404 => Since::Moved,
+        // The request is the last of the transcript now.
+        Ok(answer) if answer.status == 200 => became(digests(&cx.recorder().exchanges(), repository, tag)),
+        _ => Since::Same,
+    }
+}
+
+/// What the digests say that a tag had, oldest first.
+fn became(mut digests: Vec<String>) -> Since {
+    let moved = digests.iter().rev().take(2).collect::<BTreeSet<_>>().len() == 2;
+    digests.dedup();
+    let distinct = digests.iter().collect::<BTreeSet<_>>().len();
+    match (distinct < digests.len(), moved) {
+        (true, _) => Since::Back,
+        (false, true) => Since::Moved,
+        (false, false) => Since::Same,
+    }
 }
 
 const DIGEST: &str = "docker-content-digest";
 
-/// The digest that the tag had when it was read last.
-fn seen(exchanges: &[Exchange], repository: &str, tag: &str) -> Option<String> {
+/// The digests that the tag had when it was read, oldest first.
+fn digests(exchanges: &[Exchange], repository: &str, tag: &str) -> Vec<String> {
     let target = format!("/v2/{repository}/manifests/{tag}");
     let digest = |exchange: &Exchange| {
         let mut headers = exchange.response_headers.iter();
         headers.find(|(name, _)| name.eq_ignore_ascii_case(DIGEST)).map(|(_, digest)| digest.clone())
     };
-    let reads =
-        exchanges.iter().rev().filter(|exchange| exchange.status == Some(200) && exchange.url.ends_with(&target));
-    reads.filter_map(digest).next()
+    let reads = exchanges.iter().filter(|exchange| exchange.status == Some(200) && exchange.url.ends_with(&target));
+    reads.filter_map(digest).collect()
 }
 
 /// Does something with a tag of a repository; where it fails and the tag was moved or deleted by then, begins anew.
@@ -50,14 +74,42 @@ pub(crate) async fn with_a_tag<'a, T, F>(
 where
     F: Future<Output = Result<T, Failure>>,
 {
+    let mut moved = Vec::new();
     for _ in 0..TRIES {
         let tag = some_tag(client, repository, why).await?;
-        match act(tag.clone()).await {
-            Err(Failure::Fail(_)) if changed(cx, client, repository, &tag).await => {}
-            other => return other,
-        }
+        let done = match act(tag.clone()).await {
+            Err(Failure::Fail(fault)) => match since(cx, client, repository, &tag).await {
+                Since::Same => return Err(Failure::Fail(fault)),
+                Since::Moved => {
+                    moved.push(tag);
+                    continue;
+                }
+                Since::Back => return Err(torn(repository, &tag, why)),
+            },
+            done => done?,
+        };
+        stays_moved(cx, client, repository, &moved, why).await?;
+        return Ok(done);
     }
     Err(unsteady(repository, why))
+}
+
+/// Tags whose failure was forgiven because they moved are not back at the image that failed.
+pub(crate) async fn stays_moved(
+    cx: &Cx,
+    client: &Client,
+    repository: &str,
+    moved: &[String],
+    why: &Why<'_>,
+) -> Result<(), Failure> {
+    for tag in moved {
+        for _ in 0..LOOKS {
+            if since(cx, client, repository, tag).await == Since::Back {
+                return Err(torn(repository, tag, why));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The Error where each tag changed while it was read.
@@ -65,12 +117,20 @@ pub(crate) fn unsteady(repository: &str, why: &Why<'_>) -> Failure {
     why.undecided("a tag that stays", format_args!("others moved or deleted the tags of {repository} meanwhile"), None)
 }
 
+/// The Error where a tag names one image, then another, then the first again.
+pub(crate) fn torn(repository: &str, tag: &str, why: &Why<'_>) -> Failure {
+    let actual = format_args!(
+        "{repository}:{tag} named one image, then another, then the first again: several registries may answer here"
+    );
+    why.undecided("one image under one tag", actual, None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_digest_that_was_read_last_counts_and_only_of_this_tag() {
+    fn the_digests_are_those_of_this_tag_alone() {
         let read = |url: &str, digest: &str| Exchange {
             url: format!("http://registry.test{url}"),
             status: Some(200),
@@ -83,7 +143,20 @@ mod tests {
             read("/v2/team/app/manifests/v1", "sha256:other"),
             read("/v2/app/manifests/latest", "sha256:elsewhere"),
         ];
-        assert_eq!(seen(&all, "team/app", "latest").as_deref(), Some("sha256:second"));
-        assert_eq!(seen(&all, "team/app", "v2"), None);
+        assert_eq!(digests(&all, "team/app", "latest"), ["sha256:first", "sha256:second"]);
+        assert_eq!(digests(&all, "team/app", "v2"), [""; 0]);
+    }
+
+    #[test]
+    fn a_tag_that_is_back_at_its_old_image_did_not_simply_move() {
+        let became = |digests: &[&str]| became(digests.iter().map(|digest| (*digest).to_owned()).collect());
+        assert_eq!(became(&[]), Since::Same);
+        assert_eq!(became(&["a"]), Since::Same);
+        assert_eq!(became(&["a", "a"]), Since::Same);
+        assert_eq!(became(&["a", "b"]), Since::Moved);
+        assert_eq!(became(&["a", "a", "b", "c"]), Since::Moved);
+        assert_eq!(became(&["a", "b", "b"]), Since::Same, "what was read last fails as it is");
+        assert_eq!(became(&["a", "b", "a"]), Since::Back);
+        assert_eq!(became(&["a", "b", "b", "a", "a"]), Since::Back);
     }
 }

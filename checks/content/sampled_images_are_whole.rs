@@ -28,6 +28,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::check::prelude::*;
+use crate::meanwhile::Since;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::PublicRepository, Need::PublicReader],
@@ -54,14 +55,21 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         }
         tags.sort_by_cached_key(|tag| digest_of(format!("{} {tag}", cx.run_id()).as_bytes()));
         let mut seen = BTreeSet::new();
-        let mut whole = 0;
+        let (mut whole, mut moved) = (0, Vec::new());
         for tag in &tags {
             if whole == SAMPLES {
                 break;
             }
             match image(cx, &client, repository, tag, &mut sample, &mut seen).await {
-                // What others moved or deleted meanwhile is no finding, and says nothing about the others.
-                Err(Failure::Fail(_)) if meanwhile::changed(cx, &client, repository, tag).await => continue,
+                Err(Failure::Fail(fault)) => match meanwhile::since(cx, &client, repository, tag).await {
+                    Since::Same => return Err(Failure::Fail(fault)),
+                    // What others moved or deleted meanwhile is no finding, and says nothing about the others.
+                    Since::Moved => {
+                        moved.push(tag.clone());
+                        continue;
+                    }
+                    Since::Back => return Err(meanwhile::torn(repository, tag, &WHY)),
+                },
                 proof => proof?,
             }
             whole += 1;
@@ -69,6 +77,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         if whole == 0 {
             return Err(meanwhile::unsteady(repository, &WHY));
         }
+        meanwhile::stays_moved(cx, &client, repository, &moved, &WHY).await?;
         images += whole;
     }
     cx.measure("content_hashed_bytes", "", sample.hashed as f64);

@@ -42,6 +42,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     for size in cx.scenario().probes.large_body.sizes() {
         let digest = transfer::dots_digest(size);
         let start = writer.post(format!("/v2/{scratch}/blobs/uploads/")).send().await?;
+        refused_by_the_registry(&start)?;
         let location = start.expect_status(&[202], &WHY)?.expect_upload_location(scratch, &WHY)?;
         cx.leaves_upload(&location);
         cx.leaves_blob(scratch, &digest);
@@ -52,11 +53,25 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             let expected = format!("201 for a body of {}", in_words(size));
             return Err(WHY.fail(expected, answer.brief(), answer.index));
         }
+        refused_by_the_registry(&answer)?;
         answer.expect_status(&[201], &WHY)?;
         cx.upload_ended(&location);
         cx.note(format!("{} came through", in_words(size)));
     }
     cx.pushed_by_the_writer();
+    Ok(())
+}
+
+/// The registry's own refusal says nothing about the size that passes.
+fn refused_by_the_registry(answer: &Answer) -> Proof {
+    if matches!(answer.status, 401 | 403) && is_registry_error(answer) {
+        let why = Why {
+            claim: WHY.claim,
+            cause: "the registry refuses the push itself: the writer's credentials, or its right to create",
+            remedy: "mend the writer's key or its right; `publish::api_key_can_push` says more",
+        };
+        return Err(why.undecided("a push that the registry takes", answer.brief(), answer.index));
+    }
     Ok(())
 }
 
@@ -67,7 +82,7 @@ fn in_words(size: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Setting, Weakness};
+    use crate::trial::{Setting, Weakness, errs};
 
     const DEFAULT: Setting =
         Setting { id: "publish::large_body_passes_the_proxy", weaknesses: &[], change: |text| text };
@@ -87,6 +102,13 @@ mod tests {
         // The body is streamed: its length is said all the same.
         let finding = LARGER.fails(Weakness::ProxyBodyLimit).await;
         assert!(finding.expected.contains("1 MiB") && finding.actual.contains("413"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn undecided_when_the_registry_itself_refuses_the_push() {
+        let outcome = errs(DEFAULT.id, Weakness::CiCannotCreate).await;
+        let finding = outcome.finding.expect("an Error has a finding");
+        assert!(finding.actual.contains("403") && finding.cause.contains("right to create"), "{finding:?}");
     }
 
     #[tokio::test]

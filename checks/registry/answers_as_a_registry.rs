@@ -62,7 +62,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     if answer.status == 401 && answer.header("www-authenticate").is_none() {
         return Err(WHY.fail("a challenge with the 401 (WWW-Authenticate)", "none", answer.index));
     }
-    if !named && answer.header("www-authenticate").is_none() && answer.json().is_err() {
+    if !named && answer.header("www-authenticate").is_none() && !answer.is_json() {
         return Err(WHY.fail("a sign of the registry API in headers or body", answer.brief(), answer.index));
     }
     for realm in answer.token_realms() {

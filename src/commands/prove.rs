@@ -54,7 +54,10 @@ pub(crate) fn prove(args: &cli::Prove, terminal: &Terminal) -> Result<ExitStatus
     if let Some(reason) = signals.reason() {
         return Err(Trouble::failed(format_args!("the proof ended early: {reason}")));
     }
-    let (text, status) = verdict(&healthy, &rows, args.no_browser);
+    let (mut text, status) = verdict(&healthy, &rows, args.no_browser);
+    if args.quick {
+        text.push_str("of the checks that need not notice a weakness, one in five ran; without `--quick` all run\n");
+    }
     show(terminal, &text)?;
     Ok(status)
 }
@@ -68,6 +71,9 @@ fn is_slow(check: &Check) -> bool {
 /// and each weakness is seen.
 fn is_wanted(check: &Check, weakness: Weakness, args: &cli::Prove) -> bool {
     let listed = weakness.breaks().contains(&check.id);
+    if args.quick && !listed && !is_of_the_share(check, weakness) {
+        return false;
+    }
     if !is_slow(check) || args.all && !check.meta.needs.contains(&Need::Browser) {
         return true;
     }
@@ -76,6 +82,13 @@ fn is_wanted(check: &Check, weakness: Weakness, args: &cli::Prove) -> bool {
     let alone = || weakness.breaks().iter().all(slow) && weakness.breaks().first() == Some(&check.id);
     let asked = !args.weakness.is_empty();
     listed && (args.all || asked || alone() || first() == Some(weakness))
+}
+
+/// One in five of all pairs, the same in each run: each check on a fifth of the weaknesses, each weakness with a fifth of the checks.
+fn is_of_the_share(check: &Check, weakness: Weakness) -> bool {
+    let of_check = CHECKS.iter().position(|one| one.id == check.id);
+    let of_weakness = Weakness::all().position(|one| one == weakness);
+    (of_check.unwrap_or(0) + of_weakness.unwrap_or(0)).is_multiple_of(5)
 }
 
 async fn row(weakness: Option<Weakness>, args: &cli::Prove, stop: Stop) -> Result<Row, Trouble> {

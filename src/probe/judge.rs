@@ -33,6 +33,9 @@ pub(crate) fn judge(probe: &Probe, answer: &Answer, against: &Against<'_>) -> Re
     if !matches!(probe.expect, Expect::NoForeignOrigin | Expect::SameLogin) {
         answer.needs_no_token(why, probe.expect)?;
     }
+    if asks_the_api(probe) {
+        answer.expect_no_page(why, probe.expect)?;
+    }
     let broken = |actual: String| Err(why.fail(probe.expect, actual, answer.index));
     match probe.expect {
         Expect::Denied | Expect::Unauthorized if is_no_route(probe, answer) => Ok(()),
@@ -68,6 +71,15 @@ pub(crate) fn if_moved(answer: &Answer, before: &Answer, now: &Answer, why: &Why
     let same = now.body == answer.body;
     let moved = || why.undecided("the same plain answer before and after", now.brief(), now.index);
     Some(if same { Ok(()) } else { Err(moved()) })
+}
+
+/// Whether the request can only reach the API of the OCI distribution spec, which has no pages. A trick in the path may reach more.
+fn asks_the_api(probe: &Probe) -> bool {
+    let path = probe.shape.target.split(['?', '#']).next().unwrap_or_default();
+    let tricks = ["..", "//", "%", ";", "\\", "/./"];
+    matches!(probe.expect, Expect::Denied | Expect::Unauthorized | Expect::Closed | Expect::Silent)
+        && path.starts_with("/v2/")
+        && !tricks.iter().any(|trick| path.contains(trick))
 }
 
 /// Whether the registry does not have the list of referrers at all, which is newer than many a registry (OCI distribution spec,
@@ -106,7 +118,7 @@ fn closed(answer: &Answer, against: &Against<'_>) -> Result<(), String> {
 /// A request for another host may be answered by whatever site is the default here, so long as that is not the registry.
 fn foreign(answer: &Answer, against: &Against<'_>) -> Result<(), String> {
     unnamed(answer, against)?;
-    let registry = answer.header("docker-distribution-api-version").is_some() || answer.json().is_ok();
+    let registry = answer.header("docker-distribution-api-version").is_some() || answer.is_json();
     match answer.status {
         0..=299 if answer.body.is_empty() || !registry => Ok(()),
         300..=399 => Ok(()),

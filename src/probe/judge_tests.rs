@@ -2,7 +2,7 @@
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::super::{Bad, Severity};
+use super::super::{Bad, Severity, Shape};
 use super::*;
 
 const WHY: Why<'static> = Why { claim: "a claim", cause: "a cause", remedy: "a remedy" };
@@ -36,8 +36,16 @@ enum Is {
     Undecided,
 }
 
+/// Below no path of the API: a page may be what the probe looks for.
+const ELSEWHERE: Shape = Shape::get("/debug");
+
 fn judged(expect: Expect, answer: &Answer, plain: Option<&Answer>) -> Is {
-    let probe = Probe { id: "a-probe", severity: Severity::Low, expect, bad: Bad::status(415), ..Probe::ANONYMOUS };
+    judged_at(ELSEWHERE, expect, answer, plain)
+}
+
+fn judged_at(shape: Shape, expect: Expect, answer: &Answer, plain: Option<&Answer>) -> Is {
+    let bad = Bad::status(415);
+    let probe = Probe { id: "a-probe", severity: Severity::Low, shape, expect, bad, ..Probe::ANONYMOUS };
     let origin = Origin::of(&"https://registry.test".parse().unwrap());
     let secret_names = ["private/ledger".to_owned()];
     let issuer = Origin::of(&"https://login.test".parse().unwrap());
@@ -103,6 +111,18 @@ fn a_closed_door_serves_nothing_and_leads_nowhere_else() {
     ] {
         let answer = answer(status, headers, body);
         assert_eq!(judged(Expect::Closed, &answer, None), is, "{status} {headers:?} {body}");
+    }
+}
+
+#[test]
+fn a_page_in_the_apis_place_decides_nothing() {
+    let page = answer(200, &[HTML], "<!doctype html><title>Sign in</title>");
+    let ask = |target: &'static str, expect| judged_at(Shape::get(target), expect, &page, None);
+    for expect in [Expect::Denied, Expect::Unauthorized, Expect::Closed, Expect::Silent] {
+        assert_eq!(ask("/v2/{private}/tags/list?n=..", expect), Is::Undecided, "{expect}");
+        for target in ["/debug/pprof/", "/v2/../debug/pprof/", "/v2/%2e%2e/debug/pprof/", "/v2//debug", "/v2/;/debug"] {
+            assert_eq!(ask(target, expect), Is::Broken, "{expect} {target}");
+        }
     }
 }
 

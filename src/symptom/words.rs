@@ -35,7 +35,7 @@ pub(crate) const CODES: &[(&str, &str)] = &[
          asks for a login must leave out `/v2/`, which the registry protects itself.",
     ),
     ("gateway-error", "The proxy answers, and the registry behind it does not: 502, 503 or 504."),
-    ("registry-error", "The registry, or its proxy, answers with an error of its own: 500."),
+    ("registry-error", "The registry, or its proxy, answers 500: an error inside it."),
     ("too-many-requests", "The registry or its proxy refuses requests because they come too fast: 429."),
     (
         "content-encoding",
@@ -88,23 +88,21 @@ impl Symptom {
     /// The symptom in words; `zot` where the registry is one, or may be one.
     pub(crate) fn told(&self, facts: &Facts, zot: bool) -> Told {
         let place = facts.target.as_ref().map_or_else(String::new, authority);
-        let (summary, cause, remedy) = match self {
-            Symptom::KeyRefused(name) => refused(facts.named(name)),
-            Symptom::RightMissing(name) => missing(facts.named(name), zot),
-            Symptom::NoSuchRepository(name) => (
-                format!("there is no repository `{name}`"),
-                "the name is misspelt in the scenario, or nothing was pushed to it yet".to_owned(),
-                format!("correct `{name}` under [repositories], or push an image to it"),
-            ),
-            Symptom::Untrusted | Symptom::Expired | Symptom::ForeignName => certificate(self, facts, &place),
-            _ => self.of_the_way(facts, &place, zot),
-        };
+        let (summary, cause, remedy) = self.in_words(facts, &place, zot);
         Told { code: self.code(), summary, cause, remedy }
     }
 
-    /// What is wrong on the way to the registry, or with all of its answers.
-    fn of_the_way(&self, facts: &Facts, place: &str, zot: bool) -> (String, String, String) {
+    /// Summary, cause and remedy.
+    fn in_words(&self, facts: &Facts, place: &str, zot: bool) -> (String, String, String) {
         let (summary, cause, remedy) = match self {
+            Symptom::KeyRefused(name) => return refused(facts.named(name)),
+            Symptom::RightMissing(name) => return missing(facts.named(name), zot),
+            Symptom::Untrusted | Symptom::Expired | Symptom::ForeignName => return certificate(self, facts, place),
+            Symptom::NoSuchRepository(name) => {
+                let remedy = format!("correct `{name}` under [repositories], or push an image to it");
+                let cause = "the name is misspelt in the scenario, or nothing was pushed to it yet";
+                return (format!("there is no repository `{name}`"), cause.to_owned(), remedy);
+            }
             Symptom::NoSuchHost => (
                 format!("the name of {place} does not resolve"),
                 "the name is misspelt, or this machine's DNS does not know it",
@@ -183,7 +181,7 @@ impl Symptom {
                 "the proxy has no route to the registry for this path",
                 "lead everything below /v2/ to the registry",
             ),
-            _ => (
+            Symptom::Stripped => (
                 "credentials are sent, and the registry has not seen them".to_owned(),
                 "the proxy drops the header Authorization",
                 if zot {

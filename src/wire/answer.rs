@@ -89,6 +89,11 @@ impl Answer {
         serde_json::from_slice(&self.body).with_context(|| format!("the body of {} is not JSON", self.brief()))
     }
 
+    /// Whether the body is JSON; nothing of it is kept, which for a body of 4 MiB could be 50.
+    pub(crate) fn is_json(&self) -> bool {
+        serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).is_ok()
+    }
+
     /// The first error code of a registry's error body (OCI distribution spec, section Error codes), or zot's bare one.
     pub(crate) fn error_code(&self) -> Option<String> {
         if self.body.len() > 64 << 10 {
@@ -229,6 +234,19 @@ impl Answer {
             remedy: "send the request to the registry itself: look at the proxy's rules for this path and method",
         };
         foreign.undecided(expected, format_args!("{}, without the registry's error body", self.brief()), self.index)
+    }
+
+    /// What else than the registry answered, if the answer shows it: a page where only the API answers.
+    pub(crate) fn expect_no_page(&self, why: &Why<'_>, expected: impl std::fmt::Display) -> Result<(), Failure> {
+        if !(200..300).contains(&self.status) || !self.is_html() {
+            return Ok(());
+        }
+        let page = Why {
+            claim: why.claim,
+            cause: "a page for people answers in the registry's place, so what the registry would do is not known",
+            remedy: "leave /v2/ out of the proxy's login; the registry asks for credentials itself",
+        };
+        Err(page.undecided(expected, format_args!("{}, a page for people", self.brief()), self.index))
     }
 
     /// Where an upload goes on: the `Location`, which must stay on this origin and in this repository.

@@ -205,7 +205,8 @@ impl Reader<'_> {
                 let found = self.rest.peek().copied().unwrap_or(' ');
                 Err(Complaint::new(place, format!("expected a value, found `{found}`")))
             }
-            _ => Err(Complaint::new(place, format!("expected a value, found `{word}`"))),
+            // The word is not shown: it may be a secret whose quotes were forgotten.
+            _ => Err(Complaint::new(place, "expected a value, found a word without quotes")),
         }
     }
 }

@@ -51,13 +51,13 @@ const SPEAKS_AS_A_REGISTRY: [&str; 2] = ["answers_401_to_everything", "echo_in_t
 const NO_HEADER: &str = "bypass::foreign_origins_get_no_credentials passed";
 
 async fn tell(lies: &'static [Lie]) {
-    let mut names: Vec<&Lie> = lies.iter().collect();
+    let mut names: Vec<(usize, &Lie)> = lies.iter().enumerate().collect();
     if let Ok(only) = std::env::var("REGPROOF_LIE") {
-        names.retain(|lie| lie.name.starts_with(&only));
+        names.retain(|(_, lie)| lie.name.starts_with(&only));
         let known = |lies: &[Lie]| lies.iter().any(|lie| lie.name.starts_with(&only));
         assert!(known(INSTEAD) || known(WITHIN), "no lie begins with {only}");
     }
-    let trial = |lie: &'static Lie| async move {
+    let trial = |(turn, lie): (usize, &'static Lie)| async move {
         let limits = if ENDLESS.contains(&lie.name) { trial::SHORT } else { trial::PATIENT };
         let stage = Stage::set(lie.tell, false, limits).await;
         // What lies about everything is heard by all; what lies about one answer, by the checks that look at it.
@@ -68,7 +68,7 @@ async fn tell(lies: &'static [Lie]) {
         } else {
             Whom::Listed
         };
-        let mut wrong = complaints(&stage, lie.concerns, whom).await;
+        let mut wrong = complaints(&stage, lie.concerns, whom, turn).await;
         if SPEAKS_AS_A_REGISTRY.contains(&lie.name) {
             wrong.retain(|line| !line.starts_with(NO_HEADER));
         }
@@ -92,7 +92,7 @@ async fn a_lie_within_the_truth_never_passes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_reset_of_every_connection_never_passes() {
     let stage = Stage::set(|around| front::Say::This(around.honest()), true, trial::PATIENT).await;
-    let wrong = complaints(&stage, EVERY, Whom::All).await;
+    let wrong = complaints(&stage, EVERY, Whom::All, 0).await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

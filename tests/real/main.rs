@@ -19,6 +19,7 @@ mod real_parts;
 mod real_zot;
 mod registries;
 mod same_verdicts;
+mod seed_real;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "what a program of tests needs of it is a part")]
 mod support;

@@ -47,7 +47,7 @@ impl Extensions {
 pub struct CacheNamespace {
     /// Which repositories.
     pub pattern: String,
-    /// The first URL of the upstream.
+    /// The first URL of the upstream, without credentials.
     pub upstream: String,
     /// Whether a pull fetches what is missing.
     pub on_demand: bool,
@@ -149,12 +149,21 @@ fn upstream(node: &Node) -> Result<Upstream, Complaint> {
     let content = node.present("content").map_or(Vec::new(), |content| content.node.items());
     Ok(Upstream {
         place: node.place,
-        urls: texts(node, "urls")?,
+        urls: texts(node, "urls")?.into_iter().map(|at| At { value: without_credentials(&at.value), ..at }).collect(),
         on_demand: optional(node, "onDemand", Node::flag)?.is_some_and(|at| at.value),
         tls_verify: optional(node, "tlsVerify", Node::flag)?,
         preserve_digest: optional(node, "preserveDigest", Node::flag)?.is_some_and(|at| at.value),
         content: content.into_iter().map(self::content).collect::<Result<_, _>>()?,
     })
+}
+
+/// The URL as it can be shown: zot takes a user and a password in it, and a report must not hold them.
+fn without_credentials(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    // A password that is not encoded may hold any sign: all that is before the last `@` goes.
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    let place = rest.split(['?', '#']).next().unwrap_or_default();
+    if scheme.is_empty() { place.to_owned() } else { format!("{scheme}://{place}") }
 }
 
 fn content(node: &Node) -> Result<Content, Complaint> {

@@ -203,9 +203,25 @@ fn what_is_served_and_asked_for_is_what_zot_serves_and_asks_for() {
 }
 
 #[test]
-fn no_secret_is_kept() {
+fn no_secret_is_kept_whatever_key_holds_it() {
     let text = r#"{"http":{"auth":{"openid":{"providers":{"oidc":{"issuer":"https://i.test","clientid":"z","clientsecret":"hunter2","scopes":["openid"]}}}}}}"#;
     assert!(!format!("{:?}", read(text)).contains("hunter2"));
+    for url in [
+        "https://u:hunter2@up.test/a",
+        "https://hunter2@up.test/",
+        "https://u:hunter2/@@up.test",
+        "u:hunter2@up.test",
+        "https://up.test/?key=hunter2",
+    ] {
+        let text = format!(
+            r#"{{"extensions":{{"sync":{{"registries":[{{"urls":["{url}"],"onDemand":true,"tlsVerify":false}}]}}}}}}"#
+        );
+        let config = read(&text);
+        assert!(!format!("{config:?}").contains("hunter2"), "{url}");
+        assert!(config.extensions.upstreams[0].urls[0].value.contains("up.test"), "{url}");
+    }
+    let spoilt = message(r#"{"http":{"auth":{"ldap":{"bindPassword": hunter2}}}}"#);
+    assert!(!spoilt.contains("hunter2"), "{spoilt}");
 }
 
 proptest! {

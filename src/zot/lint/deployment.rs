@@ -175,7 +175,9 @@ fn upstreams(config: &Config, findings: &mut Findings) {
     for upstream in &config.extensions.upstreams {
         if let Some(off) = upstream.tls_verify.as_ref().filter(|at| !at.value) {
             let url = upstream.urls.first().map_or("the upstream", |url| &url.value);
-            let consequence = format!("whoever stands between zot and {url} decides what is cached");
+            let consequence = format!(
+                "zot does not check the certificate of {url}: an attacker on the way there decides what is cached"
+            );
             findings.add(
                 "lint::tls_verify_off",
                 off.place,
@@ -191,7 +193,7 @@ fn dropped(config: &Config, findings: &mut Findings) {
     for at in &config.vanished {
         let lower = at.value.to_ascii_lowercase();
         let consequence = if lower == "http.accesscontrol" || lower == "http" && config.access.is_none() {
-            "zot reads no `accessControl` at all: whoever logs in may do everything".to_owned()
+            "zot reads no `accessControl` at all: every user may do everything".to_owned()
         } else if let Some(pattern) =
             lower.strip_prefix("http.accesscontrol.repositories.").filter(|rest| !is_inside(rest))
         {

@@ -11,7 +11,7 @@ pub static LINTS: &[LintInfo] = &[
         severity: High,
         title: "clients without credentials may write",
         explain: "An `anonymousPolicy`, a grant to the empty user, or `[access] anonymous` of a scenario without a zot \
-                  configuration holds `create`, `update` or `delete`. Whoever reaches the port can push, move or delete \
+                  configuration holds `create`, `update` or `delete`. Every client that reaches the port can push, move or delete \
                   images.",
     },
     LintInfo {

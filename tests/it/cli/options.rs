@@ -152,7 +152,8 @@ fn the_demo_breaks_what_it_is_told_to() {
 #[test]
 fn every_weakness_of_the_lab_is_noticed_by_exactly_the_checks_that_its_row_names() {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_regproof"));
-    command.args(["prove", "--no-browser"]).env("PATH", "").env_remove("RUST_LOG");
+    // All pairs of a weakness and a check take minutes: `make prove` tries them.
+    command.args(["prove", "--no-browser", "--quick"]).env("PATH", "").env_remove("RUST_LOG");
     let done = crate::support::process::run_within(&mut command, std::time::Duration::from_secs(1200));
     let text = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
     let wrong: Vec<&str> =

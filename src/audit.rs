@@ -191,7 +191,7 @@ pub(crate) struct Work {
     journal: Option<Journal>,
     tell: Tell,
     state: Mutex<State>,
-    /// Counted as they happen, for whoever looks on.
+    /// Counted as they happen, for the progress line.
     pub(crate) tags: AtomicU64,
     pub(crate) repositories: AtomicU64,
     in_a_row: AtomicU64,

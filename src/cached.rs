@@ -134,8 +134,8 @@ async fn anonymous_token(cx: &Cx, answer: &Answer, name: &str) -> anyhow::Result
 
 const CONVERTED: Why<'static> = Why {
     claim: "an image is served by the digest that its upstream says",
-    cause: "the upstream has it in Docker's format, and zot made an OCI image of it, with another digest: whoever pins the upstream's \
-            digest, as Kubernetes manifests do, gets nothing",
+    cause: "the upstream has it in Docker's format, and zot made an OCI image of it, with another digest: a client that pins the \
+            upstream's digest, as Kubernetes manifests do, gets nothing",
     remedy: "set `preserveDigest` in extensions.sync and `http.compat: [\"docker2s2\"]`, or pin the digests that the cache shows",
 };
 

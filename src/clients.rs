@@ -44,7 +44,7 @@ pub(crate) const fn why(claim: &'static str) -> Why<'static> {
 pub(crate) struct Layout {
     /// The folder, an OCI layout in which it is named `it`.
     pub(crate) path: String,
-    /// `host:port/repository:tag`, with a tag of its own.
+    /// `host:port/repository:tag`; no other layout has this tag.
     pub(crate) reference: String,
     tag: String,
     digest: String,
@@ -135,7 +135,7 @@ impl<'a> Shop<'a> {
         (tag, reference)
     }
 
-    /// Writes a tiny image and a tiny index for two architectures, each with a tag of its own.
+    /// Writes a tiny image and a tiny index for two architectures, each with another tag.
     fn layouts(&self) -> anyhow::Result<[Layout; 2]> {
         let (image, index) = (Image::tiny(&self.cx.flavour(self.program)), Index::tiny(&self.cx.flavour(self.program)));
         let paths = [IMAGE, INDEX].map(|name| self.path(name));
@@ -245,7 +245,7 @@ impl<'a> Shop<'a> {
     }
 }
 
-/// Pushes image and index as buildah and podman do, whose commands are the same: from a store of their own, which here
+/// Pushes image and index as buildah and podman do, whose commands are the same: from a local image store, which here
 /// lives in the private folder.
 pub(crate) async fn push_from_store(cx: &Cx, program: &'static str, why: Why<'static>) -> Result<(), Failure> {
     let shop = Shop::open(cx, program, "--version", why).await?;

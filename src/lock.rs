@@ -161,7 +161,7 @@ pub(crate) fn read(loaded: &Loaded) -> Result<Option<Lock>, ScenarioError> {
         Ok(lock) if lock.scenario != loaded.scenario.name => {
             let at = text.find("\nscenario").map(|at| place(&text, at + 1));
             let message = format!(
-                "this is the lock of the scenario `{}`, not of `{}`, and is left as it is; give this scenario a lock of its own, as \
+                "this is the lock of the scenario `{}`, not of `{}`, and is left as it is; give this scenario another lock, as \
                  `lock = \"{}.lock\"` at its top, or remove this one",
                 lock.scenario,
                 loaded.scenario.name,

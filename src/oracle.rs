@@ -31,7 +31,7 @@ const ZOT: [(Oracle, &[u16]); 14] = [
     (Oracle::DeleteUpload, &[404]),
 ];
 
-/// The first release that heeds `?tag=`; older ones answer 415 to whoever may create, and nothing could move.
+/// The first release that heeds `?tag=`; older ones answer 415 to a client that may create, and nothing could move.
 const QUERY_TAGS: Release = Release::new(2, 1, 16);
 
 /// Whose order of decisions an answer is read by.

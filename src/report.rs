@@ -332,7 +332,7 @@ mod tests {
                 "json" | "har" => {
                     serde_json::from_str::<serde_json::Value>(&clean).unwrap();
                 }
-                // A line that is lost or joined would be another report to whoever reads lines.
+                // A line that is lost or joined would be another report to a program that reads lines.
                 _ => assert_eq!(clean.lines().count(), text.lines().count(), "{name}"),
             }
         }

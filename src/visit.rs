@@ -175,8 +175,8 @@ impl<'a> Visit<'a> {
         self.leads_to(page, "", why).await
     }
 
-    /// Where a whole login ends: on the registry's origin, or on the foreign host that its link names. Whoever the provider
-    /// remembers is not asked again.
+    /// Where a whole login ends: on the registry's origin, or on the foreign host that its link names. The provider does
+    /// not ask a user again whom it remembers.
     pub(crate) async fn leads_to(&self, page: &LoginPage, foreign: &str, why: &Why<'_>) -> Result<Url, Failure> {
         let home = Origin::of(&self.base);
         let ended = |url: &Url| home.owns(url) || url.host_str() == Some(foreign);

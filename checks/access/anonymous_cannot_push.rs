@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Whoever can push can replace what clusters run. Each of the doors of a push is its own request with its own rule:
-//! closing one proves nothing about the others.
+//! A client that can push can replace what clusters run. A push has several kinds of requests, each with its rule. A refusal
+//! of one kind proves nothing about the others.
 //!
 //! ## How it is proven
 //!
@@ -96,8 +96,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     by_proxy |= refused.expect_challenged(&WHY)?;
     if by_proxy {
         cx.proven(
-            "refused by what stands in front of the registry, which asks for a password; whoever reaches the registry past it \
-             may not be refused",
+            "refused by a proxy in front of the registry, which asks for a password; a client that reaches the registry \
+             past the proxy may not be refused",
         );
     }
     match transfer::left_behind(&cx.reads_back(Some(who), scratch)?, scratch, &tag, &WHY).await? {

@@ -66,7 +66,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let besides: Vec<String> = catalog.line().into_iter().chain(matrix::unproven(cx.scenario())).collect();
     let count = matrix::count(&cells);
     cx.proven(count.line(&besides));
-    // What was refused or allowed wrongly was so, whoever moved a tag meanwhile.
+    // A wrong answer stays wrong, even if another client moved a tag meanwhile.
     let worst = graver(matrix::judge(cx, &askers, &cells), settled);
     if worst.is_ok() && count.proven == 0 {
         return Err(NOTHING.undecided("at least one cell that is promised and can be asked", "none", None));

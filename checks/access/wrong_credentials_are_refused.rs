@@ -73,7 +73,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     Ok(())
 }
 
-/// The API's root, and something public that this identity may read: zot's `anonymousPolicy` is for nobody who logs in.
+/// The API's root, and a public repository that this identity may read: zot's `anonymousPolicy` does not hold for users who
+/// log in.
 async fn targets(cx: &Cx, name: &str, client: &Client) -> Result<Vec<String>, Failure> {
     let mut targets = vec!["/v2/".to_owned()];
     let may = |repository: &&String| cx.scenario().promise(Some(name), repository, Action::Read) != Some(false);

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Whoever decodes last decides what is served; whoever decides first decides who may have it. Encoded slashes and dots are how
-//! rules of a proxy were passed again and again.
+//! The proxy may decide about one path, and the registry may decode and serve another. Encoded slashes and dots have passed
+//! the rules of proxies again and again.
 //!
 //! ## How it is proven
 //!

@@ -28,7 +28,7 @@ pub(crate) const META: Meta = Meta { needs: &[], effect: Effect::ReadOnly, usual
 const WHY: Why<'static> = Why {
     claim: "no foreign origin may read with credentials",
     cause: "http.allowOrigin or the proxy allows any origin, or zot is older than v2.1.16",
-    remedy: "upgrade zot, and name the origins of your own pages in http.allowOrigin",
+    remedy: "upgrade zot, and name the origins of your pages in http.allowOrigin",
 };
 
 /// What most of them have in common.

@@ -111,14 +111,14 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "x-forwarded-for-loopback",
         severity: Severity::High,
         shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("X-Forwarded-For", "127.0.0.1")]),
-        reason: "Whoever claims to be on the same host is not",
+        reason: "A client that claims to be on the same host is not",
         ..BASE
     },
     Probe {
         id: "x-real-ip-loopback",
         severity: Severity::High,
         shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("X-Real-IP", "127.0.0.1")]),
-        reason: "Whoever claims to be on the same host is not",
+        reason: "A client that claims to be on the same host is not",
         ..BASE
     },
     Probe {

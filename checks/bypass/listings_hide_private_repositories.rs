@@ -3,7 +3,7 @@
 //! ## Why it matters
 //!
 //! A repository is private only if every route is: lists, pages of lists, tags, manifests by tag and by digest, blobs, referrers
-//! and search each have code of their own. Registries were found open on one of them for years.
+//! and search. Each route has separate code. Registries were found open on one of them for years.
 //!
 //! ## How it is proven
 //!
@@ -165,7 +165,7 @@ pub(crate) const PROBES: &[Probe] = &[
             "/v2/_zot/ext/search?query=%7BGlobalSearch(query:%22{private_part}%22)%7BRepos%7BName%7D%7D%7D",
         ),
         bad: Bad::body("{\"data\":{\"GlobalSearch\":{\"Repos\":[{\"Name\":\"{private}\"}]}}}"),
-        reason: "Search has an index of its own, and must filter it",
+        reason: "Search has a separate index, and must filter it",
         ..BASE
     },
 ];

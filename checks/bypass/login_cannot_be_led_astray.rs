@@ -2,7 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! The return address carries the code that is the login. Whoever can bend it, or forge the return, logs in as somebody else.
+//! The return address carries the code that is the login. An attacker who changes it, or forges the return, logs in as
+//! another user.
 //!
 //! ## How it is proven
 //!

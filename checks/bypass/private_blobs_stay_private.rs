@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Registries keep one copy of equal blobs. Whoever knows a digest may get the bytes by another repository's name, unless the
-//! registry asks who may read the original.
+//! Registries keep one copy of equal blobs. A client that knows a digest may get the bytes under another repository's name,
+//! unless the registry checks the rights to the original.
 //!
 //! ## How it is proven
 //!

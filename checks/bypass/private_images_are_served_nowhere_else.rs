@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Registries keep one copy of equal blobs. Whoever knows a digest, from a log or a deployment, may get the bytes by the name of
-//! a repository that anyone may read.
+//! Registries keep one copy of equal blobs. A client may know a digest from a log or a deployment. It may then get the bytes
+//! under the name of a repository that everyone may read.
 //!
 //! ## How it is proven
 //!

@@ -98,7 +98,7 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "localhost-host",
         shape: Shape::get("/v2/{private}/tags/list").with(&[("Host", "localhost")]).raw("1.1"),
         expect: Expect::Foreign,
-        reason: "Some programs trust whoever says localhost",
+        reason: "Some programs trust a client that says localhost",
         reference: "RFC 9110, section 7.2",
         ..BASE
     },

@@ -17,7 +17,7 @@
 //!
 //! ## When it fails
 //!
-//! 415: the pattern that matches the cache grants `create` to CI, as `**` does where the cache has no pattern of its own. The
+//! 415: the pattern that matches the cache grants `create` to CI, as `**` does where no pattern covers the cache alone. The
 //! finding is a warning, unless the scenario or the zot configuration promises that CI may not create there.
 //!
 //! ## References
@@ -37,8 +37,8 @@ pub(crate) const META: Meta = Meta {
 const WHY: Why<'static> = Why {
     claim: "CI cannot push into the cache's namespace",
     cause: "no pattern of accessControl covers the cache alone, so the grants of `**` hold there too",
-    remedy: "give the cache a longer pattern of its own, as \"docker.io/**\", with anonymousPolicy and defaultPolicy \
-             [\"read\"] and no policy that grants create",
+    remedy: "give the cache a longer pattern, as \"docker.io/**\", with anonymousPolicy and defaultPolicy [\"read\"] \
+             and no policy that grants create",
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {

@@ -42,7 +42,7 @@ const WHY: Why<'static> = Why {
 
 const COUNTED: Why<'static> = Why {
     claim: "the registry counts the pulls of a cached image",
-    cause: "something in front of the registry answers for the cache, from a cache of its own or from the upstream",
+    cause: "something in front of the registry answers for the cache, from another cache or from the upstream",
     remedy: "look at the proxy's routes for this repository, and at the mirrors in the client's configuration",
 };
 

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_may_read_pulls_and_not_who_may_only_create() {
+    async fn readers_pull_and_users_who_may_only_create_do_not() {
         let outcome = config::run(ID, None, |config| {
             config::ci_may_only_create(config);
             let private = &mut config["http"]["accessControl"]["repositories"]["private/**"];

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! If a key works under any name, CI's key is an administrator's key for whoever types the administrator's name. If a user
-//! sees the keys of others, revoking them is one request away.
+//! If a key works under any name, CI's key works under the administrator's name too, with an administrator's rights. If a
+//! user sees the keys of others, revoking them is one request away.
 //!
 //! ## How it is proven
 //!

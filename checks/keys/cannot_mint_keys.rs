@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Whoever steals CI's key for a minute mints one of their own, without an end. Revoking the stolen key then revokes
-//! nothing, and the new one looks like any other in the list.
+//! A thief who has CI's key for a minute mints another key, without an end. The new key works after the stolen one is
+//! revoked, and looks like any other in the list.
 //!
 //! ## How it is proven
 //!
@@ -14,7 +14,7 @@
 //! ## When it fails
 //!
 //! On every zot up to v2.1.20: there is no setting, any key may do what its user may, and `scopes` are stored but not
-//! enforced. Two things help today. Give CI a user of its own that can do nothing but push, and look at
+//! enforced. Two things help today. Give CI a separate user that can do nothing but push, and look at
 //! `keys::expires_in_time`, whose notes count each user's keys. Or let the proxy refuse `POST` and `DELETE` of
 //! `/zot/auth/apikey` for requests with an `Authorization` header; only sessions need them. That refusal is not the
 //! registry's own, so this check says then that it cannot decide. It is advice, shown as a warning, unless `[levels]` makes
@@ -32,10 +32,10 @@ pub(crate) const META: Meta = Meta { needs: &[Need::ApiKey], effect: Effect::Ora
 
 const WHY: Why<'static> = Why {
     claim: "an API key cannot mint further API keys",
-    cause: "zot up to v2.1.20 lets every key of a user mint more of them, whatever its scopes: whoever holds one for a \
-            moment can keep access after it was revoked",
-    remedy: "no setting of zot closes this: give CI a user of its own with the least rights, and watch the \
-             number of its keys",
+    cause: "zot up to v2.1.20 lets every key of a user mint more of them, whatever its scopes: a thief who holds one for \
+            a moment can keep access after it was revoked",
+    remedy: "no setting of zot closes this: give CI a separate user with the least rights, and watch the number of \
+             its keys",
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {

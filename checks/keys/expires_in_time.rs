@@ -3,7 +3,7 @@
 //! ## Why it matters
 //!
 //! A key that ends next week stops every pipeline on that day, and nobody is told before. A key without an end is worse: it
-//! outlives its owner, and whoever finds it in an old log can push.
+//! outlives its owner, and anyone who finds it in an old log can push.
 //!
 //! ## How it is proven
 //!

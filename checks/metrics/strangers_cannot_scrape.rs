@@ -1,4 +1,4 @@
-//! Whoever may not scrape the registry's metrics gets none of them.
+//! Only clients that may scrape the registry's metrics get them.
 //!
 //! ## Why it matters
 //!
@@ -19,7 +19,7 @@
 //! ## When it fails
 //!
 //! Up to zot v2.1.17 an empty name in `accessControl.metrics.users` opens the metrics to everyone; from v2.1.18 on
-//! `metrics.anonymousPolicy` does. Without `accessControl` whoever may log in may scrape.
+//! `metrics.anonymousPolicy` does. Without `accessControl` every user who can log in may scrape.
 //!
 //! ## References
 //!
@@ -35,9 +35,9 @@ pub(crate) const META: Meta =
     Meta { needs: &[Need::ClosedMetrics], effect: Effect::ReadOnly, usual: Duration::from_millis(30) };
 
 const WHY: Why<'static> = Why {
-    claim: "the metrics are closed to whoever may not scrape them",
+    claim: "the metrics are served only to clients that may scrape them",
     cause: "accessControl.metrics lets more users in than is promised (anonymousPolicy, or an empty name in users up to v2.1.17), \
-            there is no accessControl, or a proxy adds credentials of its own",
+            there is no accessControl, or a proxy adds its credentials",
     remedy: "leave the scrapers alone in accessControl.metrics.users, remove anonymousPolicy there, and look at what the proxy adds",
 };
 

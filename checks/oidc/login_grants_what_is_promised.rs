@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! A rule at the provider that puts too many users into a group makes an administrator of whoever logs in next. zot keeps the
-//! groups of a user's last login, and all API keys of that user have them from then on.
+//! A rule at the provider may put too many users into a group. The next user to log in is then an administrator. zot keeps
+//! the groups of a user's last login, and all API keys of that user have them from then on.
 //!
 //! ## How it is proven
 //!

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Whoever has the session cookie is its user, for two hours and from anywhere. A script on any page of the registry's
-//! origin reads a cookie without HttpOnly; anyone on the way reads one without Secure, as soon as a link says `http://`.
+//! A client with the session cookie acts as its user, for two hours and from anywhere. A script on any page of the registry's
+//! origin reads a cookie without HttpOnly. Anyone on the network reads one without Secure, as soon as a link says `http://`.
 //!
 //! ## How it is proven
 //!

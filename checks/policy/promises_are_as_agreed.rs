@@ -51,7 +51,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     }
     let mut proof: Proof = Ok(());
     let Some(differences) = lock::changes(cx.scenario()) else {
-        // Nobody promised to keep them; whoever derives promises from a deployed file wants to know.
+        // No lock was promised. An operator who derives promises from a deployed file wants to know.
         cx.advises();
         return Err(UNKEPT.fail("a lock beside the scenario", lock::missing(cx.scenario()), None));
     };

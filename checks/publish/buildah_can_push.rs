@@ -3,7 +3,7 @@
 //! ## Why it matters
 //!
 //! Clients differ: in how they ask for a login, in the media types they send, in what they take for success. buildah pushes from
-//! a store of its own, where an image has lost its bytes and is put together anew.
+//! its local image store. There an image has lost its bytes, and buildah puts it together anew.
 //!
 //! ## How it is proven
 //!

@@ -2,7 +2,7 @@
 //!
 //! ## Why it matters
 //!
-//! CI's container path publishes with Dagger: its engine pushes, from a container of its own, with the login that the
+//! CI's container path publishes with Dagger. Its engine pushes from a separate container, with the login that the
 //! command line hands over. DNS, certificates and proxies are those of the engine, not of this machine.
 //!
 //! ## How it is proven

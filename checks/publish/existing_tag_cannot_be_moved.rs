@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_may_read_sees_what_became_of_the_tag() {
+    async fn a_reader_sees_what_became_of_the_tag() {
         let outcome = config::run(ID, None, config::ci_may_only_create).await;
         assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
         let looks = |e: &&crate::transcript::Exchange| e.method == "GET" && e.url.contains("/manifests/");

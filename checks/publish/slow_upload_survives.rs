@@ -3,7 +3,7 @@
 //! ## Why it matters
 //!
 //! A large layer over a slow line takes minutes. zot reads a request for 60 seconds at most from v2.1.17 on unless told
-//! otherwise, and proxies have limits of their own: pushes from home or from a far CI break, those from nearby do not.
+//! otherwise. Proxies have limits too. Pushes over slow lines then break, and pushes from nearby do not.
 //!
 //! ## How it is proven
 //!
@@ -61,7 +61,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             cx.pushed_by_the_writer();
             return Ok(());
         }
-        // An answer before the body has come is a cut, also where zot calls it a fault of its own.
+        // An answer before the body has come is a cut, also where zot answers with an internal error.
         Ok(answer) if answer.status >= 500 && began.elapsed() < period => (Some(answer.index), answer.brief()),
         Ok(answer) => {
             answer.expect_status(&[202, 408, 400], &WHY)?;

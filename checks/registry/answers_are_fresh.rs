@@ -1,9 +1,9 @@
-//! A new tag, and a tag that was moved, are seen at once by whoever reads.
+//! Readers see a new tag, and a tag that was moved, at once.
 //!
 //! ## Why it matters
 //!
-//! A cache in front of the registry that keeps tags for ten minutes serves the image of before the release, and after a leak the
-//! image that was replaced. Pushes look sound: whoever pushes is rarely answered from the cache.
+//! A cache in front of the registry may keep tags for ten minutes. It then serves the image of before the release, and after
+//! a leak the image that was replaced. Pushes look sound: clients that push are rarely answered from the cache.
 //!
 //! ## How it is proven
 //!
@@ -102,7 +102,7 @@ fn readers(cx: &Cx, scratch: &str) -> anyhow::Result<Vec<Reader>> {
     Ok(readers)
 }
 
-/// Moves the tag by whoever may; whether that can be done on this registry.
+/// Moves the tag as an identity that may; returns whether that can be done on this registry.
 async fn moves(cx: &Cx, scratch: &str, tag: &str, to: &Image) -> Result<bool, Failure> {
     let scenario = cx.scenario();
     if let Some(name) = scenario.one_who_may(Action::Update, scratch) {

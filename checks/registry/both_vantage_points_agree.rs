@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Where the proxy alone refuses, whoever reaches the registry's own port gets everything. Where the proxy answers in the
-//! registry's place, every other check judges the proxy.
+//! Where the proxy alone refuses, a client that reaches the registry's own port gets everything. Where the proxy answers in
+//! the registry's place, every other check judges the proxy.
 //!
 //! ## How it is proven
 //!
@@ -41,7 +41,7 @@ const PROXY: Why<'static> = Why {
 };
 
 const REGISTRY: Why<'static> = Why {
-    cause: "the registry breaks the promise, and the proxy hides it: whoever reaches the backend is not refused",
+    cause: "the registry breaks the promise, and the proxy hides it: a client that reaches the backend is not refused",
     remedy: "mend the registry's own access control, and bind the backend to loopback",
     ..WHY
 };
@@ -51,7 +51,7 @@ const BOTH: Why<'static> = Why { cause: "both break the promise, each in its own
 const PLAIN: Why<'static> = Why {
     claim: "the backend can't be reached in plain text from other hosts",
     cause: "the registry listens without TLS on an address that other hosts reach (zot: http.address 0.0.0.0)",
-    remedy: "bind it to 127.0.0.1 or to a network of its own, or give it TLS",
+    remedy: "bind it to 127.0.0.1 or to a separate network, or give it TLS",
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {

@@ -37,7 +37,7 @@ pub(crate) fn demo(args: &cli::Demo, terminal: &Terminal) -> Result<ExitStatus, 
     Ok(status)
 }
 
-/// Runs the checklist on a lab of its own.
+/// Runs the checklist on a new lab.
 fn proven(
     args: &cli::Demo,
     weakness: Option<Weakness>,

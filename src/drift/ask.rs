@@ -134,7 +134,7 @@ async fn page(cx: &Cx, who: &str, client: &Client, target: &str, docker: bool) -
         cx.tell(format!("{question}, what it names"), keys.into_iter().collect::<Vec<_>>().join(" "));
     }
     let token = answer.asks_for_token();
-    // That `/v2/` asks for a token is an answer of its own; elsewhere it hides the answer.
+    // At `/v2/` a request for a token is the answer; elsewhere it hides the answer.
     if token.is_none() || target == "/v2/" {
         cx.tell(question, words(cx, &answer));
     }

@@ -120,7 +120,7 @@ weaknesses! {
         "The callback succeeds and sets no session cookie.",
         [LOGIN, KEY_LIFE, COOKIES, LOGIN_GRANTS];
     LoginMakesAdmin = "login-makes-admin",
-        "A rule at the provider puts whoever logs in into the administrators.",
+        "A rule at the provider puts every user who logs in into the administrators' group.",
         [LOGIN_GRANTS];
     SessionSurvivesLogout = "session-survives-logout",
         "A logout leaves the session usable.",
@@ -207,7 +207,7 @@ weaknesses! {
         "A proxy answers every path with its login page, status 200.",
         [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, PRIVATE, LARGE, MOUNTS, FRESH, LOGIN_GRANTS, CLOCK];
     DenialsFromAProxy = "denials-from-a-proxy",
-        "A proxy refuses in the registry's place, with 403 and a page of its own.",
+        "A proxy refuses in the registry's place, with 403 and the proxy's page.",
         [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE, IDENTITY, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDKIT, ORAS, NO_CACHE_PUSH, KEY_BELONGS, KEY_LIFE, CALLBACKS, LOGIN_GRANTS];
     RefusesEverything401 = "refuses-everything-401",
         "Every request is refused with 401, also with the right credentials.",
@@ -282,7 +282,7 @@ weaknesses! {
         "A proxy answers for the cache from the upstream itself, unseen by the registry.",
         [WARM, NO_CACHE_PUSH];
     CacheNamespaceOpen = "cache-namespace-open",
-        "The cache has no pattern of its own: who may push may push there too.",
+        "No pattern covers the cache alone: every user who may push may push there too.",
         [NO_CACHE_PUSH];
     StaleAnswers = "stale-answers",
         "A cache in front serves manifests by tag as they were, for ten minutes, to clients without credentials.",

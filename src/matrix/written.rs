@@ -183,7 +183,7 @@ impl Work<'_> {
         Ok((answer, location))
     }
 
-    /// A session of one's own, else one of the writer's.
+    /// A session of this client, else one of the writer's.
     async fn some_session(&self) -> anyhow::Result<Option<String>> {
         if let (_, Some(location)) = self.session(&self.client).await? {
             return Ok(Some(location));
@@ -274,7 +274,7 @@ impl Work<'_> {
 
     async fn create(&self) -> Told {
         if self.writer.is_none() {
-            // Where nobody else brings the blobs, whoever may push brings them.
+            // Where no writer brings the blobs, the client brings them, if it may push.
             let _ = transfer::push_blobs(&self.client, self.scratch, &self.image, &PREPARED).await;
         }
         let tag = self.tag("new");

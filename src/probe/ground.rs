@@ -30,7 +30,7 @@ const STATE: Why<'static> = Why {
     remedy: "look at the registry's log for these requests",
 };
 
-/// What a request does, if it is let through: each needs a control of its own.
+/// What a request does, if it is let through: each kind needs its control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     Push,

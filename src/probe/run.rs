@@ -280,7 +280,7 @@ async fn ask(cx: &Cx, known: &Known, probe: &Probe, client: &Client, filled: &Fi
     // Some registries say of what they refuse that it is not there; what is there afterwards decides.
     let mut proof = if hidden && probe.expect == Expect::Denied { Ok(()) } else { judge(probe, &answer, &against) };
     if let (Ok(()), Some(realm), true) = (&proof, &facts.tokens, filled.target.starts_with("/v2/")) {
-        // Whoever has a token may be shown what is hidden from those who have none.
+        // A client with a token may be shown what is hidden from a client without one.
         let actual =
             format!("{}: the registry asks for tokens of {realm}, which this version does not fetch", answer.brief());
         proof = Err(why.undecided(probe.expect, actual, answer.index));

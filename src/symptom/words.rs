@@ -35,7 +35,7 @@ pub(crate) const CODES: &[(&str, &str)] = &[
          asks for a login must leave out `/v2/`, which the registry protects itself.",
     ),
     ("gateway-error", "The proxy answers, and the registry behind it does not: 502, 503 or 504."),
-    ("registry-error", "The registry, or its proxy, answers with an error of its own: 500."),
+    ("registry-error", "The registry or its proxy fails inside and answers 500."),
     ("too-many-requests", "The registry or its proxy refuses requests because they come too fast: 429."),
     (
         "content-encoding",

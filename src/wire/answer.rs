@@ -119,7 +119,7 @@ impl Answer {
         realms_of(self.status, &self.headers)
     }
 
-    /// Whether it is a 401 that asks for a password, and for no token, whoever wrote it.
+    /// Whether it is a 401 that asks for a password and for no token. The registry or a proxy may have written it.
     pub(crate) fn wants_a_password(&self) -> bool {
         self.status == 401 && takes_basic(&self.headers) && self.asks_for_token().is_none()
     }

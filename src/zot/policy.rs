@@ -175,7 +175,7 @@ fn with_groups(
     Decision::Random(patterns.iter().map(|rule| rule.pattern.value.clone()).collect())
 }
 
-/// Bearer tokens carry rights of their own or claims that only their issuer knows.
+/// A Bearer token carries its rights, or claims that only its issuer knows.
 fn by_token(config: &Config) -> Option<Decision> {
     config.auth.bearer?;
     Some(Decision::Condition("the bearer token, which is not evaluated here".to_owned()))
@@ -185,7 +185,7 @@ fn without_access_control(config: &Config, who: &Who) -> Decision {
     if who.is_anonymous() && config.can_authenticate() {
         return Decision::Denied("no `accessControl`, so only authenticated users are let in".to_owned());
     }
-    let what = "no `accessControl`: whoever is let in may do everything".to_owned();
+    let what = "no `accessControl`: every client that is let in may do everything".to_owned();
     Decision::Allowed(Rule { what, place: config.http.place })
 }
 

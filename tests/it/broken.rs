@@ -233,12 +233,12 @@ fn proven(broken: &Broken, world: &World) -> String {
     }
     assert_eq!(report["root"]["code"], broken.code, "{}:\n{text}", broken.what);
     assert_eq!(status, broken.status, "{}:\n{text}", broken.what);
-    // Told once: a check that hangs on the root has no line of its own.
+    // Told once: a check that hangs on the root has no separate line.
     for id in report["root"]["hangs"].as_array().unwrap() {
         let id = id.as_str().unwrap();
         let alone = report["root"]["hangs"].as_array().unwrap().len() == 1;
         let own = |line: &str| line.split_whitespace().nth(1) == Some(id) && !line.contains('│');
-        assert!(alone || !text.lines().any(own), "{}: {id} has a line of its own:\n{text}", broken.what);
+        assert!(alone || !text.lines().any(own), "{}: {id} has a separate line:\n{text}", broken.what);
     }
     shown(&text)
 }

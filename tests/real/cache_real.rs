@@ -19,7 +19,7 @@ const COLD: &str = "cache::cold_fetch_works";
 const PULL: &str = "cache::pull_through_serves_upstream";
 const WARM: &str = "cache::warm_hit_is_served_from_the_registry";
 
-/// A world whose cache has a pattern of its own, and whose upstream has more than one tag.
+/// A world where one pattern covers the cache alone, and whose upstream has more than one tag.
 fn world(test: &str) -> Option<World> {
     let world = World::start(test)?.reconfigure(|config| {
         config["http"]["accessControl"]["repositories"]["docker.io/**"] =

@@ -42,7 +42,7 @@ fn patterns(access: &AccessControl, rule: &Repository, findings: &mut Findings) 
     if simple && winning(access, &sample).is_empty() {
         let consequence =
             format!("`{pattern}` does not cover repositories such as `{sample}`, and no other pattern does");
-        let remedy = "write `**` as a segment of its own";
+        let remedy = "write `**` as a whole segment";
         findings.add("lint::single_star", rule.pattern.place, consequence, remedy);
     }
 }
@@ -67,7 +67,7 @@ fn defaults(config: &Config, rule: &Repository, findings: &mut Findings) {
         let consequence = format!("everybody who can log in may {words} in `{pattern}`");
         findings.add("lint::default_policy_writes", place, consequence, "grant it to a group instead");
     }
-    // That anonymous clients may write is a finding of its own, which says to take it away.
+    // Another lint reports that anonymous clients may write, and says to take it away.
     let narrower: Vec<_> = rule
         .anonymous
         .iter()
@@ -163,7 +163,7 @@ fn groups(config: &Config, access: &AccessControl, findings: &mut Findings) {
             findings.add("lint::config_groups_reach_nobody", group.written.place, consequence, remedy);
         } else if config.auth.openid.is_some() {
             let consequence =
-                format!("who logs in by OpenID, and their API keys, are not in `{written}`, whoever it lists");
+                format!("users who log in by OpenID, and their API keys, are not in `{written}`, even if it lists them");
             let remedy = "let the identity provider send the group too, if it is meant for them";
             findings.add("lint::config_groups_miss_openid", group.written.place, consequence, remedy);
         }
@@ -184,7 +184,7 @@ fn cache(config: &Config, subjects: &[Subject], findings: &mut Findings) {
         let patterns = config.access.as_ref().map_or(Vec::new(), |access| winning(access, &name));
         for subject in subjects {
             let ask = |action| decide_by(config, &subject.who, &patterns, action);
-            // Whoever may delete there is an administrator of the cache.
+            // A user who may delete there is an administrator of the cache.
             if let (Decision::Allowed(rule), false) = (ask(Action::Create), ask(Action::Delete).is_allowed()) {
                 let known = by_rule.iter_mut().find(|known| known.0 == rule.place);
                 let (_, who, patterns) = match known {
@@ -205,7 +205,7 @@ fn cache(config: &Config, subjects: &[Subject], findings: &mut Findings) {
     }
     for (place, who, patterns) in by_rule {
         let consequence = format!("{} may push into the cache {}", who.join(", "), patterns.join(", "));
-        let remedy = "give the cache a longer pattern of its own that grants `read` only";
+        let remedy = "give the cache a longer pattern that grants `read` only";
         findings.add("lint::create_in_cache", place, consequence, remedy);
     }
 }

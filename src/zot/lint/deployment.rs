@@ -15,7 +15,7 @@ pub(super) const TIMEOUTS_AND_CONDITIONS: Release = Release::new(2, 1, 17);
 
 pub(super) fn lint(config: &Config, release: Option<Release>, findings: &mut Findings) {
     let since = |first: Release| release.is_none_or(|release| release >= first);
-    // What zot does of its own accord is told only where it is known to do it.
+    // A default of zot is reported only where the release is known to have it.
     let surely = |first: Release| release.is_some_and(|release| release >= first);
     listener(config, findings);
     sessions(config, since(SECURE_BY_CONFIG), findings);
@@ -175,7 +175,7 @@ fn upstreams(config: &Config, findings: &mut Findings) {
     for upstream in &config.extensions.upstreams {
         if let Some(off) = upstream.tls_verify.as_ref().filter(|at| !at.value) {
             let url = upstream.urls.first().map_or("the upstream", |url| &url.value);
-            let consequence = format!("whoever stands between zot and {url} decides what is cached");
+            let consequence = format!("anyone between zot and {url} can replace what is cached");
             findings.add(
                 "lint::tls_verify_off",
                 off.place,
@@ -191,7 +191,7 @@ fn dropped(config: &Config, findings: &mut Findings) {
     for at in &config.vanished {
         let lower = at.value.to_ascii_lowercase();
         let consequence = if lower == "http.accesscontrol" || lower == "http" && config.access.is_none() {
-            "zot reads no `accessControl` at all: whoever logs in may do everything".to_owned()
+            "zot reads no `accessControl` at all: every user who can log in may do everything".to_owned()
         } else if let Some(pattern) =
             lower.strip_prefix("http.accesscontrol.repositories.").filter(|rest| !is_inside(rest))
         {

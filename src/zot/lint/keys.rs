@@ -30,7 +30,7 @@ fn dated(config: &Config, release: Option<Release>, findings: &mut Findings) {
         let newer = key.since.is_none_or(|since| since > NEWEST);
         let lacking = release.is_some_and(|release| key.since.is_some_and(|since| since > release));
         match (lacking, release) {
-            // A finding of its own says how to write it there.
+            // Another lint says how to write it there.
             (true, _) if key.path == "http.accessControl.metrics.anonymousPolicy" => continue,
             (true, Some(release)) => {
                 let since = key.since.filter(|since| *since <= NEWEST);

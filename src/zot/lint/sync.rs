@@ -24,14 +24,14 @@ fn root(rule: &CacheNamespace, findings: &mut Findings) {
         return;
     }
     let leak =
-        if rule.on_demand { "is told every name that is asked for and not here, private ones too, and " } else { "" };
+        if rule.on_demand { "learns every requested name that is not here, private ones too, and " } else { "" };
     let consequence = format!(
-        "`{}` has no place of its own: {} {leak}can serve an image under a name of yours (dependency confusion)",
+        "`{}` fills names at the root: {} {leak}can serve an image under a name of yours (dependency confusion)",
         rule.pattern, rule.upstream
     );
     let host = Url::parse(&rule.upstream).ok().and_then(|url| url.host_str().map(str::to_owned));
     let remedy =
-        "set a `destination`, so that what comes from there has a name of its own; clients then ask for that name";
+        "set a `destination`: images from there then have a name below it, and clients ask for that name";
     findings.add("lint::sync_fills_the_root", rule.place, consequence, remedy);
     if let Some(host) = host {
         findings.fix("extensions.sync.registries.content", &[Change::add("destination", format!("/{host}"))]);
@@ -77,7 +77,7 @@ fn meets(earlier: &[CacheNamespace], later: &CacheNamespace, findings: &mut Find
             "`{name}` can come from {} and from {}: which one answers first decides what is served under that name",
             one.upstream, later.upstream
         );
-        let remedy = "give each upstream a `destination` of its own, as `/docker.io` and `/ghcr.io`";
+        let remedy = "give each upstream another `destination`, as `/docker.io` and `/ghcr.io`";
         findings.add("lint::sync_rules_meet", later.place, consequence, remedy);
     }
 }
@@ -95,6 +95,6 @@ fn covers(rule: &CacheNamespace, beside: &Beside, findings: &mut Findings) {
         own.join(", "),
         rule.upstream
     );
-    let remedy = "set a `destination` under which nothing of your own is, or a narrower `prefix`";
+    let remedy = "set a `destination` that holds none of your repositories, or a narrower `prefix`";
     findings.add("lint::sync_covers_own_names", rule.place, consequence, remedy);
 }

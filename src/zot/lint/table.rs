@@ -11,8 +11,8 @@ pub static LINTS: &[LintInfo] = &[
         severity: High,
         title: "clients without credentials may write",
         explain: "An `anonymousPolicy`, a grant to the empty user, or `[access] anonymous` of a scenario without a zot \
-                  configuration holds `create`, `update` or `delete`. Whoever reaches the port can push, move or delete \
-                  images.",
+                  configuration holds `create`, `update` or `delete`. Every client that reaches the port can push, move \
+                  or delete images.",
     },
     LintInfo {
         id: "lint::apikey_false_has_no_effect",
@@ -47,8 +47,8 @@ pub static LINTS: &[LintInfo] = &[
         id: "lint::default_narrower_than_anonymous",
         severity: Medium,
         title: "logging in takes rights away",
-        explain: "`anonymousPolicy` is for clients without credentials only. What it grants and `defaultPolicy` does \
-                  not is refused to a user who logs in and has no grant of its own.",
+        explain: "`anonymousPolicy` holds only for clients without credentials. A user who logs in gets the rights of \
+                  `defaultPolicy` instead. Rights that only `anonymousPolicy` grants are refused to such a user.",
     },
     LintInfo {
         id: "lint::default_policy_writes",
@@ -262,10 +262,10 @@ pub static LINTS: &[LintInfo] = &[
     LintInfo {
         id: "lint::sync_covers_own_names",
         severity: High,
-        title: "an upstream can fill a repository of your own",
-        explain: "A sync rule covers the name of a repository that the scenario calls its own. Where zot does not have what is asked for, it \
-                  asks the upstream: private names are told to a stranger, who can serve an image under them \
-                  (dependency confusion).",
+        title: "an upstream can fill one of your repositories",
+        explain: "A sync rule covers the name of one of the scenario's repositories. Where zot lacks an image of it, zot asks \
+                  the upstream. The upstream learns private names, and can serve an image under them (dependency \
+                  confusion).",
     },
     LintInfo {
         id: "lint::sync_fills_the_root",
@@ -292,7 +292,7 @@ pub static LINTS: &[LintInfo] = &[
         id: "lint::tls_verify_off",
         severity: High,
         title: "an upstream's certificate is not verified",
-        explain: "Whoever stands between zot and the upstream decides what the cache holds.",
+        explain: "Anyone between zot and the upstream can replace what the cache holds.",
     },
     LintInfo {
         id: "lint::unknown_action",

@@ -91,7 +91,7 @@ fn one(board: &Arc<Board>, signals: &Signals, terminal: &Terminal) -> Result<Run
     let (tell, end) = (terminal.tell, terminal.end);
     let watchdog = Watchdog::start(limit, move || {
         process::kill_all();
-        tell("error: the run hung: every deadline has passed; watch ends, so that it can be started anew\n");
+        tell("error: the run hung: every deadline has passed; watch ends, so that a supervisor can restart it\n");
         end(ExitStatus::NotProven)
     });
     let watchdog = watchdog.map_err(|error| Trouble::failed(format_args!("cannot start the watchdog: {error}")))?;
@@ -161,7 +161,7 @@ impl Source {
                 Err(trouble) => {
                     pages.not_reloaded();
                     let message = log::clean(&trouble.message);
-                    (terminal.tell)(&format!("error: {message}\nthe scenario as it was before stays in use\n"));
+                    (terminal.tell)(&format!("error: {message}\nthe last good scenario stays in use\n"));
                 }
             }
         }

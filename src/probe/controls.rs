@@ -98,7 +98,7 @@ pub(super) fn is_promised(cx: &Cx, facts: &Facts, probe: &Probe) -> Result<(), S
 fn failed(name: &str, answer: &Answer) -> Failure {
     const CONTROL: Why<'static> = Why {
         claim: "the control: an identity that may do this gets through",
-        cause: "the identity lost its group, or this registry does not decide on rights before it looks at the request",
+        cause: "the identity lost its group, or this registry looks at the request before it decides on rights",
         remedy: "first make `publish::api_key_can_push` pass for this identity",
     };
     CONTROL.undecided(format_args!("the handler's own answer for {name}"), answer.brief(), answer.index)

@@ -25,8 +25,8 @@ const PREPARED: Why<'static> = Why {
 };
 
 const STATE: Why<'static> = Why {
-    claim: "what was refused did not happen",
-    cause: "the registry answers with a refusal and does it all the same",
+    claim: "a refused request changes nothing",
+    cause: "the registry answers with a refusal, and carries the request out",
     remedy: "look at the registry's log for these requests",
 };
 
@@ -256,7 +256,7 @@ impl Ground {
 
     /// What the verdict's own line says of it.
     pub(crate) fn line(&self) -> String {
-        format!("asked in {} alone: the registry is not zot, so that it may store what it is sent", self.scratch)
+        format!("asked only in {}: the registry is not zot, so it may store what it is sent", self.scratch)
     }
 }
 

@@ -178,8 +178,12 @@ fn ready(cx: &Cx, known: &Known, probe: &Probe) -> Result<(Client, Filled), Stri
     let (facts, ground) = (known.facts(probe), known.ground(probe));
     let opted = &cx.scenario().probes;
     match probe.impact {
-        Impact::Litters if !opted.litter => return Err("it litters, and [probes] litter is not true".to_owned()),
-        Impact::Strains if !opted.strain => return Err("it strains, and [probes] strain is not true".to_owned()),
+        Impact::Litters if !opted.litter => {
+            return Err("it may leave data behind, and [probes] litter is not true".to_owned());
+        }
+        Impact::Strains if !opted.strain => {
+            return Err("it loads the registry, and [probes] strain is not true".to_owned());
+        }
         Impact::Scratch | Impact::Litters if cx.effect() < Effect::Writes => {
             return Err(format!("this run is allowed `{}`", cx.effect()));
         }

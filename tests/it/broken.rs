@@ -270,7 +270,7 @@ async fn the_first_ten_lines_say_what_is_wrong_and_what_to_do() {
             revoked().await,
         ),
         (
-            case("CI has lost its group", "right-missing", 1, "may not do what it is promised", "log in once as"),
+            case("CI has lost its group", "right-missing", 1, "is refused a promised right", "log in once as"),
             group_lost().await,
         ),
         (
@@ -309,7 +309,7 @@ async fn the_first_ten_lines_say_what_is_wrong_and_what_to_do() {
                 "credentials-stripped",
                 1,
                 "the registry has not seen them",
-                "let the proxy pass Authorization on",
+                "let the proxy pass the Authorization header on",
             ),
             world(None).await.behind(stripped).await,
         ),
@@ -318,7 +318,7 @@ async fn the_first_ten_lines_say_what_is_wrong_and_what_to_do() {
                 "A login page answers",
                 "login-page",
                 1,
-                "a page for people answers",
+                "a web page answers",
                 "leave /v2/ out of the proxy's login",
             ),
             world(Some(Weakness::LoginPageWith200)).await,

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! A registry that treats a wrong key as no key looks healthy while CI's key is dead: pulls go on, and only the next push
-//! shows it. One that accepts a right key under another name lets anyone act as anyone.
+//! A registry may treat a wrong key as no key. It then looks healthy while CI's key is dead: pulls go on, and only the next
+//! push fails. A registry that accepts a right key under another name lets every user act as any other.
 //!
 //! ## How it is proven
 //!
@@ -14,7 +14,7 @@
 //! 3. The right key with another identity's user name, or with a made-up one: 401.
 //! 4. The right user name with an empty password: 401.
 //!
-//! Every 401 must be the registry's own.
+//! Every 401 must have the registry's error body.
 //!
 //! ## When it fails
 //!
@@ -33,7 +33,7 @@ pub(crate) const META: Meta =
     Meta { needs: &[Need::AnyIdentity], effect: Effect::ReadOnly, usual: Duration::from_millis(40) };
 
 const WHY: Why<'static> = Why {
-    claim: "wrong credentials are refused, also where anyone may read",
+    claim: "wrong credentials are refused, also where everyone may read",
     cause: "credentials are not checked: a proxy drops them, or the registry falls back to anonymous access",
     remedy: "look at http.auth in zot's configuration and at what the proxy does with the Authorization header",
 };

@@ -2,16 +2,16 @@
 //!
 //! ## Why it matters
 //!
-//! What is pushed below `docker.io/` is served to everyone who pulls through the cache, under the name of an image that they
-//! trust. One CI job that is taken over would be enough to replace base images.
+//! An image that is pushed below `docker.io/` is served to everyone who pulls through the cache, under a name that they trust.
+//! One hijacked CI job would be enough to replace base images.
 //!
 //! ## How it is proven
 //!
 //! For each `[[cache]]` image, with an identity that may create and nothing more, by requests that zot refuses to store. Each
-//! was refused in the scratch repository before. Another registry than zot might store them, so that the check is a Skip there.
+//! was refused in the scratch repository before. Another registry than zot might store them: there the check is a Skip.
 //!
-//! 1. The control: `PUT manifests/<unused tag>` with a media type that nobody knows, in the scratch repository: 415, so
-//!    this identity may create there and the question is understood.
+//! 1. The control: `PUT manifests/<unused tag>` with an unknown media type, in the scratch repository: 415, so this identity
+//!    may create there and the question is understood.
 //! 2. The same in the repository of the cached image: refused by the registry itself.
 //! 3. `POST blobs/uploads/?from=x` there: refused too; zot decides about uploads by their own request.
 //!
@@ -50,7 +50,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         // That it is a registry at all is seen before that.
         presence::proven(cx).await?;
         cx.skip(
-            "the registry is not recognised as zot, so that it may store in the cache's namespace what it is asked",
+            "the registry is not recognised as zot, so it may store these requests in the cache's namespace",
         );
         return Ok(());
     }

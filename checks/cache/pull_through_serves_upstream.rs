@@ -2,7 +2,7 @@
 //!
 //! ## Why it matters
 //!
-//! When the cache fails, clients fall back to the origin without a word, until its rate limit or its next outage shows it.
+//! When the cache fails, clients fall back to the upstream in silence. Its rate limit or its next outage then stops them.
 //!
 //! ## How it is proven
 //!
@@ -11,17 +11,17 @@
 //! 1. The manifest by tag, within the request's time: its bytes hashed. With `digest` in the scenario: that digest.
 //! 2. The manifest by digest, the config, and every layer: bytes hashed, sizes compared; of a layer over 64 MiB the size.
 //! 3. The tag again: the same digest.
-//! 4. With `upstream` in `[[cache]]`, the upstream itself, by `HEAD` and without credentials: it has the same digest under the
-//!    tag. Without it, nothing tells an image that the upstream has from one that the registry stored long ago, and the
-//!    verdict says so. An upstream's image in Docker's format has another digest unless `preserveDigest` is set.
-//! 5. The control: a blob that nobody has answers 404, so that not everything is served.
+//! 4. With `upstream` in `[[cache]]`, a `HEAD` to the upstream itself, without credentials: it has the same digest under the
+//!    tag. Without it, the image may be one that the registry stored long ago, and the verdict says so. An upstream's image in
+//!    Docker's format has another digest unless `preserveDigest` is set.
+//! 5. The control: a blob that does not exist answers 404.
 //!
 //! ## When it fails
 //!
 //! 404: sync is off, its content prefix does not match, or the upstream cannot be reached and the image was never cached.
-//! By tag no answer, by digest at once: zot waits for its upstream; a promised `digest` in `[[cache]]` lets the check tell
-//! that from a registry that is down. A wrong digest: the tag was moved upstream, or it is another upstream. Another digest than
-//! the upstream's: the registry no longer asks it.
+//! No answer by tag, and an answer at once by digest: zot waits for its upstream. A promised `digest` in `[[cache]]` lets the
+//! check distinguish this from a registry that is down. A wrong digest: the tag was moved upstream, or it is another upstream.
+//! Another digest than the upstream's: the registry no longer asks it.
 //!
 //! ## References
 //!
@@ -52,8 +52,8 @@ const OTHER: Why<'static> = Why {
 };
 
 const ABSENT: Why<'static> = Why {
-    claim: "a blob that nobody has is not served",
-    cause: "something answers every request alike",
+    claim: "a blob that does not exist is not served",
+    cause: "something gives every request the same answer",
     remedy: "ask the registry for a made-up digest in the cache's namespace and see who answers",
 };
 

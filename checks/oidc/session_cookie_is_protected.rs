@@ -1,4 +1,4 @@
-//! The cookies of a login cannot be read by scripts, nor sent in clear.
+//! The cookies of a login are hidden from scripts and sent only encrypted.
 //!
 //! ## Why it matters
 //!
@@ -29,10 +29,10 @@ pub(crate) const META: Meta =
     Meta { needs: &[Need::Oidc, Need::Login, Need::Browser], effect: Effect::ReadOnly, usual: Duration::from_secs(6) };
 
 const WHY: Why<'static> = Why {
-    claim: "the cookies of a login cannot be read by scripts, nor sent in clear",
+    claim: "the cookies of a login are hidden from scripts and sent only encrypted",
     cause: "zot does not know that a proxy terminates TLS: from v2.1.11 its session cookies are Secure only with http.tls or \
             http.auth.secureSession; or a proxy rewrites Set-Cookie",
-    remedy: "set \"secureSession\": true in http.auth of zot's configuration, and let the proxy pass Set-Cookie on as it is",
+    remedy: "set \"secureSession\": true in http.auth of zot's configuration, and let the proxy pass Set-Cookie on unchanged",
 };
 
 const LOGIN: Why<'static> = Why {

@@ -1,4 +1,4 @@
-//! The registry answers alike through its proxy and behind it.
+//! The registry gives the same answers through its proxy and behind it.
 //!
 //! ## Why it matters
 //!
@@ -7,15 +7,15 @@
 //!
 //! ## How it is proven
 //!
-//! The same reads are sent to `registry.url` and to `registry.backend`, without credentials and by an identity, and so are the
-//! permission oracles that both refused in the scratch repository before: status, error code, digest and challenge must be
-//! equal. The promises of the scenario tell who is to blame for a difference. Credentials are never sent to a backend in plain
-//! text, unless it is on this machine.
+//! The same reads are sent to `registry.url` and to `registry.backend`, without credentials and by an identity. The permission
+//! oracles that both refused in the scratch repository before are sent too. Status, error code, digest and challenge must be
+//! equal. The scenario's promises show which of the two is wrong. Credentials go to a backend in plain text only if it is on this
+//! machine.
 //!
 //! ## When it fails
 //!
-//! A difference names the proxy or the registry. A backend that answers in plain text from another host than its own: bind it
-//! to loopback or to a private network, or give it TLS, since clients' keys can be sent there past the proxy.
+//! A difference: the finding names the proxy or the registry. A backend that other hosts reach in plain text: bind it to loopback
+//! or to a private network, or give it TLS. Clients can send their keys there past the proxy.
 //!
 //! ## References
 //!
@@ -30,7 +30,7 @@ pub(crate) const META: Meta =
 
 const WHY: Why<'static> = Why {
     claim: "the proxy and the registry behind it give the same answer",
-    cause: "both keep the promise, and yet they differ: one of them is another registry, or a cache answers",
+    cause: "both keep the promise, but they differ: one of them is another registry, or a cache answers",
     remedy: "compare registry.url and registry.backend with the deployment, and look for caches",
 };
 

@@ -101,8 +101,8 @@ pub(crate) async fn own(client: &Client, why: &Why<'_>) -> Result<(Vec<Listed>, 
         _ => None,
     };
     let unknown = Why {
-        claim: "the key that asks is told from the other keys of its user",
-        cause: "other keys of this user are in use all the time; or the registry does not write down the use of a key",
+        claim: "the key that asks can be found among the keys of its user",
+        cause: "other keys of this user are in use all the time; or the registry does not record the use of a key",
         remedy: "give each client a separate user, or revoke the keys that are not needed, and run again",
     };
     let actual = if moving.is_empty() {

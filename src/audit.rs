@@ -95,7 +95,7 @@ impl Found {
 }
 
 const UNREACHABLE: (&str, &str) = (
-    "the network, a proxy or the registry failed, so that nothing is known of this image",
+    "the network, a proxy or the registry failed, so this image is undecided",
     "run the audit again with `--resume`: finished repositories are not asked again",
 );
 
@@ -242,7 +242,7 @@ impl Work {
     pub(crate) fn gave_up(&self) -> Option<String> {
         self.gave_up
             .load(Ordering::Relaxed)
-            .then(|| format!("{PATIENCE} answers in a row decided nothing; the last: {}", self.state().last_trouble))
+            .then(|| format!("{PATIENCE} answers in a row were undecided; the last: {}", self.state().last_trouble))
     }
 
     /// Sends a request once there is room for it, and again where the registry asks to be asked later.

@@ -16,21 +16,21 @@ use crate::wire::Client;
 
 /// The likely cause when a client cannot push, for all clients alike.
 pub(crate) const CAUSE: &str =
-    "the key is refused, or `/v2/` answers without a challenge so that the client sends no login";
+    "the key is refused, or `/v2/` answers without a challenge, so the client sends no login";
 const REMEDY: &str =
     "first make publish::api_key_can_push pass; then let the proxy pass WWW-Authenticate of GET /v2/ on";
 
 const FORBIDDEN: (&str, &str) = (
-    "the registry knows this identity, and its policy does not let it create here",
+    "the registry knows this identity, but no policy lets it create here",
     "grant `create` on the scratch repository to a group of this identity in accessControl; access::permission_matrix \
      shows all that it may do",
 );
 const LOST: (&str, &str) = (
-    "the registry, or something in front of it, took the push and does not have it, or has something else",
+    "the registry, or something in front of it, accepted the push, but lacks the image or has another one",
     "first make publish::api_key_can_push pass; then look at the storage, and at proxies that answer for the registry",
 );
 const NO_DIGEST: (&str, &str) = (
-    "something between client and registry removes the header Docker-Content-Digest, by which clients know a manifest",
+    "something between client and registry removes the Docker-Content-Digest header, by which clients know a manifest",
     "let the proxy pass Docker-Content-Digest on",
 );
 
@@ -212,7 +212,7 @@ impl<'a> Shop<'a> {
         let how = match again.success {
             true => "succeeds and changes nothing",
             false if matches!(self.failure(&again), Failure::Fail(_)) => "is refused",
-            false => "does not come through, and changes nothing",
+            false => "fails, and changes nothing",
         };
         self.cx.note(format!("{}: the same push again {how}", self.program));
         Ok(())

@@ -213,10 +213,10 @@ pub(crate) fn permission(
     }
     let reason = match answer.status {
         401 if !anonymous => "its credentials were refused: the key expired, was revoked, or belongs to another user",
-        401 | 403 => "refused, but not in the registry's own words",
+        401 | 403 => "refused, but without the registry's own error",
         429 => "the registry limits the rate of requests",
         500..=599 => "the registry or its proxy failed",
-        _ => "neither the refusal nor the answer to one who may",
+        _ => "neither a refusal nor the answer to a client that may",
     };
     Permission::Undecided(format!("{}: {reason}", answer.brief()))
 }

@@ -207,7 +207,7 @@ fn seen_behind(answer: &Answer, tag: &str, why: &Why<'_>) -> Result<Option<Strin
         cause: "the identity that reads the tag back may not read the scratch repository, although it is promised to",
         remedy: "compare accessControl for the scratch repository with the promise, and restart zot if the file is right",
     };
-    let actual = format!("{}: nothing is known of what became of it", answer.brief());
+    let actual = format!("{}: the state of the tag is not known", answer.brief());
     Err(blind.undecided(format_args!("a look at {tag}"), actual, answer.index))
 }
 

@@ -96,8 +96,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     by_proxy |= refused.expect_challenged(&WHY)?;
     if by_proxy {
         cx.proven(
-            "refused by a proxy in front of the registry, which asks for a password; a client that reaches the registry \
-             past the proxy may not be refused",
+            "refused by a proxy in front of the registry, which asks for a password; a client that gets past the proxy \
+             may not be refused",
         );
     }
     match transfer::left_behind(&cx.reads_back(Some(who), scratch)?, scratch, &tag, &WHY).await? {

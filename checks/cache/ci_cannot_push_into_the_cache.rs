@@ -49,9 +49,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     if clearance.is_not_zot() && cx.scenario().config.is_none() {
         // That it is a registry at all is seen before that.
         presence::proven(cx).await?;
-        cx.skip(
-            "the registry is not recognised as zot, so it may store these requests in the cache's namespace",
-        );
+        cx.skip("the registry is not recognised as zot, so it may store these requests in the cache's namespace");
         return Ok(());
     }
     oracle::create_tag(&ci, scratch, &tag).await?.expect_control(&[415], who, &WHY)?;

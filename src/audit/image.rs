@@ -35,7 +35,7 @@ const MOST_RELISTS: usize = 50;
 const MOST_STORES: usize = 16;
 
 const BLOB: Why<'static> = Why {
-    claim: "every config and layer is there, and is what its digest says",
+    claim: "every config and layer exists and matches its digest",
     cause: "the storage lost or changed bytes, or garbage collection took what a manifest still names",
     remedy: "push the image again; run zot's scrub over the storage; look at gc and at the last restore",
 };

@@ -54,7 +54,7 @@ impl Names {
             claim: "the tags can be read to their end",
             cause: "the repository is in the catalog, but it was removed meanwhile, the identity may not read it, or the \
                     pages of its tags lead in a circle",
-            remedy: "look at what is between, as a cache that ignores the query `n` and `last`; look at the registry's log",
+            remedy: "look for a cache in front that ignores the query `n` and `last`; look at the registry's log",
         };
         Names::new(format!("/v2/{repository}/tags/list"), "tags", crate::transfer::is_tag, MOST_TAGS, why)
     }
@@ -79,7 +79,7 @@ impl Names {
         for name in &names {
             if !(self.is_name)(name) {
                 let shown = work.redactor().start(name, 100);
-                return Err(why.fail("names of its grammar", format_args!("{shown:?}"), None));
+                return Err(why.fail("names that the specification allows", format_args!("{shown:?}"), None));
             }
             if !self.seen.insert(short(name)) {
                 return Err(why.fail("each name once", format_args!("{name} again, at {target}"), None));

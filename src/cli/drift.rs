@@ -6,9 +6,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 /// `snapshot`.
 #[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "Exit status: 0 taken, 2 some questions are undecided or nothing was taken, 3 bad usage."
-)]
+#[command(after_help = "Exit status: 0 taken, 2 some questions are undecided or nothing was taken, 3 bad usage.")]
 pub struct Snapshot {
     /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
     #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]

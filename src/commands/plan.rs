@@ -81,7 +81,7 @@ fn table(file: &str, target: &Target, plan: &Plan) -> String {
         format!("identities  {}", if identities.is_empty() { "none".to_owned() } else { identities.join(", ") }),
     ];
     if logs_in {
-        let text = "as the user of [oidc] login; the registry keeps the groups of this login, also for that user's API keys";
+        let text = "as the user of [oidc] login; the registry keeps this login's groups for the user's API keys too";
         lines.push(format!("logs in     {text}"));
     }
     lines.push(String::new());

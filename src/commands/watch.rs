@@ -44,7 +44,7 @@ pub(crate) fn watch(args: &cli::Watch, terminal: &Terminal) -> Result<ExitStatus
     let listener = runtime.block_on(TcpListener::bind(args.listen)).map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     if !address.ip().is_loopback() {
-        tracing::warn!("everyone who reaches {address} reads the reports: names of repositories and users, and findings");
+        tracing::warn!("everyone who reaches {address} reads the reports: repositories, users and findings");
     }
     let interval = args.interval.0;
     let pages = Arc::new(Pages::new(source.name(), interval));

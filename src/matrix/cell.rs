@@ -165,7 +165,7 @@ pub(super) fn suspect(cells: &mut [Cell]) {
             let status = seen.status;
             if foreign.contains(&(cell.who.clone(), cell.repository.clone(), (twin, cell.client), status)) {
                 let why =
-                    format!("{status}, as to another request, to which no registry says that: not its own answer");
+                    format!("{status}, as to a request that no registry answers so: not the registry's own answer");
                 seen.permission = Permission::Undecided(why);
             }
         }

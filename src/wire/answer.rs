@@ -177,8 +177,8 @@ impl Answer {
             claim: why.claim,
             cause: match self.status {
                 401 => "the credentials of the identity that may do this are refused",
-                403 => "the identity that may do this is known, and has not the right",
-                404 => "what was asked for is not there",
+                403 => "the identity that may do this is logged in, but lacks the right",
+                404 => "the requested object does not exist",
                 429 => "the registry limits the rate of requests",
                 500..=599 => "the registry or its proxy failed",
                 _ => "the identity that may do this did not get through",
@@ -224,8 +224,8 @@ impl Answer {
     fn foreign_refusal(&self, why: &Why<'_>, expected: &str) -> Failure {
         let foreign = Why {
             claim: why.claim,
-            cause: "something in front of the registry (a proxy, a firewall, a login page) refused the request, so \
-                    what the registry would do is not known",
+            cause: "something in front of the registry (a proxy, a firewall, a login page) refused the request; the \
+                    registry's own answer is not known",
             remedy: "send the request to the registry itself: look at the proxy's rules for this path and method",
         };
         foreign.undecided(expected, format_args!("{}, without the registry's error body", self.brief()), self.index)

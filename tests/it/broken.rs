@@ -209,7 +209,7 @@ fn shown(text: &str) -> String {
         (r"localhost:\d+", "localhost:5000"),
         (r"%3A\d{2,}", "%3A5000"),
         // How many of them depends on what was asked before the run gave up.
-        (r"\d+ checks hang on this: .*", "… checks hang on this: …; -v shows them"),
+        (r"\d+ checks depend on this: .*", "… checks depend on this: …; -v shows them"),
         (r"regproof \d+\.\d+\.\d+\S*", "regproof 0.0.0"),
         (r"sha256:[0-9a-f]{64}", "sha256:…"),
         (r"regproof-[0-9a-f]{12}", "regproof-…"),

@@ -163,7 +163,7 @@ fn groups(config: &Config, access: &AccessControl, findings: &mut Findings) {
             findings.add("lint::config_groups_reach_nobody", group.written.place, consequence, remedy);
         } else if config.auth.openid.is_some() {
             let consequence =
-                format!("users who log in by OpenID, and their API keys, are not in `{written}`, even if it lists them");
+                format!("users who log in by OpenID, and their API keys, are not in `{written}`, even if listed");
             let remedy = "let the identity provider send the group too, if it is meant for them";
             findings.add("lint::config_groups_miss_openid", group.written.place, consequence, remedy);
         }

@@ -30,8 +30,7 @@ fn root(rule: &CacheNamespace, findings: &mut Findings) {
         rule.pattern, rule.upstream
     );
     let host = Url::parse(&rule.upstream).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let remedy =
-        "set a `destination`: images from there then have a name below it, and clients ask for that name";
+    let remedy = "set a `destination`: images from there then have a name below it, and clients ask for that name";
     findings.add("lint::sync_fills_the_root", rule.place, consequence, remedy);
     if let Some(host) = host {
         findings.fix("extensions.sync.registries.content", &[Change::add("destination", format!("/{host}"))]);

@@ -54,7 +54,7 @@ fn defaults(config: &Config, rule: &Repository, findings: &mut Findings) {
         (!found.is_empty()).then(|| found.join(", "))
     };
     if let Some(words) = writes(&rule.anonymous) {
-        let consequence = format!("everybody, without credentials, may {words} in `{pattern}`");
+        let consequence = format!("every client, without credentials, may {words} in `{pattern}`");
         let place = rule.anonymous_place.unwrap_or(rule.pattern.place);
         findings.add("lint::anonymous_may_write", place, consequence, "leave only `read` in `anonymousPolicy`");
         let old: Vec<&str> = rule.anonymous.iter().map(|at| at.value.as_str()).collect();
@@ -64,7 +64,7 @@ fn defaults(config: &Config, rule: &Repository, findings: &mut Findings) {
     let place = rule.default_place.unwrap_or(rule.pattern.place);
     let wider: Vec<_> = rule.default.iter().filter(|at| !lists(&rule.anonymous, &at.value)).cloned().collect();
     if let Some(words) = writes(&wider) {
-        let consequence = format!("everybody who can log in may {words} in `{pattern}`");
+        let consequence = format!("every user who can log in may {words} in `{pattern}`");
         findings.add("lint::default_policy_writes", place, consequence, "grant it to a group instead");
     }
     // Another lint reports that anonymous clients may write, and says to take it away.
@@ -113,18 +113,18 @@ fn names(access: &AccessControl, findings: &mut Findings) {
 fn policy_names(access: &AccessControl, policy: &Policy, where_: &str, findings: &mut Findings) {
     actions(policy.actions.iter(), findings);
     for at in policy.users.iter().chain(&policy.groups).filter(|at| at.value == "*") {
-        let consequence = format!("the grant is for somebody called `*`, {where_}, and for nobody else");
+        let consequence = format!("the grant is only for a user or group called `*`, {where_}");
         findings.add("lint::star_is_a_name", at.place, consequence, "use `defaultPolicy` for every authenticated user");
     }
     let words: Vec<_> = policy.actions.iter().map(|at| at.value.as_str()).collect();
     for user in policy.users.iter().filter(|user| user.value.is_empty()) {
         let (severity, when) = if access.lets_anonymous_in() {
-            (Severity::High, "everybody, without credentials, may")
+            (Severity::High, "every client, without credentials, may")
         } else {
-            (Severity::Medium, "as soon as any `anonymousPolicy` is set, everybody may")
+            (Severity::Medium, "as soon as any `anonymousPolicy` is set, every client may")
         };
         let consequence = format!("{when} {} {where_}", words.join(", "));
-        let remedy = "remove the empty name; check the template variable that was to fill it";
+        let remedy = "remove the empty name; check the template variable that should fill it";
         findings.add_with("lint::empty_user", severity, user.place, consequence, remedy);
     }
 }
@@ -144,7 +144,7 @@ fn groups(config: &Config, access: &AccessControl, findings: &mut Findings) {
         let written = &group.written.value;
         if group.name != *written && grants(written) && !grants(&group.name) {
             let consequence = format!(
-                "zot knows this group as `{}`; what is granted to `{written}` reaches none of its users",
+                "zot knows this group as `{}`; a grant to `{written}` reaches none of its users",
                 group.name
             );
             findings.add(

@@ -34,7 +34,7 @@ fn listener(config: &Config, findings: &mut Findings) {
         let place = config.http.address.as_ref().map_or(config.http.place, |at| at.place);
         let port = config.http.listen_port();
         let empty = if config.http.tls.is_some() {
-            " (`http.tls` has no certificate and key, so it counts for nothing)"
+            " (`http.tls` has no certificate and key, so it has no effect)"
         } else {
             ""
         };
@@ -62,7 +62,7 @@ fn sessions(config: &Config, by_config: bool, findings: &mut Findings) {
     if config.http.external_url.is_none() {
         let (address, port) = (config.http.listen_address(), config.http.listen_port());
         let scheme = if config.http.tls.is_some() { "https" } else { "http" };
-        let consequence = format!("the identity provider is told to return to {scheme}://{address}:{port}");
+        let consequence = format!("zot tells the identity provider to return to {scheme}://{address}:{port}");
         findings.add("lint::no_external_url", openid, consequence, "set `http.externalUrl` to what users open");
     }
     if let Some(off) = config.auth.api_key.as_ref().filter(|at| !at.value) {
@@ -75,7 +75,8 @@ fn sessions(config: &Config, by_config: bool, findings: &mut Findings) {
         || config.auth.session_driver.as_ref().is_some_and(|driver| driver.value == "redis")
         || config.keys.iter().any(|key| key.eq_ignore_ascii_case("http.auth.sessionHashKey"));
     if !kept {
-        let consequence = "zot makes up the key of its sessions at each start: a restart ends every login, and a second node knows none of them";
+        let consequence =
+            "zot makes a new session key at each start: a restart ends every login, and a second node knows none";
         let remedy =
             "write `hashKey` and `encryptKey` into a file that only zot may read, and name it in `sessionKeysFile`";
         findings.add("lint::random_session_keys", openid, consequence.to_owned(), remedy);
@@ -114,8 +115,8 @@ fn timeouts(config: &Config, defaults: bool, findings: &mut Findings) {
 fn rate(config: &Config, findings: &mut Findings) {
     if let Some(rate) = &config.http.rate_limit {
         let consequence = format!(
-            "more than {} requests a second, of all clients together, are answered with 429: pulls of images with many layers, and a \
-             dozen of nodes at once, feel it",
+            "zot answers more than {} requests a second, of all clients together, with 429: pulls of images with many layers, \
+             or by a dozen nodes at once, may fail",
             rate.value
         );
         let remedy = "set it well above what all clients ask at once; regproof itself asks no faster";
@@ -197,7 +198,7 @@ fn dropped(config: &Config, findings: &mut Findings) {
         {
             format!("zot does not see `{pattern}`: shorter patterns that match decide")
         } else if lower == "extensions.metrics" && config.extensions.metrics.is_none() {
-            "beside other extensions an empty `metrics` is dropped: there are no metrics".to_owned()
+            "together with other extensions an empty `metrics` is dropped: there are no metrics".to_owned()
         } else {
             continue;
         };

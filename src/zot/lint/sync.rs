@@ -55,7 +55,7 @@ fn digests(config: &Config, findings: &mut Findings) {
         let found = upstream.urls.iter().filter_map(|at| host(&at.value)).find(|host| DOCKERS.contains(&host.as_str()));
         let Some(host) = found else { continue };
         let consequence = format!(
-            "images in Docker's format from {host} are made OCI images here and get another digest: a pull by the upstream's digest is 404"
+            "zot makes OCI images of {host}'s images in Docker's format, with another digest: a pull by the upstream's digest is 404"
         );
         let remedy = "set `preserveDigest`, with `http.compat`, where clients pull by digest";
         findings.add("lint::digest_changes", upstream.place, consequence, remedy);
@@ -73,7 +73,7 @@ fn meets(earlier: &[CacheNamespace], later: &CacheNamespace, findings: &mut Find
     let met = others.filter_map(|one| Some((one, glob::common_name(&one.pattern, &later.pattern)?))).next();
     if let Some((one, name)) = met {
         let consequence = format!(
-            "`{name}` can come from {} and from {}: which one answers first decides what is served under that name",
+            "`{name}` can come from {} and from {}: zot serves the image of the one that answers first",
             one.upstream, later.upstream
         );
         let remedy = "give each upstream another `destination`, as `/docker.io` and `/ghcr.io`";
@@ -89,7 +89,7 @@ fn covers(rule: &CacheNamespace, beside: &Beside, findings: &mut Findings) {
         return;
     }
     let consequence = format!(
-        "the rule for `{}` covers {}: zot asks {} for them, which learns their names and can serve an image under them",
+        "the rule for `{}` covers {}: zot asks {} for them, so this upstream learns their names and can serve an image under them",
         rule.pattern,
         own.join(", "),
         rule.upstream

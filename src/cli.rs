@@ -40,7 +40,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Show how it works: run the checklist on a sound lab, then on a weak one
+    /// Run the checklist on a sound lab, then on a weak one
     Demo(Demo),
     /// Prove this binary: show which checks catch each weakness of the lab
     Prove(Prove),
@@ -60,7 +60,7 @@ pub enum Command {
     Diff(Diff),
     /// List every check
     List(List),
-    /// Explain why a check matters, how it proves its promise, and what to do when it fails
+    /// Explain why a check matters, how it works, and what to do when it fails
     Explain(Explain),
     /// Print the JSON Schema of the scenario file
     Schema,
@@ -68,7 +68,7 @@ pub enum Command {
     Init(Init),
     /// Serve the lab on loopback: a hardened registry, an OpenID provider and an upstream
     Lab(Lab),
-    /// Remove the tags that runs left in the scratch repositories: those that start with `regproof-`
+    /// Remove the tags `regproof-…` that runs left in the scratch repositories
     Clean(Clean),
     /// Print completions for a shell
     Completions(Completions),

@@ -353,7 +353,7 @@ fn later(answer: &Answer) -> Duration {
     Duration::from_secs(asked.unwrap_or(1)).min(LONGEST_PAUSE)
 }
 
-/// A name or digest in sixteen bytes. Two of a billion fall together less often than a disk tells a lie.
+/// A name or digest in sixteen bytes. 128 bits: a collision among 10^9 names is less likely than a disk error.
 fn short(text: &str) -> u128 {
     let hash = Sha256::digest(text.as_bytes());
     let mut first = [0; 16];

@@ -144,7 +144,7 @@ pub struct Run {
     /// Also prove that nothing changed since this snapshot, after all other checks
     #[arg(long, value_name = "SNAPSHOT", conflicts_with = "partition", value_hint = ValueHint::FilePath)]
     pub against: Option<PathBuf>,
-    /// Changes that do not count, as `regproof diff` prints them: one per line, or `accept = [...]` in a .toml file
+    /// Changes that do not count, as `regproof diff` prints them: one per line, or `accept = [...]` in .toml
     #[arg(long, value_name = "FILE", requires = "against", value_hint = ValueHint::FilePath)]
     pub accept: Option<PathBuf>,
     /// How the console looks.
@@ -208,7 +208,7 @@ pub struct List {
 /// `explain`.
 #[derive(Clone, Debug, Args)]
 pub struct Explain {
-    /// The id of a check, as in `regproof list`, or of a lint, an advisory, a finding or a weakness of the lab
+    /// The id of a check (see `regproof list`), lint, advisory, finding or weakness of the lab
     pub id: String,
 }
 

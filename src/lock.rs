@@ -1,7 +1,7 @@
 //! `regproof.lock`: the promises of a scenario as they were agreed, kept beside it, so that a promise that changes is told.
 //!
 //! Where promises are derived from a configuration that is deployed with the registry, a bad change of it changes the promise
-//! too. Pure but for reading the one file. What a registry does is not its matter.
+//! too. Pure but for reading the one file. It knows only promises, not the registry.
 
 mod compare;
 mod promises;

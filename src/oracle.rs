@@ -34,7 +34,7 @@ const ZOT: [(Oracle, &[u16]); 14] = [
 /// The first release that heeds `?tag=`; older ones answer 415 to a client that may create, and nothing could move.
 const QUERY_TAGS: Release = Release::new(2, 1, 16);
 
-/// Whose order of decisions an answer is read by.
+/// The registry whose order of decisions explains an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     /// zot, of the release it claims.

@@ -107,9 +107,9 @@ pub enum Expect {
     Silent,
     /// Not the registry's content: `Silent`, or what another site answers.
     Foreign,
-    /// Whatever, so long as it names no private repository.
+    /// Any answer that names no private repository.
     Unnamed,
-    /// Whatever, so long as it holds nothing that looks like a secret.
+    /// Any answer without text that looks like a secret.
     NoSecret,
     /// No permission for a page of another origin to read with credentials.
     NoForeignOrigin,

@@ -1,7 +1,7 @@
 //! Every request that a run may send, before it is sent: the rows of each check, filled in from the scenario.
 //!
-//! Pure. It fills in a row, and knows which requests write outside of the scratch repository. `checks/requests.rs` says which
-//! rows a check has. The guard decides what is sent at all.
+//! Pure. It fills in a row, and knows which requests write outside of the scratch repository. `checks/requests.rs` lists the rows
+//! of each check. The guard decides what is sent at all.
 
 pub(crate) mod rows;
 

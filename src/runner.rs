@@ -37,7 +37,7 @@ pub struct Board {
     target: Arc<Target>,
     plan: Plan,
     began: (Instant, OffsetDateTime),
-    /// How long the run took, and why it ended early if it did. What becomes of other runs beside it is not its matter.
+    /// How long the run took, and why it ended early if it did. Independent of other runs in the same process.
     ended: OnceLock<(Duration, Option<String>)>,
     slots: Mutex<(Vec<Option<Outcome>>, Fingerprint)>,
 }

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Clusters and people pull without credentials. A manifest without its layers, or a tag without its digest, breaks their
-//! pulls as surely as a registry that is down.
+//! Clusters and people pull without credentials. A manifest without its layers, or a tag without its digest, breaks their pulls
+//! like a registry that is down.
 //!
 //! ## How it is proven
 //!

@@ -14,12 +14,12 @@
 //! 2. `POST blobs/uploads/?digest=…` with all bytes (monolithic upload).
 //! 3. `POST blobs/uploads/?mount=…&from=…` (mount).
 //! 4. `PUT manifests/…`, by digest, and by a new tag.
-//! 5. The first once more with the User-Agent of docker, containerd, containers/image, oras, Helm and Go's own client: a proxy
+//! 5. The first once more with the User-Agent of docker, containerd, containers/image, oras, Helm and Go's own client. A proxy
 //!    or a condition may add credentials for them.
 //!
 //! The refusal must be 401, with a challenge and the registry's error body. Afterwards the tag does not exist. A 401 of a proxy
-//! in front counts too, if it asks for a password (Basic): the control got through the same proxy with one. A note says so. A
-//! 401 that asks for a token is no refusal, since every client can fetch a token: the check is undecided then.
+//! in front counts too, if it asks for a password (Basic). The control got through the same proxy with one. A note says so. A
+//! 401 that asks for a token is no refusal, since every client can fetch a token. The check is then undecided.
 //!
 //! ## When it fails
 //!

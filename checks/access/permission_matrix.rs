@@ -7,21 +7,20 @@
 //!
 //! ## How it is proven
 //!
-//! 1. Clients: anonymous, and every identity of the scenario. Repositories: scratch, public and private, one for each
-//!    pattern and each cache of the zot configuration, and up to 12 more of the catalog (others in each run). Also undeclared
+//! 1. Clients: anonymous, and every identity of the scenario. Repositories: scratch, public and private, and one for each
+//!    pattern and each cache of the zot configuration. Up to 12 more come from the catalog, others in each run. Also undeclared
 //!    names of one, two and three parts.
-//! 2. Each request passes authorization and is impossible for the handler: an unknown media type, a random digest, an upload
-//!    that does not exist. The answer shows the permission, and nothing is stored, also on production names. A cache is never
-//!    asked for an image that it lacks. Only zot answers such requests so. On other registries the check asks for reads, and
-//!    proves the rest by writes in the scratch repository, each judged by the state afterwards.
+//! 2. Each request is valid for authorization and impossible for the handler, as an unknown media type or a random digest. The
+//!    answer shows the permission, and nothing is stored, also on production names. A cache is never asked for an image that it
+//!    lacks. Only zot answers such requests so. On other registries the check asks for reads. It proves the rest by writes in the
+//!    scratch repository, each judged by the state afterwards.
 //! 3. Moving a tag is asked about several existing tags: the first, the last, `stable`, one of a release, `latest`.
 //! 4. The control: a denial counts only where another client was allowed the same request in this run. A request that is
 //!    promised to no client and works is a Fail without a control.
 //! 5. The answer is compared with the zot configuration, evaluated independently of zot, or with `[access]`.
-//! 6. On the scratch and the first public repository, anonymous clients and CI send each changing request 20 times (5 times
-//!    where zot delays its refusals). So random answers and one bad backend show. There, and for reading the first private
-//!    repository, each client also asks with the User-Agent of docker, containerd, containers/image, oras, Helm and Go's own
-//!    client.
+//! 6. On the scratch and the first public repository, anonymous clients and CI send each changing request 20 times. Where zot
+//!    delays its refusals, they send it 5 times. So random answers and one bad backend show. There, and for reading the first
+//!    private repository, each client also asks with the User-Agents of docker, containerd, containers/image, oras, Helm and Go.
 //! 7. Every tag that was asked about, outside of the scratch repository, is read again. Tags that others moved or removed
 //!    meanwhile are asked about anew.
 //!

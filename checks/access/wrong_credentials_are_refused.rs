@@ -18,7 +18,7 @@
 //!
 //! ## When it fails
 //!
-//! 200: credentials are not checked on reads. Look at a proxy that drops the Authorization header, at `http.auth` in zot's
+//! 200: credentials are not checked on reads. Look for a proxy that drops the Authorization header. Look at `http.auth` in zot's
 //! configuration, and at an authentication proxy in front of it.
 //!
 //! ## References

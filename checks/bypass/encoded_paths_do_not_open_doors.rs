@@ -8,7 +8,7 @@
 //! ## How it is proven
 //!
 //! The control: an identity with the right reads the private repository. Then its paths are sent without credentials, exactly
-//! as written, with letters, slashes and dots encoded once, twice, half and wrongly. Each must end in 4xx, or in a redirect
+//! as written. Letters, slashes and dots are encoded once, twice, half and wrongly. Each must end in 4xx, or in a redirect
 //! within this origin. Such paths are only read, since a server may understand another path.
 //!
 //! ## When it fails

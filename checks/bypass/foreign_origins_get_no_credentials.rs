@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! A browser sends the session of a logged-in user with every request. If the registry lets any origin read the answers, every
-//! page that this user visits can list, read and mint keys.
+//! A browser sends the session of a logged-in user with every request. If any origin may read the answers, every page that
+//! this user visits can list, read and mint keys.
 //!
 //! ## How it is proven
 //!

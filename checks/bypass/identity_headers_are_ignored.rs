@@ -7,8 +7,8 @@
 //!
 //! ## How it is proven
 //!
-//! A push that stores nothing goes to an existing tag, without credentials. It has each of the headers by which proxies and
-//! providers claim a user, a group, an address or another path. Each must be refused with the registry's own error, as without
+//! A push that stores nothing goes to an existing tag, without credentials. It has the headers by which proxies and providers
+//! claim a user, a group, an address or another path. Each must be refused with the registry's own error, as without
 //! the header. The control: an identity that may push gets through to the handler.
 //!
 //! ## When it fails

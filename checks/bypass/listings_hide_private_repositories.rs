@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! A repository is private only if every route is: lists, pages of lists, tags, manifests by tag and by digest, blobs, referrers
-//! and search. Each route has separate code. Registries were found open on one of them for years.
+//! A repository is private only if every route is. There are lists, pages of lists, tags, manifests by tag and by digest, blobs,
+//! referrers and search. Each route has separate code. Registries were found open on one of them for years.
 //!
 //! ## How it is proven
 //!

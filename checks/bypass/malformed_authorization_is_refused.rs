@@ -3,12 +3,12 @@
 //! ## Why it matters
 //!
 //! A registry that treats unreadable credentials as none hides dead keys. If it picks one of two headers, a proxy may pick the
-//! other one, and the two disagree on the user.
+//! other one. The two then disagree on the user.
 //!
 //! ## How it is proven
 //!
-//! On the manifest of a public repository, which everyone may read without the header: keys in a wrong scheme, malformed Basic,
-//! and two headers at once. All must be 401 with the registry's own error. Mixed case of the scheme must not change the answer.
+//! On the manifest of a public repository, which everyone may read without the header. The requests have keys in a wrong scheme,
+//! malformed Basic, and two headers. All must be 401 with the registry's own error. Mixed case of the scheme must not matter.
 //! Empty credentials must not push; the control is an identity that may.
 //!
 //! ## When it fails

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Frameworks and proxies know a dozen ways to say "execute this GET as a DELETE". If authorization looks at one method and the
-//! handler at the other, a right to read becomes a right to write.
+//! Frameworks and proxies know a dozen ways to say "execute this GET as a DELETE". Authorization may look at one method and the
+//! handler at the other. A right to read then becomes a right to write.
 //!
 //! ## How it is proven
 //!
@@ -14,7 +14,7 @@
 //!
 //! ## When it fails
 //!
-//! A proxy or a framework in front of the registry honours the header: switch that off, or drop these headers there.
+//! A proxy or a framework in front of the registry applies the header. Switch that off, or drop these headers there.
 //!
 //! ## References
 //!

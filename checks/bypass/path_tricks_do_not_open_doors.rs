@@ -8,7 +8,7 @@
 //! ## How it is proven
 //!
 //! The control: an identity with the right reads the private repository. Then the same repository is read without credentials,
-//! by unclean paths that are sent exactly as written: double slashes, dots, semicolons, backslashes. Each must end in 4xx, or in
+//! by unclean paths: double slashes, dots, semicolons, backslashes. They are sent exactly as written. Each must end in 4xx, or in
 //! a redirect that stays on this origin. No answer may name the private repository.
 //!
 //! ## When it fails

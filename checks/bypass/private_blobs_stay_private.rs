@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Registries keep one copy of equal blobs. A client that knows a digest may get the bytes under another repository's name,
-//! unless the registry checks the rights to the original.
+//! Registries keep one copy of equal blobs. If the registry does not check the rights to the original, a client that knows a
+//! digest gets the bytes under another name.
 //!
 //! ## How it is proven
 //!
@@ -12,10 +12,10 @@
 //!
 //! 1. A made-up image, new in each run, is pushed to the private scratch repository. The control: an identity with the right
 //!    reads its layer there, and anonymous clients do not.
-//! 2. The layer is requested under the scratch repository's name, by HEAD, in part and by mount, without credentials and by an
-//!    identity that may not read it. It must be neither served nor mounted.
-//! 3. If a broken registry linked the layer, the link is removed at once where an identity may delete, else listed as left
-//!    behind. The canary too.
+//! 2. The layer is requested under the scratch repository's name, by HEAD, in part and by mount. The clients have no credentials,
+//!    or may not read it. The layer must be neither served nor mounted.
+//! 3. A broken registry may link the layer. The link is removed at once if an identity may delete, else listed as left behind.
+//!    So is the canary.
 //!
 //! `bypass::private_images_are_served_nowhere_else` sends the requests that change nothing.
 //!

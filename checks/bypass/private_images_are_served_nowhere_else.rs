@@ -12,8 +12,8 @@
 //!
 //! 1. The control: an identity with the right reads the private manifest and learns a layer's digest. An index is followed to an
 //!    image.
-//! 2. Without credentials, by plain GET, which changes nothing: the layer and the manifest under the scratch repository's name,
-//!    and the referrers of the private image. Nothing is served.
+//! 2. Without credentials, by plain GET, which changes nothing: the layer and the manifest under the scratch repository's name.
+//!    Also the referrers of the private image. Nothing is served.
 //!
 //! `bypass::private_blobs_stay_private` sends the requests that could make a blob readable, and only for a canary.
 //!
@@ -38,7 +38,7 @@ pub(crate) const META: Meta = Meta {
 
 const WHY: Why<'static> = Why {
     claim: "a private image is served only by its own repository",
-    cause: "the registry, or a cache in front of it, shares blobs between repositories without a check of the rights to read them",
+    cause: "the registry, or a cache in front of it, shares blobs between repositories without a check of the rights",
     remedy: "upgrade the registry (zot: to a release after v2.1.20); let caches store blobs by repository and digest",
 };
 

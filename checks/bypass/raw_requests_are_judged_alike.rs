@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! HTTP/1.0, a target with a host in it, two Host headers, an upgrade: proxies handle these by other rules, which are seldom
-//! tested. Each of them has passed an access rule somewhere.
+//! Proxies handle HTTP/1.0, a target with a host, two Host headers, or an upgrade by other rules. These are seldom tested. Each
+//! of them has passed an access rule somewhere.
 //!
 //! ## How it is proven
 //!
@@ -13,7 +13,7 @@
 //!
 //! ## When it fails
 //!
-//! The transcript shows the form that got through: refuse it at the proxy, or let the default virtual host refuse everything.
+//! The transcript shows the form that got through. Refuse it at the proxy, or let the default virtual host refuse everything.
 //!
 //! ## References
 //!

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! A push is several requests, each with its own route. If a registry checks the rights only at the start, everyone who has or
-//! guesses a session can finish it (CVE-2026-32589 in Quay).
+//! A push is several requests, each with its own route. A registry may check the rights only at the start. Everyone who has or
+//! guesses a session can then finish it (CVE-2026-32589 in Quay).
 //!
 //! ## How it is proven
 //!

@@ -2,22 +2,22 @@
 //!
 //! ## Why it matters
 //!
-//! An image that is pushed below `docker.io/` is served to everyone who pulls through the cache, under a name that they trust.
-//! One hijacked CI job would be enough to replace base images.
+//! An image that is pushed below `docker.io/` is served to all users of the cache, under a name that they trust. One hijacked CI
+//! job would be enough to replace base images.
 //!
 //! ## How it is proven
 //!
 //! For each `[[cache]]` image, with an identity that may create and nothing more, by requests that zot refuses to store. Each
 //! was refused in the scratch repository before. Another registry than zot might store them: there the check is a Skip.
 //!
-//! 1. The control: `PUT manifests/<unused tag>` with an unknown media type, in the scratch repository: 415, so this identity
-//!    may create there and the question is understood.
+//! 1. The control: `PUT manifests/<unused tag>` with an unknown media type, in the scratch repository. The answer is 415: this
+//!    identity may create there, and zot understands the question.
 //! 2. The same in the repository of the cached image: refused by the registry itself.
 //! 3. `POST blobs/uploads/?from=x` there: refused too; zot decides about uploads by their own request.
 //!
 //! ## When it fails
 //!
-//! 415: the pattern that matches the cache grants `create` to CI, as `**` does where no pattern covers the cache alone. The
+//! 415: the pattern that matches the cache grants `create` to CI. This is often `**`, without a pattern for the cache alone. The
 //! finding is a warning, unless the scenario or the zot configuration promises that CI may not create there.
 //!
 //! ## References

@@ -18,7 +18,7 @@
 //!
 //! ## When it fails
 //!
-//! 404: sync is off, its content prefix does not match, or the upstream cannot be reached and the image was never cached.
+//! 404: sync is off, or its content prefix does not match. Or the upstream cannot be reached, and the image was never cached.
 //! No answer by tag, and an answer at once by digest: zot waits for its upstream. A promised `digest` in `[[cache]]` lets the
 //! check distinguish this from a registry that is down. A wrong digest: the tag was moved upstream, or it is another upstream.
 //! Another digest than the upstream's: the registry no longer asks it.
@@ -44,8 +44,8 @@ const WHY: Why<'static> = Why {
 
 const OTHER: Why<'static> = Why {
     claim: WHY.claim,
-    cause: "the upstream has another image under this tag than the scenario promises, or it is another upstream, or zot made \
-            an OCI image of one in Docker's format, which gives it another digest",
+    cause: "the upstream has another image under this tag than the scenario promises; or it is another upstream; or zot made \
+            an OCI image of one in Docker's format, with another digest",
     remedy: "ask the upstream for the tag's digest: if it is the promised one, set `preserveDigest` in extensions.sync (with \
              `http.compat: [\"docker2s2\"]`), or promise the digest that the cache shows; if the tag was moved on purpose, \
              change `digest` in [[cache]]; if not, look at urls and content of extensions.sync",

@@ -15,8 +15,8 @@
 //!
 //! ## When it fails
 //!
-//! 401 only for docker, on a private repository: zot before v2.1.16 answers its ping with 200, and docker then never sends the
-//! key. 403 or a page: a rule by User-Agent.
+//! 401 only for docker, on a private repository: zot before v2.1.16 answers its ping with 200. docker then never sends the key.
+//! 403 or a page: a rule by User-Agent.
 //!
 //! ## References
 //!
@@ -36,8 +36,8 @@ pub(crate) const META: Meta = Meta {
 
 const WHY: Why<'static> = Why {
     claim: "every client can log in and pull",
-    cause: "the registry does not challenge this client so that it sends its credentials (zot before v2.1.16 with docker), or \
-            something treats clients differently",
+    cause: "the registry sends this client no challenge that it understands (zot before v2.1.16 with docker), or something \
+            treats clients differently",
     remedy: "upgrade zot to v2.1.16 or later, and look for rules by User-Agent at the proxy",
 };
 

@@ -7,8 +7,8 @@
 //!
 //! ## How it is proven
 //!
-//! For each repository in `[repositories] public`, three random tags, others in each run (the same run on another machine draws
-//! the same). An identity that may read asks:
+//! For each repository in `[repositories] public`, an identity that may read asks for three random tags. Each run draws others;
+//! the same run on another machine draws the same.
 //!
 //! 1. The manifest, hashed; for an index, those of all its platforms.
 //! 2. The config and every layer, hashed while they are read, and their sizes compared. Each blob once.

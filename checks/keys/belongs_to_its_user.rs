@@ -7,15 +7,15 @@
 //!
 //! ## How it is proven
 //!
-//! 1. The control: each identity's API key, with its own user name, lists the keys of that user, its own among them.
-//! 2. The same key with the name of every other user of the scenario, and with an unknown name: 401 with the registry's own
-//!    error, at `/v2/`. Wrong credentials must not fall back to anonymous access.
+//! 1. The control: each identity's API key, with its own user name, lists that user's keys, and is in the list.
+//! 2. The same key with the name of every other user of the scenario, and with an unknown name, at `/v2/`. The answer is 401 with
+//!    the registry's own error. Wrong credentials must not fall back to anonymous access.
 //! 3. No key is in the lists of two users.
 //!
 //! ## When it fails
 //!
-//! Something between client and registry accepts the key in the registry's place, such as a proxy that checks only the
-//! password. Or the registry's build was changed: zot compares the name with the key's owner.
+//! Something between client and registry accepts the key in the registry's place, as a proxy that checks only the password.
+//! Or the registry's build was changed: zot compares the name with the key's owner.
 //!
 //! ## References
 //!

@@ -9,7 +9,7 @@
 //!
 //! 1. The control: the key works, `GET /v2/` is 200.
 //! 2. With the key, `POST /zot/auth/apikey` with a body that is not JSON, so that no key can be made. zot checks the right
-//!    before it reads the body: 400 means that the key may mint, a refusal with the registry's own error that it may not.
+//!    before it reads the body. 400 means that the key may mint. A refusal with the registry's own error means that it may not.
 //!
 //! ## When it fails
 //!

@@ -3,7 +3,7 @@
 //! ## Why it matters
 //!
 //! A key that ends next week stops every pipeline on that day, without a warning. A key without an end is worse: it outlives
-//! its owner, and anyone who finds it in an old log can push.
+//! its owner. Anyone who finds it in an old log can push.
 //!
 //! ## How it is proven
 //!
@@ -38,12 +38,12 @@ pub(crate) const META: Meta =
 const WHY: Why<'static> = Why {
     claim: "each API key of the scenario outlives the horizon, and none lives for ever",
     cause: "the key was not renewed, or was minted without an expirationDate, so it never ends",
-    remedy: "mint a new key with an expirationDate, put it where the old one was, and revoke the old one by its id",
+    remedy: "mint a new key with an expirationDate, put it where the old one was, and revoke the old one",
 };
 
 const LIST: Why<'static> = Why {
     claim: "an API key can list the keys of its user",
-    cause: "the key has expired or was revoked (401), or this is not zot, or something in front of it keeps /zot/auth/apikey",
+    cause: "the key has expired or was revoked (401); or this is not zot; or something in front of it blocks /zot/auth/apikey",
     remedy: "mint a new key for this identity; let the proxy pass /zot/auth/ on",
 };
 

@@ -2,7 +2,7 @@
 //!
 //! ## Why it matters
 //!
-//! An operator renews and revokes keys on the worst day. zot answers 200 to a revocation even if it revoked nothing, so only
+//! An operator renews and revokes keys on the worst day. zot answers 200 to a revocation even if it revoked nothing. Only
 //! the refused use of the key proves it.
 //!
 //! ## How it is proven

@@ -8,7 +8,7 @@
 //! ## How it is proven
 //!
 //! 1. The metrics path is requested without credentials, with the Accept headers of Prometheus and of Alloy.
-//! 2. The answer is 200, and every line of it is in the Prometheus text format, so that a login page is not a metric.
+//! 2. The answer is 200. Every line of it is in the Prometheus text format, so a login page does not pass.
 //! 3. It holds series of the registry itself, not only those of the Go runtime.
 //!
 //! ## When it fails

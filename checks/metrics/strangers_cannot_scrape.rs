@@ -9,7 +9,7 @@
 //!
 //! Where `[metrics] anonymous = false` is promised:
 //!
-//! 1. Without credentials, as Prometheus and as Alloy ask, at the path and with a slash after it: refused by the registry itself.
+//! 1. Without credentials, as Prometheus and as Alloy, at the path and with a slash after it: refused by the registry itself.
 //! 2. The same by each identity that zot's configuration does not list.
 //! 3. The control: `[metrics] reader`, or an identity that zot's configuration lists in `metrics.users`, gets the metrics.
 //!
@@ -36,8 +36,8 @@ pub(crate) const META: Meta =
 
 const WHY: Why<'static> = Why {
     claim: "the metrics are served only to clients that may scrape them",
-    cause: "accessControl.metrics lets more users in than is promised (anonymousPolicy, or an empty name in users up to v2.1.17), \
-            there is no accessControl, or a proxy adds its credentials",
+    cause: "accessControl.metrics lets more users in than is promised (anonymousPolicy, or an empty name in users up to v2.1.17); \
+            or there is no accessControl; or a proxy adds its credentials",
     remedy: "list only the scrapers in accessControl.metrics.users, remove anonymousPolicy there, and look at what the proxy adds",
 };
 
@@ -49,7 +49,7 @@ const READER: Why<'static> = Why {
 
 const NOBODY: Why<'static> = Why {
     claim: WHY.claim,
-    cause: "no identity of the scenario is known to be allowed to scrape, so a refusal looks the same as broken metrics",
+    cause: "no identity of the scenario is known to have the right to scrape: a refusal looks like broken metrics",
     remedy: "add the scraper under [identities] and name it as [metrics] reader",
 };
 

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! The callback is open to everyone and makes sessions. If it accepts a state that it did not give to this browser, an attacker
-//! logs a victim in as another user, and reads what the victim then does.
+//! The callback is open to everyone and makes sessions. It may accept a state that it did not give to this browser. An attacker
+//! can then log a victim in as another user, and read what the victim does.
 //!
 //! ## How it is proven
 //!
@@ -13,7 +13,7 @@
 //! 1. without any cookie, 2. with made-up cookies, 3. with the cookies of one login and the state of another: refused, and no
 //!    session. The code was not handed to the provider, which zot's answer would show.
 //! 4. With the right state, and a code that the provider never gave: refused, also when it is replayed.
-//! 5. An error of the provider with markup in it: refused (zot answers 500), and the markup does not come back as a page.
+//! 5. An error of the provider with markup in it: refused (zot answers 500). The markup does not come back as a page.
 //!
 //! ## When it fails
 //!
@@ -32,7 +32,7 @@ pub(crate) const META: Meta = Meta { needs: &[Need::Oidc], effect: Effect::ReadO
 
 const WHY: Why<'static> = Why {
     claim: "a callback is refused unless a login of this browser began it",
-    cause: "the state is not compared with the cookies of the login, or something in front of the registry answers the callback",
+    cause: "the state is not compared with the login's cookies, or something in front of the registry answers the callback",
     remedy: "look at what the proxy does with /zot/auth/callback/ and with Cookie; exclude /zot/auth/ from every cache",
 };
 

@@ -3,7 +3,7 @@
 //! ## Why it matters
 //!
 //! A rule at the provider may put too many users into a group. The next user to log in is then an administrator. zot keeps
-//! the groups of a user's last login, and all API keys of that user have them from then on.
+//! the groups of a user's last login. From then on, all API keys of that user have them.
 //!
 //! ## How it is proven
 //!
@@ -21,7 +21,7 @@
 //!
 //! ## When it fails
 //!
-//! The provider sends more groups than the scenario's `groups` of this user, or a policy grants more to one of them.
+//! The provider sends more groups than the scenario's `groups` of this user. Or a policy grants more to one of them.
 //!
 //! ## References
 //!
@@ -41,10 +41,10 @@ const KEYS: &str = "/zot/auth/apikey";
 
 const WHY: Why<'static> = Why {
     claim: "a login gives its user only the rights that are promised",
-    cause: "the provider puts this user into a group that the scenario does not name, or a policy grants more to one of the user's \
-            groups or to everyone who logs in",
-    remedy: "look at the groups that the provider sends for this user (its preview of claims), and at the policies of those groups \
-             in accessControl; then let the user log in once more, since zot keeps the groups of the last login",
+    cause: "the provider sends a group that the scenario does not name; or a policy grants more to one of the user's groups or \
+            to every user",
+    remedy: "look at the groups that the provider sends for this user (its preview of claims), and at their policies in \
+             accessControl; then let the user log in once more, since zot keeps the groups of the last login",
 };
 
 const PUSH: Why<'static> = Why {

@@ -1,9 +1,9 @@
-//! A login with a browser leads back to the registry, with a session that has its groups and works until logout.
+//! A browser login leads back to the registry, with a session that has its groups and works until logout.
 //!
 //! ## Why it matters
 //!
 //! A wrong client secret passes the redirect and fails only on the way back. With a missing scope the login works and loses the
-//! groups: pushes are refused, and every API key of that user loses its rights. Only a whole login proves the login.
+//! groups. Pushes are then refused, and every API key of that user loses its rights. Only a whole login proves the login.
 //!
 //! ## How it is proven
 //!
@@ -15,8 +15,8 @@
 //!    without `mount`) is started. zot answers it with 405 only to users who may create.
 //! 6. Logout, and the same request again: not 200.
 //!
-//! If the way back or the groups fail, the finding names its cause. For this the check compares the page's text, the scopes of
-//! the redirect, the registry's name for the user, and the `Date` headers of registry and provider.
+//! If the way back or the groups fail, the finding names its cause. For this the check looks at the page's text, the redirect's
+//! scopes, the registry's name for the user, and the `Date` headers.
 //!
 //! ## When it fails
 //!
@@ -41,13 +41,13 @@ const WHY: Why<'static> = Why {
     claim: "a login comes back to the registry with a session",
     cause: "the registry refused what the provider sent back: a wrong client secret, an issuer or key it does not accept, or \
             clocks that differ",
-    remedy: "compare the client secret in zot's credentialsFile with the provider's, look at zot's log for the callback, and \
+    remedy: "compare the client secret in zot's credentialsFile with the provider's; look at zot's log for the callback; \
              compare the clocks",
 };
 
 const GROUPS: Why<'static> = Why {
     claim: "a login brings the groups of its user along",
-    cause: "the scope or claim that carries the groups is missing, at the provider or in zot's openid scopes, or its name differs",
+    cause: "the scope or claim with the groups is missing or has another name, at the provider or in zot's openid scopes",
     remedy: "add the scope (in Authentik: the profile scope mapping with groups) to the provider and to zot's openid scopes, \
              and compare claimMapping",
 };

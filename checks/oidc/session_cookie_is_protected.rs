@@ -7,8 +7,8 @@
 //!
 //! ## How it is proven
 //!
-//! 1. `GET /zot/auth/login?provider=…`: the cookies that carry the state of the login are HttpOnly, and Secure where the
-//!    registry's public URL is https.
+//! 1. `GET /zot/auth/login?provider=…`: the cookies with the login's state are HttpOnly, and Secure where the registry's public
+//!    URL is https.
 //! 2. In the browser, after a whole login: the session cookie is HttpOnly, and Secure where the public URL is https. The
 //!    cookie `user` is for scripts, and holds a name only; it is Secure with the others.
 //!

@@ -2,9 +2,9 @@
 //!
 //! ## Why it matters
 //!
-//! A configuration may mean something else than it seems to: a pattern drops the grants of another one, a group has no members,
-//! there are no access rules at all. zot starts and serves without a message. A scenario may promise that everyone has access,
-//! and the checks then prove it. That makes the registry no safer.
+//! A configuration may mean something else than it seems to. A pattern drops the grants of another one; a group has no members;
+//! access rules are missing. zot starts and serves without a message. A scenario may promise that everyone has access, and the
+//! checks then prove it. That makes the registry no safer.
 //!
 //! ## How it is proven
 //!
@@ -13,8 +13,8 @@
 //! 2. Each lint reads the configuration that `[registry] zot_config` names, and compares it with the scenario. Without one, the
 //!    check reads `[access]`, and looks whether it lets anonymous clients write.
 //!
-//! Each finding is a case with its line. It is advice, shown as a warning. `[levels]` makes it a promise, or switches it off
-//! with a reason: `"lint::default_timeouts" = { level = "off", reason = "..." }`.
+//! Each finding is a case with its line. It is advice, shown as a warning. `[levels]` makes it a promise, or switches it off with
+//! a reason. Example: `"lint::default_timeouts" = { level = "off", reason = "..." }`.
 //!
 //! ## When it fails
 //!

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Pushing is the registry's purpose. A key may have expired, may have lost its group at the owner's last login, or may be cut
-//! off by a proxy. Each of these stops every release.
+//! Pushing is the registry's purpose. A key may expire, or lose its group at the owner's last login. A proxy may cut it off.
+//! Each of these stops every release.
 //!
 //! ## How it is proven
 //!
@@ -14,7 +14,7 @@
 //! 3. The manifest is read back by tag and by digest, with every blob, and all bytes are hashed. This needs no credentials where
 //!    anonymous clients may read; else the same identity reads.
 //! 4. oci-client, a client library in Rust, pushes and pulls another tag with the same key. If the registry names another host
-//!    for its tokens, this step is left out with a note: oci-client would send the key there.
+//!    for its tokens, a note says that this step is left out. oci-client would send the key there.
 //!
 //! ## When it fails
 //!

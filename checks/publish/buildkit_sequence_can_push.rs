@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! `docker buildx`, Dagger and every BuildKit daemon push in their own way. They look up every blob first, log in only after a
-//! challenge, and add a provenance manifest for the platform `unknown/unknown`.
+//! `docker buildx`, Dagger and every BuildKit daemon push in their own way. They look up every blob first, and log in only after
+//! a challenge. They add a provenance manifest for the platform `unknown/unknown`.
 //!
 //! ## How it is proven
 //!

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Clients differ in how they log in, in the media types they send, and in what they take for success. crane, and all tools
-//! that share its library (ko, Kaniko, cosign), ask `/v2/` for a challenge first and push blobs in parallel.
+//! Clients differ in how they log in, in the media types they send, and in what they take for success. crane asks `/v2/` for
+//! a challenge first, and pushes blobs in parallel. So do all tools that share its library (ko, Kaniko, cosign).
 //!
 //! ## How it is proven
 //!

@@ -2,7 +2,7 @@
 //!
 //! ## Why it matters
 //!
-//! A tag that can be deleted and pushed anew is not immutable. Each of the three requests has its own rule, and registries have
+//! A tag that can be deleted and pushed anew is not immutable. Each of the three requests has its own rule. Registries have
 //! forgotten one or another (CVE-2026-41888 in distribution, PROJQUAY-10504 in Quay).
 //!
 //! ## How it is proven

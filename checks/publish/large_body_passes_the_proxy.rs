@@ -6,7 +6,7 @@
 //!
 //! ## How it is proven
 //!
-//! As the identity that pushes, in the scratch repository: one blob of 1 MiB and 1 KiB is uploaded in one `PUT`. The answer is
+//! The identity that pushes uploads one blob of 1 MiB and 1 KiB to the scratch repository, in one `PUT`. The answer is
 //! 201 with its digest. `[probes] large_body = true` also sends bodies just over 10 and 32 MiB; a size, as `"128MiB"`, one just
 //! over that. The bytes are the same in each run. The blobs are removed where an identity may delete; else the registry's garbage
 //! collection removes them. `large_body = false` leaves the check out.

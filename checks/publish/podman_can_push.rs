@@ -7,8 +7,8 @@
 //!
 //! ## How it is proven
 //!
-//! 1. A tiny image and a tiny index for two architectures are written as OCI layouts into a private folder, and loaded into a
-//!    store there. The identity's login is in a file that only this user may read; no secret is on the command line.
+//! 1. A tiny image and a tiny index for two architectures are written as OCI layouts into a private folder. They are loaded into
+//!    a store there. The identity's login is in a file that only this user may read; no secret is on the command line.
 //! 2. `podman push` and `podman manifest push --all` push each to the scratch repository under a new tag.
 //! 3. Their exit status proves nothing: tag, manifests and blobs are read over HTTP and hashed. The tag's digest is the one
 //!    that podman reports.

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! A large layer is uploaded in many requests, over minutes. A proxy that buffers, a load balancer over two registries, or a
-//! `Location` on an inner host breaks such uploads, while small pushes work.
+//! A large layer is uploaded in many requests, over minutes. A buffering proxy, a load balancer over two registries, or a
+//! `Location` on an inner host breaks such uploads. Small pushes still work.
 //!
 //! ## How it is proven
 //!

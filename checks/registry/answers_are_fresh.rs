@@ -14,7 +14,7 @@
 //! 2. An image is pushed under it, and read: its digest.
 //! 3. An identity that may update moves the tag to another image. Without such an identity the tag is deleted and pushed again.
 //!    It is read again: the new digest.
-//! 4. Where an identity may delete, and the registry removes tags by name, the tag is deleted and read once more: 404.
+//! 4. If an identity may delete, and the registry removes tags by name, the tag is deleted and read again: 404.
 //!
 //! An old answer is asked for again until 5 seconds have passed.
 //!

@@ -15,7 +15,7 @@
 //! ## When it fails
 //!
 //! A difference: the finding names the proxy or the registry. A backend that other hosts reach in plain text: bind it to loopback
-//! or to a private network, or give it TLS. Clients can send their keys there past the proxy.
+//! or a private network, or give it TLS. Clients can send their keys there past the proxy.
 //!
 //! ## References
 //!

@@ -9,14 +9,14 @@
 //! For each https address of the scenario (`registry.url`, `registry.backend`):
 //!
 //! 1. `GET /v2/` with certificate and host name verified, against the system's authorities and `ca_file`.
-//! 2. The certificate of that connection is valid for at least `registry.certificate_days` more. Without that promise it is 14
-//!    days, or a fifth of its whole life if that is less: some authorities sign for hours, and renew by themselves. The days left
-//!    are a measure.
+//! 2. The certificate of that connection is valid for at least `registry.certificate_days` more. The default is 14 days, or a
+//!    fifth of its whole life if that is less. Some authorities sign for hours, and renew by themselves. The days left are a
+//!    measure.
 //!
 //! ## When it fails
 //!
 //! Few days left: the renewal did not run, or the server was not reloaded since. A certificate that clients refuse: it is
-//! expired, for another name, or signed by an authority that is not trusted here. The finding has the reason.
+//! expired, for another name, or its authority is not trusted here. The finding has the reason.
 //!
 //! ## References
 //!

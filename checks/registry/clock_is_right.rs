@@ -2,17 +2,17 @@
 //!
 //! ## Why it matters
 //!
-//! A clock that is minutes off breaks logins (tokens that are not valid yet, or no longer), certificates, expiring API keys and
-//! the order of events in logs.
+//! A clock that is minutes off breaks logins, certificates and expiring API keys. Tokens are not valid yet, or no longer. Logs
+//! show events in the wrong order.
 //!
 //! ## How it is proven
 //!
 //! The control: the scenario's registry answers at `/v2/`, and a public repository lists its tags. Then `GET /v2/` is sent three
-//! times, by an identity if something in front of the registry asks everyone for a password. The `Date` of each answer is
+//! times. An identity sends it if something in front of the registry asks everyone for a password. The `Date` of each answer is
 //! compared with this machine's clock in the middle of the exchange. The median of the three counts, so one slow answer has no
 //! effect. `Date` has whole seconds.
 //!
-//! More than 30 seconds off is a note, more than 5 minutes a Fail: that is the leeway that OpenID clients commonly allow.
+//! More than 30 seconds off is a note, more than 5 minutes a Fail. OpenID clients commonly allow as much.
 //!
 //! ## When it fails
 //!

@@ -12,8 +12,8 @@
 //!
 //! 1. A public image is read: the same digest as over HTTP/1.1.
 //! 2. The identity that pushes pushes a new tag to the scratch repository; it is read over HTTP/1.1.
-//! 3. Where anonymous clients may not create, they start an upload and put a manifest: refused by the registry itself, and the
-//!    tag is not there. Step 2 is the control.
+//! 3. If anonymous clients may not create, they start an upload and put a manifest. The registry itself refuses, and the tag is
+//!    not there. Step 2 is the control.
 //! 4. A wrong key is refused at `/v2/`, and anonymous clients get no list of tags of a private repository.
 //!
 //! A request that fails over HTTP/2 is sent again over HTTP/1.1. If it works there, the difference is the finding.

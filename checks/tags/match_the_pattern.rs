@@ -12,13 +12,13 @@
 //! 1. The whole list of tags, page by page, following `Link` on the same origin and list only.
 //! 2. No page brings a tag twice, and the list ends.
 //! 3. Each tag matches `[tags] pattern`. A tag that does not is looked up again, since others push and delete meanwhile.
-//!    Left out are the tags by which tools find the referrers of an image: cosign's `sha256-….sig`, `.att` and `.sbom`, and the
-//!    referrers tag `sha256-…`. A note counts them.
+//!    Left out are the tags by which tools find the referrers of an image. These are cosign's `sha256-….sig`, `.att` and `.sbom`,
+//!    and the referrers tag `sha256-…`. A note counts them.
 //!
 //! ## When it fails
 //!
-//! The finding names up to ten tags. Remove the tags that do not belong there, or widen the pattern for those that do (`latest`
-//! must be in the pattern to be accepted). A list that repeats itself comes from a cache in front of the registry.
+//! The finding names up to ten tags. Remove the tags that do not belong there, or widen the pattern for the others (`latest`
+//! must be in the pattern too). A list that repeats itself comes from a cache in front of the registry.
 //!
 //! ## References
 //!

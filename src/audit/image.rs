@@ -54,7 +54,7 @@ pub(super) struct State {
     seen: HashSet<u128>,
     /// What is being looked at, and for which tag.
     open: HashMap<u128, Arc<str>>,
-    /// The tags that left something to the look at another tag, by that one.
+    /// Tags whose scan skipped digests because another tag's scan had reserved them, keyed by that other tag.
     relying: HashMap<Arc<str>, HashSet<Arc<str>>>,
     relists: usize,
 }

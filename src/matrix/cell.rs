@@ -33,7 +33,7 @@ pub(crate) struct Cell {
     /// The client that it is sent as, where that is not regproof itself.
     pub(crate) client: Option<&'static str>,
     pub(crate) promise: Promise,
-    /// All different answers, in order; one where the registry is of one mind.
+    /// All different answers, in order; one if the registry always answers the same.
     pub(crate) seen: Vec<Seen>,
     /// What the answer means in this release, where that is special.
     pub(super) note: Option<&'static str>,

@@ -149,8 +149,8 @@ pub(crate) async fn compare(
 ) -> Result<String, Failure> {
     const STALE: Why<'static> = Why {
         claim: "the cache serves its upstream's image",
-        cause: "the registry no longer asks its upstream (sync was removed, or its rule does not match), cannot reach it, or is \
-                refused by it, and serves an old copy; or it has another upstream",
+        cause: "the registry serves an old copy: it no longer asks its upstream (sync was removed, or no rule matches), cannot \
+                reach it, or is refused; or it has another upstream",
         remedy: "look at extensions.sync in zot's configuration and at its log for the upstream's answer to this tag",
     };
     let Some(there) = at_upstream(cx, cache, tag).await? else {

@@ -283,8 +283,8 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         Need::BehindLogin => promised(
             scenario.behind_a_login().is_none(),
             &format!(
-                "{by} has no repository of [repositories] that an identity may read and anonymous clients may not, and \
-                 elsewhere a pull does not show whether the login was sent"
+                "{by} has no repository of [repositories] that only users may read, and elsewhere a pull does not show \
+                 whether the login was sent"
             ),
         ),
         Need::AnyIdentity => promised(scenario.identities.is_empty(), "there is no [identities.…]"),

@@ -52,7 +52,7 @@ impl Names {
     pub(super) fn tags(repository: &str) -> Names {
         let why = Why {
             claim: "the tags can be read to their end",
-            cause: "the repository is in the catalog, but it was removed meanwhile, the identity may not read it, or the \
+            cause: "the repository is in the catalog, but was removed meanwhile; or the identity may not read it; or the \
                     pages of its tags lead in a circle",
             remedy: "look for a cache in front that ignores the query `n` and `last`; look at the registry's log",
         };

@@ -24,9 +24,9 @@ const WHY: Why<'static> = Why {
 
 const OPEN: Why<'static> = Why {
     claim: "a private repository is closed to identities that may not read it",
-    cause: "the running policy grants `read` there to more users than the promise does, by `defaultPolicy`, a group or a \
+    cause: "the running policy grants `read` there to more users than promised, by `defaultPolicy`, a group or a \
             shorter pattern; or a cache in front of the registry serves what it stored for another user",
-    remedy: "compare accessControl for this repository with the promise, restart zot if the file is right, and look at the \
+    remedy: "compare accessControl for this repository with the promise; restart zot if the file is right; look at the \
              proxy's caches",
 };
 

@@ -238,8 +238,8 @@ impl Loaded {
             let elsewhere = address.parse::<SocketAddr>().is_ok_and(|address| !address.ip().is_loopback());
             if url.scheme() == "http" && has_secret && own && elsewhere {
                 let message = format!(
-                    "{url} is plain http, and leads to {address}, another machine, to which this scenario's secrets would \
-                     cross the network in clear; use https"
+                    "{url} is plain http and leads to {address}, another machine: this scenario's secrets would cross the \
+                     network in clear; use https"
                 );
                 return Err(self.error(&["registry", "resolve", name], message));
             }
@@ -250,7 +250,7 @@ impl Loaded {
         if let Some(driver) = driver.filter(|driver| types && !is_loopback(driver)) {
             let message = format!(
                 "{driver} is on another machine, and the password that the browser types would cross the network in clear; \
-                 lead it here, as `ssh -L 4444:127.0.0.1:4444` does, and name http://127.0.0.1:4444"
+                 tunnel it to loopback, as by `ssh -L 4444:127.0.0.1:4444`, and name http://127.0.0.1:4444"
             );
             return Err(self.error(&["browser", "webdriver"], message));
         }

@@ -255,10 +255,10 @@ impl Answer {
     }
 }
 
-pub(crate) const TOKEN_CAUSE: &str = "the registry uses token authentication: a client without a token is told to fetch one, and only the answer \
-     to the token says what it may do";
+pub(crate) const TOKEN_CAUSE: &str = "the registry uses token authentication: it tells each client to fetch a token, and only its \
+     answer to the token shows the rights";
 pub(crate) const TOKEN_REMEDY: &str =
-    "nothing needs mending for this: what this registry allows cannot be proven by this version";
+    "the registry needs no change: this version of regproof cannot prove rights that tokens carry";
 
 /// The realms of a 401 that asks for a token, as text.
 pub(super) fn realms_of(status: u16, headers: &HeaderMap) -> Option<String> {

@@ -33,8 +33,8 @@ pub(crate) const META: Meta =
 
 const WHY: Why<'static> = Why {
     claim: "an image that was never cached is fetched from its upstream and kept",
-    cause: "the upstream is not asked (onDemand, prefix, destination), is unreachable, refuses (credentials, rate limit), or \
-            sends wrong bytes",
+    cause: "the upstream is not asked (onDemand, prefix, destination), cannot be reached, refuses (credentials, rate limit), \
+            or sends wrong bytes",
     remedy: "look at extensions.sync in zot's configuration and at its log for this image",
 };
 

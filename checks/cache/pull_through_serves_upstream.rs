@@ -128,7 +128,7 @@ mod tests {
         let alone =
             |text: String| text.lines().filter(|l| !l.starts_with("upstream = ")).collect::<Vec<_>>().join("\n");
         let proven = Setting { id: ID, weaknesses: &[], change: alone }.proven().await.proven;
-        assert!(proven.as_ref().is_some_and(|proven| proven.contains("is not known")), "{proven:?}");
+        assert!(proven.as_ref().is_some_and(|proven| proven.contains("not compared with its upstream")), "{proven:?}");
     }
 
     #[tokio::test]

@@ -181,7 +181,7 @@ mod tests {
         let outcome = outcome.await;
         let finding = outcome.finding.expect("it is no proof");
         assert_eq!(
-            (outcome.verdict.word(), finding.actual.contains("nothing is known")),
+            (outcome.verdict.word(), finding.actual.contains("the state of the tag is not known")),
             ("error", true),
             "{finding:?}"
         );

@@ -20,9 +20,7 @@ impl Controls {
         let uses =
             |methods: &[&str]| probes.iter().any(|p| p.expect == Expect::Denied && methods.contains(&p.shape.method));
         let Ok(repository) = facts.fill("{public}") else { return Ok(controls) };
-        let nobody = |what| {
-            format!("no identity may {what} in {repository}, so that no refusal can be told from a broken registry")
-        };
+        let nobody = |what| format!("no identity may {what} in {repository}, so a refusal looks like a broken registry");
         if uses(&["PUT", "POST", "PATCH"]) {
             controls.creates = Some(match cx.scenario().one_who_may(Action::Create, &repository) {
                 None => Err(nobody("create")),

@@ -128,7 +128,7 @@ impl Ground {
         for step in [Step::EndUpload, Step::Delete].into_iter().filter(|step| does(&[*step])) {
             let told = match &remover {
                 None => Err(format!(
-                    "no identity may delete in {}, so that no refusal can be told from a broken registry",
+                    "no identity may delete in {}, so a refusal looks like a broken registry",
                     self.scratch
                 )),
                 Some(remover) if step == Step::Delete => self.deletes(cx, remover).await?,

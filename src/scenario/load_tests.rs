@@ -41,7 +41,7 @@ fn every_mistake_names_its_place_and_what_to_do() {
             "plain http",
         ),
         (format!("{MINIMAL}{identity}password = \"hunter22\"\n"), "r.toml:7:12: ", "this file contains a secret"),
-        (format!("{MINIMAL}{identity}password = {{ env = \"A\", file = \"b\" }}\n"), "r.toml:7:12: ", "one place"),
+        (format!("{MINIMAL}{identity}password = {{ env = \"A\", file = \"b\" }}\n"), "r.toml:7:12: ", "one source"),
         (format!("{MINIMAL}{identity}password = {{ command = [] }}\n"), "r.toml:7:12: ", "empty"),
         (format!("{MINIMAL}[repositories]\nscratch = \"Upper/Case\"\n"), "r.toml:6:11: ", "repository name"),
         (format!("{MINIMAL}[repositories]\nscratch = \"a\"\npublic = [\"a\"]\n"), "r.toml:6:11: ", "written to"),

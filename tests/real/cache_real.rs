@@ -222,7 +222,7 @@ fn a_warm_image_is_compared_with_what_the_upstream_has_where_the_scenario_names_
     verdicts(&sound, &[(CLOSED, Pass), (COLD, Skip), (PULL, Pass), (WARM, Pass)]);
     note(&sound, "has the same under the tag");
     let unnamed = run(&world, json!({ "image": CACHED }));
-    note(&unnamed, "is not known");
+    note(&unnamed, "not compared with its upstream");
     // Sync is removed, and the upstream moves its tag: what is served is what was.
     world = world.reconfigure(|config| {
         config["extensions"].as_object_mut().expect("it is a table").remove("sync");

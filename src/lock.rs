@@ -118,7 +118,7 @@ pub(crate) fn missing(scenario: &Scenario) -> String {
     let file = scenario.lock.as_deref().unwrap_or(Path::new(FILE)).display();
     match &scenario.config {
         Some(config) => format!(
-            "there is no {file}: a change of {} changes the promises too, and nobody is told; `regproof plan --lock` keeps them",
+            "there is no {file}: a change of {} changes the promises too, in silence; `regproof plan --lock` keeps them",
             config.file
         ),
         None => format!("not promised: there is no {file}; `regproof plan --lock` writes it"),

@@ -252,7 +252,7 @@ fn waive(outcome: &mut Outcome, waiver: &Waive, covered: Option<bool>) {
              `cells = [\"ci: move a tag in team/app\"]`"
                 .to_owned(),
         ),
-        Verdict::Fail => outcome.notes.push("its waiver covers other cells, and these fail besides".to_owned()),
+        Verdict::Fail => outcome.notes.push("its waiver does not cover these cells".to_owned()),
         Verdict::Pass => outcome.notes.push("its waiver is no longer needed: the promise holds".to_owned()),
         Verdict::Error | Verdict::Skip => {}
     }
@@ -264,7 +264,7 @@ fn waive_cells(outcome: &mut Outcome, waiver: &Waive, cells: &[String]) {
         let named = outcome.cases.iter().filter(|case| is_like(cell, &case.name));
         match named.map(|case| case.verdict).max() {
             None => {
-                outcome.notes.push(format!("its waiver names the cell `{cell}`, and there is no such cell in this run"))
+                outcome.notes.push(format!("its waiver names the cell `{cell}`, which this run does not have"))
             }
             Some(Verdict::Pass) => outcome.notes.push(format!("its waiver of `{cell}` is no longer needed: it holds")),
             Some(_) => {}

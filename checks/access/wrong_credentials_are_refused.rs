@@ -69,7 +69,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             answer.expect_unauthorized(&WHY)?;
         }
     }
-    cx.proven(format!("asked beside {name} at /v2/{where_else}"));
+    cx.proven(format!("the control was {name}, at /v2/{where_else}"));
     Ok(())
 }
 

@@ -48,7 +48,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     }
     if !kept_out.is_empty() {
         let control =
-            if cx.scenario().remover().is_some() { "" } else { "; nobody may delete, so there was no control" };
+            if cx.scenario().remover().is_some() { "" } else { "; no identity may delete, so there was no control" };
         cx.proven(format!("not deleted by {}{control}", kept_out.join(", ")));
     }
     worst

@@ -150,7 +150,7 @@ weaknesses! {
         "The cache serves a manifest that does not match the digest that it names.",
         [CACHE, WARM];
     ApikeyOff = "apikey-off",
-        "API keys are switched off beside OpenID, which has no effect.",
+        "API keys are switched off together with OpenID, which has no effect.",
         [];
     DockerCompatOn = "docker-compat-on",
         "Docker media types are accepted.",

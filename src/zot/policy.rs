@@ -145,7 +145,7 @@ pub(crate) fn decide_by(config: &Config, who: &Who, patterns: &[&Repository], ac
         return without_access_control(config, who);
     };
     if who.is_anonymous() && config.can_authenticate() && !access.lets_anonymous_in() {
-        return Decision::Denied("no `anonymousPolicy` anywhere, so zot asks everybody for credentials".to_owned());
+        return Decision::Denied("no `anonymousPolicy` anywhere, so zot asks every client for credentials".to_owned());
     }
     if who.login == Login::Key && config.auth.openid.is_some() {
         let by = |login| with_groups(access, &Who { login, ..who.clone() }, config, patterns, action);

@@ -1,7 +1,7 @@
 //! What each check may send: the rows that `regproof plan --requests` prints. A test holds real runs against them.
 //!
-//! The probes of `bypass::` are rows of their own and not repeated here. Decides nothing: what may be sent at all is the
-//! guard's to say.
+//! The probes of `bypass::` are separate rows and not repeated here. The guard decides what may be sent at all; nothing is
+//! decided here.
 
 use crate::requests::rows::{
     BEHIND, BROWSER, BUILDKIT, CALLBACK, CANARY, CLEAN_UP, COLD, CREATOR_PUSH, DISCOVERY, EACH_PUSH, FACTS,

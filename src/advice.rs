@@ -27,12 +27,12 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     (
         "publish::existing_tag_cannot_be_moved",
-        "who may push here may also move tags: many registries do not tell the two apart",
+        "users who may push here may also move tags: many registries do not separate the two",
         "use tag immutability where the registry has it, or let a proxy refuse to overwrite; else do not promise it",
     ),
     (
         "publish::existing_tag_cannot_be_deleted",
-        "who may push here may also delete: many registries do not tell the two apart",
+        "users who may push here may also delete: many registries do not separate the two",
         "switch deletes off, or give them to other users than those who push; else do not promise it",
     ),
     (
@@ -47,8 +47,8 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     (
         "clients::",
-        "the registry or its proxy treats this client otherwise than the rest",
-        "look for rules by user agent, and compare the transcript with that of a client that works",
+        "the registry or its proxy treats this client differently",
+        "look for rules by User-Agent, and compare the transcript with that of a client that works",
     ),
     ("keys::", "this registry does not have the keys of the product that this check is about", "leave the check out"),
     (
@@ -63,7 +63,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     (
         "",
-        "the registry's rules, or something in front of it, decide otherwise than the promise",
+        "the registry's rules, or something in front of it, differ from the promise",
         "compare the registry's own configuration with the promise, and restart it if the file is right",
     ),
 ];

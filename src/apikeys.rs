@@ -101,9 +101,9 @@ pub(crate) async fn own(client: &Client, why: &Why<'_>) -> Result<(Vec<Listed>, 
         _ => None,
     };
     let unknown = Why {
-        claim: "the key that asks is told from the other keys of its user",
-        cause: "other keys of this user are in use all the time; or the registry does not write down the use of a key",
-        remedy: "let each client have a user of its own, or revoke the keys that are not needed, and run again",
+        claim: "the key that asks can be found among the keys of its user",
+        cause: "other keys of this user are in use all the time; or the registry does not record the use of a key",
+        remedy: "give each client a separate user, or revoke the keys that are not needed, and run again",
     };
     let actual = if moving.is_empty() {
         "no key was used by the requests that listed the keys".to_owned()
@@ -219,7 +219,7 @@ async fn try_revoke(cx: &Cx, own: &Own) -> anyhow::Result<()> {
         anyhow::ensure!(after.status == 401, "the key still works: {}", after.brief());
         return Ok(());
     }
-    // The answer with the key was lost: whoever has another key of the same user can find it by its label.
+    // The answer with the key was lost: a client with another key of the same user can find it by its label.
     let Some(other) = cx.key_of(&own.username) else {
         anyhow::bail!("the answer to the minting was lost, and no identity is {}'s", own.username);
     };

@@ -95,7 +95,7 @@ impl Found {
 }
 
 const UNREACHABLE: (&str, &str) = (
-    "the network, a proxy or the registry failed, so that nothing is known of this image",
+    "the network, a proxy or the registry failed, so this image is undecided",
     "run the audit again with `--resume`: finished repositories are not asked again",
 );
 
@@ -191,7 +191,7 @@ pub(crate) struct Work {
     journal: Option<Journal>,
     tell: Tell,
     state: Mutex<State>,
-    /// Counted as they happen, for whoever looks on.
+    /// Counted as they happen, for the progress line.
     pub(crate) tags: AtomicU64,
     pub(crate) repositories: AtomicU64,
     in_a_row: AtomicU64,
@@ -242,7 +242,7 @@ impl Work {
     pub(crate) fn gave_up(&self) -> Option<String> {
         self.gave_up
             .load(Ordering::Relaxed)
-            .then(|| format!("{PATIENCE} answers in a row decided nothing; the last: {}", self.state().last_trouble))
+            .then(|| format!("{PATIENCE} answers in a row were undecided; the last: {}", self.state().last_trouble))
     }
 
     /// Sends a request once there is room for it, and again where the registry asks to be asked later.
@@ -353,7 +353,7 @@ fn later(answer: &Answer) -> Duration {
     Duration::from_secs(asked.unwrap_or(1)).min(LONGEST_PAUSE)
 }
 
-/// A name or digest in sixteen bytes. Two of a billion fall together less often than a disk tells a lie.
+/// A name or digest in sixteen bytes. 128 bits: a collision among 10^9 names is less likely than a disk error.
 fn short(text: &str) -> u128 {
     let hash = Sha256::digest(text.as_bytes());
     let mut first = [0; 16];

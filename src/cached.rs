@@ -15,8 +15,8 @@ use crate::wire::{Answer, Client, MANIFEST_LIMIT, Origin};
 
 const WAITS: Why<'static> = Why {
     claim: "a cached image is served by tag",
-    cause: "the upstream does not answer the registry's question for the tag, or cannot be reached, and zot waits for it before \
-            it serves what it has",
+    cause: "the upstream does not answer the registry's request for the tag, or cannot be reached; zot waits for it before \
+            it serves the stored image",
     remedy: "look at the network between registry and upstream; pull by digest meanwhile; set retryDelay and maxRetryDelay, \
              as \"1s\", or responseHeaderTimeout in extensions.sync: without them zot waits up to 30 s for each tag",
 };
@@ -35,7 +35,7 @@ pub(crate) async fn by_tag(
         other => return other,
     };
     let Some(digest) = &cache.digest else {
-        return Err(error.context("by tag; with its `digest` in [[cache]] more can be said").into());
+        return Err(error.context("by tag; a `digest` in [[cache]] would show more").into());
     };
     let there = transfer::manifest(client, repository, digest, why).await?;
     // One connection that stalls proves nothing. A registry that waits does so again: if not for the next request, which may
@@ -55,10 +55,10 @@ pub(crate) async fn by_tag(
 }
 
 const UPSTREAM: Why<'static> = Why {
-    claim: "the upstream says what it has under the tag",
+    claim: "the upstream shows its digest for the tag",
     cause: "the upstream cannot be reached from here, limits the rate of requests, or has no such image for clients without \
             credentials",
-    remedy: "compare `upstream` in [[cache]] with urls in extensions.sync; ask it by hand; take `upstream` out where this machine \
+    remedy: "compare `upstream` in [[cache]] with urls in extensions.sync; ask it by hand; remove `upstream` if this machine \
              may not ask it",
 };
 
@@ -133,9 +133,9 @@ async fn anonymous_token(cx: &Cx, answer: &Answer, name: &str) -> anyhow::Result
 }
 
 const CONVERTED: Why<'static> = Why {
-    claim: "an image is served by the digest that its upstream says",
-    cause: "the upstream has it in Docker's format, and zot made an OCI image of it, with another digest: whoever pins the upstream's \
-            digest, as Kubernetes manifests do, gets nothing",
+    claim: "an image is served under its upstream's digest",
+    cause: "the upstream has it in Docker's format, and zot made an OCI image of it, with another digest; a pull by the \
+            upstream's digest, as in Kubernetes manifests, then fails",
     remedy: "set `preserveDigest` in extensions.sync and `http.compat: [\"docker2s2\"]`, or pin the digests that the cache shows",
 };
 
@@ -148,15 +148,14 @@ pub(crate) async fn compare(
     served: &Manifest,
 ) -> Result<String, Failure> {
     const STALE: Why<'static> = Why {
-        claim: "the cache serves what its upstream has",
-        cause: "the registry no longer asks its upstream (sync was removed, or its rule does not match), cannot reach it, or is \
-                refused by it, and serves what it stored before; or it has another upstream",
+        claim: "the cache serves its upstream's image",
+        cause: "the registry serves an old copy: it no longer asks its upstream (sync was removed, or no rule matches), cannot \
+                reach it, or is refused; or it has another upstream",
         remedy: "look at extensions.sync in zot's configuration and at its log for the upstream's answer to this tag",
     };
     let Some(there) = at_upstream(cx, cache, tag).await? else {
         return Ok(
-            "served by the registry; whether its upstream has the same is not known: no `upstream` in [[cache]]"
-                .to_owned(),
+            "served by the registry; not compared with its upstream: there is no `upstream` in [[cache]]".to_owned()
         );
     };
     let upstream = cache.upstream.as_ref().map(|url| Origin::of(url).to_string()).unwrap_or_default();

@@ -97,7 +97,7 @@ async fn what_a_trial_left_is_listed_where_nobody_may_remove_it() {
     let world = World::of(weak(Weakness::StoresAnyMediaType), Effect::Writes, nobody_deletes).await;
     let left = world.leftovers();
     let tag = left.iter().find(|left| left.reference.contains("trial")).expect("the stored manifest is listed");
-    assert_eq!(tag.readable_by.as_deref(), Some("anyone, without a login"), "{tag:?}");
+    assert_eq!(tag.readable_by.as_deref(), Some("everyone, without a login"), "{tag:?}");
     assert!(left.iter().any(|left| left.reference.contains("blobs/uploads/")), "{left:#?}");
 }
 

@@ -40,35 +40,35 @@ pub struct Cli {
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Show it working: the checklist on a sound lab, then on a weak one
+    /// Run the checklist on a sound lab, then on a weak one
     Demo(Demo),
-    /// Prove this binary: every weakness of the lab, one by one, and which checks caught it
+    /// Prove this binary: show which checks catch each weakness of the lab
     Prove(Prove),
     /// Run the checklist against the registry of a scenario
     Run(Run),
-    /// Run the checklist again and again, and serve what was found to Prometheus and to people
+    /// Run the checklist at intervals, and serve the results to Prometheus and to people
     Watch(Watch),
-    /// Read every tag of every repository, and whether all that it names is there and whole; writes nothing
+    /// Check that every tag, manifest and blob of the registry is there and whole; writes nothing
     Audit(Audit),
-    /// Join the JSON reports of the parts of a run, or of an audit, that several machines shared, to one report
+    /// Merge the JSON reports of a partitioned run or audit into one
     Merge(Merge),
-    /// Show what `run` would do, and what it would skip and why; sends nothing
+    /// Show what `run` would do, what it would skip, and why; sends nothing
     Plan(Plan),
-    /// Keep what the registry answers now, to be compared with other days; stores nothing there
+    /// Save the registry's current answers for a later `diff`; stores nothing in the registry
     Snapshot(Snapshot),
-    /// Name every answer and tag that differs between two snapshots; sends nothing
+    /// Show every answer and tag that differs between two snapshots; sends nothing
     Diff(Diff),
-    /// Name every check
+    /// List every check
     List(List),
-    /// Say why a check matters, how it proves its promise, and what to do when it fails
+    /// Explain why a check matters, how it works, and what to do when it fails
     Explain(Explain),
     /// Print the JSON Schema of the scenario file
     Schema,
-    /// Look at a live registry as anyone may, and print a scenario of what was seen, to be confirmed
+    /// Ask a live registry without credentials, and print a draft scenario to review
     Init(Init),
     /// Serve the lab on loopback: a hardened registry, an OpenID provider and an upstream
     Lab(Lab),
-    /// Remove what runs left in the scratch repositories: their tags that start with `regproof-`
+    /// Remove the tags `regproof-…` that runs left in the scratch repositories
     Clean(Clean),
     /// Print completions for a shell
     Completions(Completions),
@@ -82,16 +82,17 @@ pub struct Selection {
     /// Only checks whose id starts with this, as `access::`; can be given several times
     #[arg(long, value_name = "ID-PREFIX")]
     pub only: Vec<String>,
-    /// The most that any check may send [default: writes with a scratch repository, else oracle]
+    /// The most that a check may send; `oracle` requests store nothing [default: writes with a scratch repository, else
+    /// oracle]
     #[arg(long, value_name = "EFFECT", value_parser = effects())]
     pub effects: Option<Effect>,
     /// Skip checks that need a browser
     #[arg(long)]
     pub no_browser: bool,
-    /// Count advice that does not hold as a broken promise: exit status 1
+    /// Count warnings as broken promises: exit status 1
     #[arg(long)]
     pub strict: bool,
-    /// Only one part of the checks, as `hash:1/4`, or `auto` by $JOB_COMPLETION_INDEX and $JOB_COMPLETIONS
+    /// Only one part of the checks, as `hash:1/4`; `auto` reads $JOB_COMPLETION_INDEX and $JOB_COMPLETIONS
     #[arg(long, value_name = "hash:PART/PARTS", value_parser = part)]
     pub partition: Option<Part>,
 }
@@ -137,13 +138,13 @@ pub struct Run {
     /// Show nothing on the console if everything is proven
     #[arg(long, short)]
     pub quiet: bool,
-    /// Show also the checks that hang on what is told first
+    /// Also show each check that the first finding explains
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
-    /// Prove also that nothing changed since this snapshot, once all other checks have ended
+    /// Also prove that nothing changed since this snapshot, after all other checks
     #[arg(long, value_name = "SNAPSHOT", conflicts_with = "partition", value_hint = ValueHint::FilePath)]
     pub against: Option<PathBuf>,
-    /// Changes that do not count, as `regproof diff` prints them: one a line, or `accept = [...]` in a .toml file
+    /// Changes that do not count, as `regproof diff` prints them: one per line, or `accept = [...]` in .toml
     #[arg(long, value_name = "FILE", requires = "against", value_hint = ValueHint::FilePath)]
     pub accept: Option<PathBuf>,
     /// How the console looks.
@@ -190,7 +191,7 @@ pub struct Plan {
     /// Also print every request that a run may send: method, target, identity, effect and check
     #[arg(long)]
     pub requests: bool,
-    /// Write the promises into `regproof.lock` beside the scenario, as agreed from now on: a run whose promises differ fails. It
+    /// Write the promises into `regproof.lock` next to the scenario; a run whose promises differ from it fails. The lock
     /// does not depend on this machine, nor on --only, --effects, --no-browser or --partition
     #[arg(long)]
     pub lock: bool,
@@ -207,7 +208,7 @@ pub struct List {
 /// `explain`.
 #[derive(Clone, Debug, Args)]
 pub struct Explain {
-    /// A check, as `regproof list` names it; also a lint, an advisory, the code of a finding or a weakness of the lab
+    /// The id of a check (see `regproof list`), lint, advisory, finding or weakness of the lab
     pub id: String,
 }
 
@@ -217,18 +218,18 @@ pub struct Lab {
     /// Where the registry listens, on loopback [default: a free port]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = loopback)]
     pub listen: Option<SocketAddr>,
-    /// What is wrong with it; can be given several times
+    /// A weakness of the lab; can be given several times
     #[arg(long, value_name = "NAME", value_parser = weaknesses())]
     pub weakness: Vec<Weakness>,
     /// The zot release whose behaviour it shows
     #[arg(long, value_name = "VERSION", default_value = "v2.1.20", value_parser = releases())]
     pub release: crate::lab::Release,
-    /// Write a complete scenario for this lab, with its secrets in a folder beside it
+    /// Write a complete scenario for this lab, with its secrets in a folder next to it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub scenario_out: Option<PathBuf>,
 }
 
-/// The lab is weak by design, and its provider gives tokens to whom it knows; no network may reach it.
+/// The lab is weak by design, and its provider gives tokens to its test users; no network may reach it.
 fn loopback(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr = text.parse().map_err(|_| "write ADDRESS:PORT, as 127.0.0.1:5050".to_owned())?;
     if address.ip().is_loopback() { Ok(address) } else { Err("the lab listens on loopback only".to_owned()) }
@@ -248,7 +249,7 @@ fn releases() -> impl TypedValueParser<Value = crate::lab::Release> {
 /// `demo`.
 #[derive(Clone, Debug, Args)]
 pub struct Demo {
-    /// What is wrong with the second lab
+    /// The weakness of the second lab
     #[arg(long, value_name = "NAME", default_value = "ci-can-update", hide_possible_values = true, value_parser = weaknesses())]
     pub weakness: Weakness,
     /// Skip checks that need a browser
@@ -276,7 +277,7 @@ pub struct Prove {
     /// Skip checks that need a browser
     #[arg(long)]
     pub no_browser: bool,
-    /// Run the checks that start a browser wherever they must notice something, and the clients everywhere; takes minutes
+    /// Run browser checks against every weakness they must catch, and client checks against all; takes minutes
     #[arg(long)]
     pub all: bool,
     /// Run each weakness with the checks that must notice it, and with one in five of the others

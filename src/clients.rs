@@ -16,21 +16,21 @@ use crate::wire::Client;
 
 /// The likely cause when a client cannot push, for all clients alike.
 pub(crate) const CAUSE: &str =
-    "the key is refused, or `/v2/` answers without a challenge so that the client sends no login";
+    "the key is refused, or `/v2/` answers without a challenge, so the client sends no login";
 const REMEDY: &str =
     "first make publish::api_key_can_push pass; then let the proxy pass WWW-Authenticate of GET /v2/ on";
 
 const FORBIDDEN: (&str, &str) = (
-    "the registry knows this identity, and its policy does not let it create here",
+    "the registry knows this identity, but no policy lets it create here",
     "grant `create` on the scratch repository to a group of this identity in accessControl; access::permission_matrix \
      shows all that it may do",
 );
 const LOST: (&str, &str) = (
-    "the registry, or something in front of it, took the push and does not have it, or has something else",
+    "the registry, or something in front of it, accepted the push, but lacks the image or has another one",
     "first make publish::api_key_can_push pass; then look at the storage, and at proxies that answer for the registry",
 );
 const NO_DIGEST: (&str, &str) = (
-    "something between client and registry removes the header Docker-Content-Digest, by which clients know a manifest",
+    "something between client and registry removes the Docker-Content-Digest header, by which clients know a manifest",
     "let the proxy pass Docker-Content-Digest on",
 );
 
@@ -44,7 +44,7 @@ pub(crate) const fn why(claim: &'static str) -> Why<'static> {
 pub(crate) struct Layout {
     /// The folder, an OCI layout in which it is named `it`.
     pub(crate) path: String,
-    /// `host:port/repository:tag`, with a tag of its own.
+    /// `host:port/repository:tag`; no other layout has this tag.
     pub(crate) reference: String,
     tag: String,
     digest: String,
@@ -135,7 +135,7 @@ impl<'a> Shop<'a> {
         (tag, reference)
     }
 
-    /// Writes a tiny image and a tiny index for two architectures, each with a tag of its own.
+    /// Writes a tiny image and a tiny index for two architectures, each with another tag.
     fn layouts(&self) -> anyhow::Result<[Layout; 2]> {
         let (image, index) = (Image::tiny(&self.cx.flavour(self.program)), Index::tiny(&self.cx.flavour(self.program)));
         let paths = [IMAGE, INDEX].map(|name| self.path(name));
@@ -212,7 +212,7 @@ impl<'a> Shop<'a> {
         let how = match again.success {
             true => "succeeds and changes nothing",
             false if matches!(self.failure(&again), Failure::Fail(_)) => "is refused",
-            false => "does not come through, and changes nothing",
+            false => "fails, and changes nothing",
         };
         self.cx.note(format!("{}: the same push again {how}", self.program));
         Ok(())
@@ -245,7 +245,7 @@ impl<'a> Shop<'a> {
     }
 }
 
-/// Pushes image and index as buildah and podman do, whose commands are the same: from a store of their own, which here
+/// Pushes image and index as buildah and podman do, whose commands are the same: from a local image store, which here
 /// lives in the private folder.
 pub(crate) async fn push_from_store(cx: &Cx, program: &'static str, why: Why<'static>) -> Result<(), Failure> {
     let shop = Shop::open(cx, program, "--version", why).await?;

@@ -132,7 +132,7 @@ fn colour(wanted: Colour, terminal: &Terminal) -> bool {
     }
 }
 
-/// The threads of a runtime: few, for each keeps memory of its own, and most of its work is to wait.
+/// The number of threads of a runtime. It is small: each thread keeps its own memory, and most of the work is to wait.
 #[must_use]
 pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4))

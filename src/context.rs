@@ -271,12 +271,12 @@ impl Cx {
         self.found().level = Level::Advice;
     }
 
-    /// One part with a verdict of its own.
+    /// One part with a separate verdict.
     pub(crate) fn case(&self, name: impl Into<String>, proof: &Result<(), Failure>) {
         self.case_at(Level::Promise, name, proof);
     }
 
-    /// One part with a verdict and a level of its own.
+    /// One part with a separate verdict and level.
     pub(crate) fn case_at(&self, level: Level, name: impl Into<String>, proof: &Result<(), Failure>) {
         let (verdict, finding) = verdict_of(proof);
         self.found().cases.push(Case { name: name.into(), verdict, finding, level });

@@ -94,7 +94,7 @@ pub fn page() -> String {
         let count = |wanted: fn(&By) -> bool| rows.iter().filter(|row| wanted(&row.by)).count();
         let _ = write!(
             text,
-            "\n## {title}\n\n{} keys: {} are proven by a check, {} say how regproof works, {} are not proven by any check.\n{about}\n\
+            "\n## {title}\n\n{} keys: {} are proven by a check, {} control regproof itself, {} are not proven.\n{about}\n\
              | key | noticed by | seen under |\n|---|---|---|\n",
             rows.len(),
             count(|by| matches!(by, By::Checks(..))),

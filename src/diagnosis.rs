@@ -68,7 +68,7 @@ pub(crate) fn refusal(clues: &Clues<'_>) -> Option<Diagnosis> {
         let side = if ahead > 0 { "ahead of" } else { "behind" };
         return Some(Diagnosis::new(
             format!("the provider's clock is {} {side} the registry's; zot forgives {FORGIVEN} seconds", span(ahead)),
-            "let both machines keep their time by NTP, and compare the Date headers of both again",
+            "run NTP on both machines, and compare the Date headers of both again",
         ));
     }
     if clock {
@@ -85,28 +85,28 @@ pub(crate) fn refusal(clues: &Clues<'_>) -> Option<Diagnosis> {
     }
     if any(&["audience is not valid", "audience must contain"]) {
         return Some(Diagnosis::new(
-            "the token is not for this client: its audience lacks the client id that zot has",
-            "compare clientid in zot's credentialsFile with the client at the provider, and look at what the provider puts \
-             into aud",
+            "the token is not for this client: its audience lacks zot's client id",
+            "compare clientid in zot's credentialsFile with the client at the provider, and look at the provider's value \
+             of aud",
         ));
     }
     if exchange && any(&["signature", "no key of this id", "could not get keys"]) {
         return Some(Diagnosis::new(
             "the registry does not accept the signature of the provider's token: the signing key was rotated or removed",
-            "choose a signing key for this client at the provider, of an algorithm that zot takes (RS256)",
+            "choose a signing key for this client at the provider, of an algorithm that zot accepts (RS256)",
         ));
     }
     if any(&["missing 'nonce'", "missing nonce", "nonce is required", "missing required parameter: nonce"]) {
         return Some(Diagnosis::new(
-            "the provider asks for a nonce, and zot sends none: OpenID Connect asks for one in the implicit flow only",
+            "the provider asks for a nonce, and zot sends none: OpenID Connect needs one only in the implicit flow",
             "switch the requirement off at the provider, for this client at least (canaille: REQUIRE_NONCE)",
         ));
     }
     if any(&["redirect_uri", "redirect uri"]) {
         return Some(Diagnosis::new(
             "the provider does not know the redirect_uri that the registry sends: it is built from http.externalUrl",
-            "set http.externalUrl to the public URL, scheme and host and port, and register the redirect_uri of the \
-             transcript at the provider",
+            "set http.externalUrl to the public URL (scheme, host and port), and register the transcript's redirect_uri at \
+             the provider",
         ));
     }
     if any(&["invalid_client", "unauthorized_client", "client is invalid", "client not found", "client is not known"]) {
@@ -117,9 +117,9 @@ pub(crate) fn refusal(clues: &Clues<'_>) -> Option<Diagnosis> {
     }
     if any(&["failed to get state", "state did not match", "named cookie not present"]) {
         return Some(Diagnosis::new(
-            "the callback came without the state cookie of the login: another host or scheme in http.externalUrl than in the \
-             browser, cookies that a proxy drops, or a login of more than two minutes",
-            "set http.externalUrl to the URL that people type, and let the proxy pass Set-Cookie and Cookie on",
+            "the callback came without the state cookie of the login: http.externalUrl differs from the browser's URL, a proxy \
+             drops cookies, or the login took over two minutes",
+            "set http.externalUrl to the URL that users open, and let the proxy pass Set-Cookie and Cookie on",
         ));
     }
     None
@@ -134,10 +134,10 @@ pub(crate) fn name(clues: &Clues<'_>) -> Diagnosis {
         );
     }
     Diagnosis::new(
-        "claimMapping.username names another claim than the one that has this user's name, or the provider leaves that claim \
-         empty and zot falls back to the e-mail address",
-        "compare claimMapping.username in zot with the claims that the provider gives: keys and policies belong to the name \
-         that comes of it",
+        "claimMapping.username names a claim without this user's name; or that claim is empty, and zot falls back to the \
+         e-mail address",
+        "compare claimMapping.username in zot with the provider's claims: keys and policies belong to the resulting \
+         name",
     )
 }
 

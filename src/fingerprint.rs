@@ -19,7 +19,7 @@ use crate::wire::{Answer, Client};
 const ENOUGH: usize = 2;
 
 /// What is said where there is one sign.
-pub(crate) const ONE_SIGN: &str = "one sign alone does not make it zot";
+pub(crate) const ONE_SIGN: &str = "one sign is not enough to recognise zot";
 
 /// No blob has it.
 const NO_BLOB: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";

@@ -72,7 +72,7 @@ fn one_sign_alone_makes_no_zot_and_two_of_one_kind_are_one() {
     signs.release = Some("v2.1.20".to_owned());
     let alone = signs.print(true);
     assert_eq!((alone.product.as_deref(), alone.release), (Some("a registry"), None));
-    assert!(alone.evidence.iter().any(|line| line.contains("one sign alone")), "{:?}", alone.evidence);
+    assert!(alone.evidence.iter().any(|line| line.contains("one sign is not enough")), "{:?}", alone.evidence);
     let mut signs = Signs::default();
     signs.add(Sign::Errors, "an error".to_owned());
     signs.add(Sign::Configuration, "a file".to_owned());

@@ -139,7 +139,7 @@ impl Guard {
 
     fn writes(&self, method: &str, intent: &Intent<'_>) -> Result<(), &'static str> {
         if !is_plain(intent.target) {
-            return Err("its path is not plain, so a server may read another one");
+            return Err("its path is not plain, so a server may understand another path");
         }
         if self.effect >= Effect::Writes && self.in_scratch(intent.target) {
             return Ok(());
@@ -149,7 +149,7 @@ impl Guard {
         }
         Err(match self.effect {
             Effect::Writes => "writing is for the scratch repository only",
-            Effect::Oracle => "nothing but the oracles, which store nothing",
+            Effect::Oracle => "only reads and the oracles, which store nothing",
             Effect::ReadOnly => ONLY_READS,
         })
     }
@@ -180,9 +180,9 @@ impl Guard {
             KeyUse::Mint { label } if asks && self.effect >= Effect::Writes && ends(intent.body, label) => Ok(()),
             KeyUse::Revoke { uuid } if self.effect >= Effect::Writes && is_uuid(uuid) => {
                 let own = method == "DELETE" && intent.target == format!("{}?id={uuid}", apikeys::PATH);
-                own.then_some(()).ok_or("only a key of this run's own making may be revoked")
+                own.then_some(()).ok_or("only a key that this run made may be revoked")
             }
-            _ => Err("keys are neither made nor revoked, but for a short-lived one of this run's own"),
+            _ => Err("a run makes and revokes only its own short-lived key"),
         }
     }
 

@@ -158,7 +158,7 @@ async fn login(client: &Client, troubles: &mut Vec<String>) -> Option<LoginSeen>
         let scopes = part("scope").split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
         let (issuer, confirmed) = issuer(&url).await;
         if !confirmed {
-            troubles.push(format!("no discovery document below {issuer} tells the issuer: write it as zot has it"));
+            troubles.push(format!("no discovery document below {issuer} names the issuer: write it as zot has it"));
         }
         return Some(LoginSeen { provider, issuer, confirmed, client_id: part("client_id"), scopes });
     }
@@ -206,11 +206,11 @@ pub fn scenario(url: &Url, seen: &Seen) -> String {
     // Writing to a String cannot fail.
     let mut say = |line: &str| _ = writeln!(text, "{line}");
     say(
-        "# A first scenario, from what anyone can see of this registry. A line marked `seen, confirm:` is what the registry",
+        "# A draft scenario, from anonymous requests to this registry. A line marked `seen, confirm:` is what the registry",
     );
-    say("# does today, not what you promise: confirm it or correct it. What is commented out could not be seen.");
+    say("# does today, not what you promise: confirm it or correct it. Commented lines could not be seen.");
     let perhaps = seen.registry.evidence.iter().any(|line| line == ONE_SIGN);
-    let unknown = if perhaps { "perhaps zot, by one sign alone" } else { "not recognised" };
+    let unknown = if perhaps { "perhaps zot, by only one sign" } else { "not recognised" };
     let product = seen.registry.product.as_deref().filter(|_| !perhaps).unwrap_or(unknown);
     let release = seen.registry.release.as_deref().unwrap_or("release not shown");
     say(&comment(&format!("The registry: {product}, {release}.")));
@@ -223,9 +223,7 @@ pub fn scenario(url: &Url, seen: &Seen) -> String {
     say("# zot_config = \"config.json\"   # the deployed configuration: the promises are then derived from it");
     say("# backend = \"http://127.0.0.1:5000\"   # a second vantage point, behind the proxy");
     say("\n[repositories]");
-    say(
-        "# scratch = \"regproof/scratch\"   # all writing happens here and nowhere else; without it nothing is written",
-    );
+    say("# scratch = \"regproof/scratch\"   # all writing happens here; without it nothing is written");
     let names: Vec<String> =
         seen.readable.iter().filter(|(name, _)| is_name(name)).map(|(name, _)| quoted(name)).collect();
     if names.is_empty() {
@@ -236,7 +234,7 @@ pub fn scenario(url: &Url, seen: &Seen) -> String {
         say(&format!("public = [{}]", names.join(", ")));
     }
     say("# private = [\"team/secret\"]   # existing repositories that anonymous clients must not read");
-    say("\n# Who may do what. Reads were seen; that nobody else may push is yours to promise.");
+    say("\n# Rights. Only reads were seen; say here which groups and users may push.");
     if names.is_empty() {
         say("# [access]\n# anonymous = []");
     } else {
@@ -265,7 +263,7 @@ pub fn scenario(url: &Url, seen: &Seen) -> String {
             say("\n[oidc]\n# seen, confirm: where the login leads to.");
             say(&format!("provider = {}", quoted(&login.provider)));
             let doubt =
-                if login.confirmed { "" } else { "   # the origin alone was seen: write the issuer as zot has it" };
+                if login.confirmed { "" } else { "   # only the origin was seen: write the issuer as zot has it" };
             say(&format!("issuer = {}{doubt}", quoted(&login.issuer)));
             say(&format!("client_id = {}", quoted(&login.client_id)));
             let scopes: Vec<String> = login.scopes.iter().map(|scope| quoted(scope)).collect();

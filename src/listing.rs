@@ -41,9 +41,9 @@ async fn once(client: &Client, repository: &str, why: &Why<'_>) -> Result<Vec<St
             }
             if !seen.insert(tag.clone()) {
                 let list = Why {
-                    cause: "the registry's list of tags repeats itself, so that clients that read it page by page miss tags \
-                            or never end",
-                    remedy: "look at what is between: a cache that ignores the query `n` and `last`",
+                    cause: "the registry's list of tags repeats itself: clients that read it page by page miss tags or never \
+                            end",
+                    remedy: "look for a cache in front that ignores the query `n` and `last`",
                     ..*why
                 };
                 let last = all.last().map(String::as_str).unwrap_or_default();

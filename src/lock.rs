@@ -1,7 +1,7 @@
 //! `regproof.lock`: the promises of a scenario as they were agreed, kept beside it, so that a promise that changes is told.
 //!
 //! Where promises are derived from a configuration that is deployed with the registry, a bad change of it changes the promise
-//! too. Pure but for reading the one file. What a registry does is not its matter.
+//! too. Pure but for reading the one file. It knows only promises, not the registry.
 
 mod compare;
 mod promises;
@@ -118,7 +118,7 @@ pub(crate) fn missing(scenario: &Scenario) -> String {
     let file = scenario.lock.as_deref().unwrap_or(Path::new(FILE)).display();
     match &scenario.config {
         Some(config) => format!(
-            "there is no {file}: a change of {} changes the promises too, and nobody is told; `regproof plan --lock` keeps them",
+            "there is no {file}: a change of {} changes the promises too, in silence; `regproof plan --lock` keeps them",
             config.file
         ),
         None => format!("not promised: there is no {file}; `regproof plan --lock` writes it"),
@@ -161,7 +161,7 @@ pub(crate) fn read(loaded: &Loaded) -> Result<Option<Lock>, ScenarioError> {
         Ok(lock) if lock.scenario != loaded.scenario.name => {
             let at = text.find("\nscenario").map(|at| place(&text, at + 1));
             let message = format!(
-                "this is the lock of the scenario `{}`, not of `{}`, and is left as it is; give this scenario a lock of its own, as \
+                "this is the lock of the scenario `{}`, not of `{}`, and is left as it is; give this scenario another lock, as \
                  `lock = \"{}.lock\"` at its top, or remove this one",
                 lock.scenario,
                 loaded.scenario.name,

@@ -43,7 +43,7 @@ const DELAYED_AT_ONCE: usize = 32;
 const DELAYED_CRITICAL: usize = 5;
 const DELAYED_CLIENTS: usize = 2;
 
-/// Whoever asks.
+/// The client that asks.
 #[derive(Debug)]
 pub(crate) struct Asker {
     /// `anonymous`, or the identity's name.

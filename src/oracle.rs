@@ -31,10 +31,10 @@ const ZOT: [(Oracle, &[u16]); 14] = [
     (Oracle::DeleteUpload, &[404]),
 ];
 
-/// The first release that heeds `?tag=`; older ones answer 415 to whoever may create, and nothing could move.
+/// The first release that heeds `?tag=`; older ones answer 415 to a client that may create, and nothing could move.
 const QUERY_TAGS: Release = Release::new(2, 1, 16);
 
-/// Whose order of decisions an answer is read by.
+/// The registry whose order of decisions explains an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     /// zot, of the release it claims.
@@ -213,10 +213,10 @@ pub(crate) fn permission(
     }
     let reason = match answer.status {
         401 if !anonymous => "its credentials were refused: the key expired, was revoked, or belongs to another user",
-        401 | 403 => "refused, but not in the registry's own words",
+        401 | 403 => "refused, but without the registry's own error",
         429 => "the registry limits the rate of requests",
         500..=599 => "the registry or its proxy failed",
-        _ => "neither the refusal nor the answer to one who may",
+        _ => "neither a refusal nor the answer to a client that may",
     };
     Permission::Undecided(format!("{}: {reason}", answer.brief()))
 }

@@ -116,14 +116,14 @@ fn undecided(dialect: Dialect, oracle: Oracle, answer: &Answer, anonymous: bool)
 fn what_decides_nothing_says_why() {
     for (status, anonymous, reason) in [
         (401, false, "its credentials were refused"),
-        (401, true, "not in the registry's own words"),
-        (403, true, "not in the registry's own words"),
-        (403, false, "not in the registry's own words"),
+        (401, true, "without the registry's own error"),
+        (403, true, "without the registry's own error"),
+        (403, false, "without the registry's own error"),
         (429, true, "limits the rate"),
         (500, true, "failed"),
         (599, true, "failed"),
-        (600, true, "neither the refusal"),
-        (200, true, "neither the refusal"),
+        (600, true, "neither a refusal"),
+        (200, true, "neither a refusal"),
     ] {
         let told = undecided(ZOT_20, Oracle::CreateTag, &answer(status, "text/plain", ""), anonymous);
         assert!(told.contains(reason), "{status} {anonymous}: {told}");

@@ -80,7 +80,7 @@ pub struct Root {
     pub hangs: Vec<String>,
 }
 
-/// One part of a check that deserves a line of its own in reports, such as one row of the permission matrix.
+/// One part of a check that has a separate line in reports, such as one row of the permission matrix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
     /// What the part is, as in `anonymous: create tag`.
@@ -149,7 +149,7 @@ pub struct Outcome {
     pub proven: Option<String>,
     /// The waiver's reason, where a waiver turned a Fail into a Skip.
     pub waived: Option<String>,
-    /// Parts with a verdict of their own.
+    /// Parts with separate verdicts.
     pub cases: Vec<Case>,
     /// Tables.
     pub tables: Vec<Table>,

@@ -249,7 +249,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
                 scenario.has_policy() && !may(None) && !scenario.identities.keys().any(|who| may(Some(who.as_str())))
             };
             let closed = scenario.repositories.public.iter().find(kept);
-            closed.and_then(|name| promised(true, &format!("{by} lets nobody of the scenario read {name}")))
+            closed.and_then(|name| promised(true, &format!("{by} lets no client of the scenario read {name}")))
         }
         Need::PrivateRepository => {
             promised(scenario.repositories.private.is_empty(), "[repositories] private is empty")
@@ -260,7 +260,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             let closed = |name: &&String| scenario.promise(None, name, Action::Read) != Some(true);
             match scenario.repositories.public.iter().find(closed) {
                 Some(name) => promised(true, &format!("{by} does not let anonymous clients read {name}")),
-                // Whether anonymous clients may read the scratch repository too is nothing to those who read public ones.
+                // Whether anonymous clients may read the scratch repository too does not matter for checks of public ones.
                 None if !scenario.repositories.public.is_empty() => None,
                 None => {
                     promised(!anonymous.contains(&Action::Read), &format!("{by} does not let anonymous clients read"))
@@ -271,7 +271,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             let scratch = scenario.repositories.scratch.as_deref().unwrap_or_default();
             promised(
                 scenario.promise(None, scratch, Action::Create) != Some(false),
-                &format!("{by} does not keep anonymous clients from creating"),
+                &format!("{by} does not refuse anonymous clients the right to create"),
             )
         }
         Need::PublicWriter => {
@@ -283,8 +283,8 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         Need::BehindLogin => promised(
             scenario.behind_a_login().is_none(),
             &format!(
-                "{by} has no repository of [repositories] that an identity may read and anonymous clients may not, and \
-                 elsewhere a pull does not show whether the login was sent"
+                "{by} has no repository of [repositories] that only users may read, and elsewhere a pull does not show \
+                 whether the login was sent"
             ),
         ),
         Need::AnyIdentity => promised(scenario.identities.is_empty(), "there is no [identities.…]"),
@@ -297,7 +297,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         }
         Need::Writer => promised(
             scenario.writer().is_none(),
-            &certain("no identity may create, and without one no refusal can be told from a broken registry", scenario),
+            &certain("no identity may create, and without one a refusal looks like a broken registry", scenario),
         ),
         Need::Mover => canary::no_mover(scenario, by),
         Need::Creator => promised(

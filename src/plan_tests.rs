@@ -84,7 +84,7 @@ fn each_need_says_what_to_add_and_is_met_by_it() {
         (
             Need::PrivateScratch,
             format!("{scratch}private_scratch = \"b\"\n{ci}{}", rights("", all)),
-            "lets nobody read a",
+            "no client that may read a and not b",
             format!("{scratch}private_scratch = \"b\"\n{ci}{}", rights("\"read\"", all)),
         ),
         (Need::Policy, none(), "neither [access] nor", rights("", "")),
@@ -95,8 +95,8 @@ fn each_need_says_what_to_add_and_is_met_by_it() {
             format!("{public}{}", rights("\"read\"", "")),
         ),
         (Need::AnonymousReads, rights("", ""), "clients read", rights("\"read\"", "")),
-        (Need::AnonymousCannotCreate, rights(some, ""), "from creating", rights("\"read\"", "")),
-        (Need::AnonymousCannotCreate, none(), "from creating", rights("", "")),
+        (Need::AnonymousCannotCreate, rights(some, ""), "the right to create", rights("\"read\"", "")),
+        (Need::AnonymousCannotCreate, none(), "the right to create", rights("", "")),
         (Need::AnyIdentity, none(), "no [identities", ci.to_owned()),
         (Need::KeyLifecycle, none(), "lifecycle", "[keys]\nlifecycle = true\n".to_owned()),
         (
@@ -114,13 +114,13 @@ fn each_need_says_what_to_add_and_is_met_by_it() {
         (
             Need::ForeignReader,
             format!("{both}{ci}{}", rights("", all)),
-            "lets nobody read",
+            "no client that may read",
             format!("{both}{ci}{}", rights("\"read\"", all)),
         ),
         (
             Need::Mover,
             format!("{scratch}{ci}{}", rights("", some)),
-            "can be moved",
+            "cannot move a tag",
             format!("{scratch}{ci}{}", rights("", all)),
         ),
         (Need::Creator, format!("{ci}{}", rights("", all)), "without update", format!("{ci}{}", rights("", some))),

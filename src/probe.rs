@@ -107,9 +107,9 @@ pub enum Expect {
     Silent,
     /// Not the registry's content: `Silent`, or what another site answers.
     Foreign,
-    /// Whatever, so long as it names no private repository.
+    /// Any answer that names no private repository.
     Unnamed,
-    /// Whatever, so long as it holds nothing that looks like a secret.
+    /// Any answer without text that looks like a secret.
     NoSecret,
     /// No permission for a page of another origin to read with credentials.
     NoForeignOrigin,
@@ -125,14 +125,14 @@ impl fmt::Display for Expect {
             Expect::Denied => "401 or 403 by the registry itself",
             Expect::Unauthorized => "401 by the registry itself",
             Expect::Closed => "nothing served: 4xx, or a redirect within the registry or to its provider",
-            Expect::Ignored => "the answer without the trick, or 4xx",
+            Expect::Ignored => "the same answer as without the trick, or 4xx",
             Expect::Silent => "an answer without content",
             Expect::Foreign => "nothing of this registry",
             Expect::Unnamed => "no name of a private repository",
             Expect::NoSecret => "nothing that looks like a secret",
             Expect::NoForeignOrigin => "no Access-Control-Allow-Credentials for a foreign origin",
             Expect::SameLogin => "a redirect to the provider with the usual redirect_uri, 4xx, or nothing",
-            Expect::NotMounted => "202 with an upload, or 4xx",
+            Expect::NotMounted => "202 with a new upload, or 4xx",
         })
     }
 }

@@ -172,7 +172,7 @@ proptest! {
         let redactor = Redactor::new([("zot-ci", "zak_0123456789abcdef0123456789abcdef")]);
         let form = &redactor.forms[form % redactor.forms.len()];
         let text = format!("{}{}", "-".repeat(padding), format!("{form} ").repeat(times));
-        // Whoever read it may have stopped anywhere.
+        // The reader may have stopped anywhere.
         for (text, whole) in [(text.as_str(), true), (&text[..text.len().saturating_sub(cut)], false)] {
             let start = redactor.start_of(text, limit, whole);
             let part = form.as_bytes().windows(12.min(form.len())).any(|part| start.as_bytes().windows(part.len()).any(|w| w == part));

@@ -160,7 +160,7 @@ fn lead(run: &Run) -> Option<&Outcome> {
     run.outcomes.iter().find(|outcome| outcome.id == root.check)
 }
 
-/// `3 checks hang on this: 2 of access, 1 of publish`, where any does.
+/// `3 checks depend on this: 2 of access, 1 of publish`, where any does.
 fn hanging(root: &Root) -> Option<String> {
     let mut areas: Vec<(&str, usize)> = Vec::new();
     for id in &root.hangs {
@@ -173,8 +173,8 @@ fn hanging(root: &Root) -> Option<String> {
     let areas: Vec<String> = areas.iter().map(|(area, number)| format!("{number} of {area}")).collect();
     match root.hangs.as_slice() {
         [] => None,
-        [one] => Some(format!("1 check hangs on this: {one}")),
-        all => Some(format!("{} checks hang on this: {}", all.len(), areas.join(", "))),
+        [one] => Some(format!("1 check depends on this: {one}")),
+        all => Some(format!("{} checks depend on this: {}", all.len(), areas.join(", "))),
     }
 }
 
@@ -332,7 +332,7 @@ mod tests {
                 "json" | "har" => {
                     serde_json::from_str::<serde_json::Value>(&clean).unwrap();
                 }
-                // A line that is lost or joined would be another report to whoever reads lines.
+                // A line that is lost or joined would be another report to a program that reads lines.
                 _ => assert_eq!(clean.lines().count(), text.lines().count(), "{name}"),
             }
         }

@@ -1,7 +1,7 @@
 //! Every request that a run may send, before it is sent: the rows of each check, filled in from the scenario.
 //!
-//! Pure. It knows how a row is filled in and what a write outside of the scratch repository is; which rows are a
-//! check's stands beside the checks, and the guard decides what is sent at all.
+//! Pure. It fills in a row, and knows which requests write outside of the scratch repository. `checks/requests.rs` lists the rows
+//! of each check. The guard decides what is sent at all.
 
 pub(crate) mod rows;
 
@@ -225,7 +225,7 @@ fn add(
 fn who(who: Who, repository: Option<&str>, scenario: &Scenario) -> String {
     let identities: Vec<&str> = scenario.identities.keys().map(String::as_str).collect();
     let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
-    // Elsewhere than in the scratch repository, whoever may do it there.
+    // Outside of the scratch repository: an identity that may do it there.
     let elsewhere = repository.filter(|name| scenario.repositories.scratch.as_deref() != Some(*name));
     let one = |action, usual| elsewhere.map_or(usual, |repository| scenario.one_who_may(action, repository));
     match who {

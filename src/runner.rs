@@ -37,7 +37,7 @@ pub struct Board {
     target: Arc<Target>,
     plan: Plan,
     began: (Instant, OffsetDateTime),
-    /// How long the run took, and why it ended early if it did. What becomes of other runs beside it is not its matter.
+    /// How long the run took, and why it ended early if it did. Independent of other runs in the same process.
     ended: OnceLock<(Duration, Option<String>)>,
     slots: Mutex<(Vec<Option<Outcome>>, Fingerprint)>,
 }
@@ -252,7 +252,7 @@ fn waive(outcome: &mut Outcome, waiver: &Waive, covered: Option<bool>) {
              `cells = [\"ci: move a tag in team/app\"]`"
                 .to_owned(),
         ),
-        Verdict::Fail => outcome.notes.push("its waiver covers other cells, and these fail besides".to_owned()),
+        Verdict::Fail => outcome.notes.push("its waiver does not cover these cells".to_owned()),
         Verdict::Pass => outcome.notes.push("its waiver is no longer needed: the promise holds".to_owned()),
         Verdict::Error | Verdict::Skip => {}
     }
@@ -263,9 +263,7 @@ fn waive_cells(outcome: &mut Outcome, waiver: &Waive, cells: &[String]) {
     for cell in cells {
         let named = outcome.cases.iter().filter(|case| is_like(cell, &case.name));
         match named.map(|case| case.verdict).max() {
-            None => {
-                outcome.notes.push(format!("its waiver names the cell `{cell}`, and there is no such cell in this run"))
-            }
+            None => outcome.notes.push(format!("its waiver names the cell `{cell}`, which this run does not have")),
             Some(Verdict::Pass) => outcome.notes.push(format!("its waiver of `{cell}` is no longer needed: it holds")),
             Some(_) => {}
         }

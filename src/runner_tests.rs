@@ -65,7 +65,7 @@ fn an_error_cannot_be_waived_and_what_matches_nothing_is_said() {
     waive(&mut sound, &waiver(Some(&["a", "gone"])), None);
     assert_eq!(sound.verdict, Pass);
     assert!(
-        sound.notes[0].contains("no longer needed") && sound.notes[1].contains("no such cell"),
+        sound.notes[0].contains("no longer needed") && sound.notes[1].contains("which this run does not have"),
         "{:?}",
         sound.notes
     );

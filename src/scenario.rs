@@ -44,7 +44,7 @@ pub struct Scenario {
     /// Repositories by role.
     #[serde(default)]
     pub repositories: Repositories,
-    /// Who may do what, in short.
+    /// The promised rights, in short form.
     pub access: Option<Access>,
     /// Users that regproof may act as, by a name of your choice.
     #[serde(default)]
@@ -64,7 +64,7 @@ pub struct Scenario {
     /// What is promised about content.
     #[serde(default)]
     pub content: Content,
-    /// Probes that may do more than ask: only on request.
+    /// Probes that leave data or load the registry: only on request.
     #[serde(default)]
     pub probes: Probes,
     /// What is promised to particular clients.
@@ -78,9 +78,9 @@ pub struct Scenario {
     /// Findings that are accepted for now.
     #[serde(default)]
     pub waive: Vec<Waive>,
-    /// The file in which `plan --lock` keeps the agreed promises, beside this one; `regproof.lock` by default.
+    /// The file in which `plan --lock` keeps the agreed promises, next to this one; `regproof.lock` by default.
     pub lock: Option<PathBuf>,
-    /// How much a finding counts, by the id of a check or a lint: `"fail"` as a promise, `"warn"` as advice, or off with a reason.
+    /// The level of a check or a lint, by its id: `"fail"` for a promise, `"warn"` for advice, or off with a reason.
     #[serde(default)]
     pub levels: BTreeMap<String, Setting>,
     /// The deployed configuration, once `registry.zot_config` was read.
@@ -97,27 +97,25 @@ pub struct Scenario {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Registry {
-    /// What clients use; equals zot's `externalUrl`.
+    /// The URL that clients use; equals zot's `externalUrl`.
     pub url: Url,
     /// The deployed zot configuration; promises are derived from it. A file, or `{ file = "values.yaml", key = 'configFiles."config.json"' }`
-    /// where it stands inside of another one, as in the values of a Helm chart.
+    /// if it is inside of another file, as in the values of a Helm chart.
     pub zot_config: Option<ZotConfig>,
-    /// The release of zot that reads it, as `v2.1.20`: keys and start-up rules are looked at as that one does. Without it, those of
-    /// the newest release that is known count.
+    /// The release of zot that reads it, as `v2.1.20`. Its keys and start-up rules count. The default is the newest known release.
     pub release: Option<ZotRelease>,
     /// A second vantage point, behind the proxy.
     pub backend: Option<Url>,
-    /// For how many days to come its certificates must be valid; by default 14, or a fifth of a certificate's life where that is
-    /// less.
+    /// For how many more days its certificates must be valid; by default 14, or a fifth of a certificate's life if that is less.
     pub certificate_days: Option<u32>,
     /// Certificates to trust besides the system's, as PEM.
     pub ca_file: Option<PathBuf>,
-    /// The certificate to show where the registry, or a proxy in front of it, asks its clients for one; as PEM. Where `zot_config`
-    /// says that zot takes a certificate for a user, anonymous clients show none.
+    /// The certificate to show if the registry, or a proxy in front of it, asks clients for one; as PEM. If zot treats a certificate
+    /// as a user (by `zot_config`), anonymous clients show none.
     pub client_cert: Option<PathBuf>,
     /// The key of `client_cert`, as PEM: a file, or where the secret is.
     pub client_key: Option<KeySource>,
-    /// `host:port` to connect to instead of what DNS says, as curl's `--connect-to`.
+    /// `host:port` to connect to instead of the address from DNS, as curl's `--connect-to`.
     #[serde(default)]
     pub resolve: BTreeMap<String, String>,
 }
@@ -126,10 +124,10 @@ pub struct Registry {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Repositories {
-    /// All writing happens here, and nowhere else but in `private_scratch`.
+    /// All writing happens here, and in `private_scratch`.
     pub scratch: Option<String>,
-    /// A scratch repository that anonymous clients must not read: made-up images are pushed to it, to see that nobody reads them
-    /// under another name.
+    /// A scratch repository that anonymous clients must not read. Checks push made-up images to it, and prove that they cannot be
+    /// read under another name.
     pub private_scratch: Option<String>,
     /// Existing repositories that everyone may read.
     #[serde(default)]
@@ -159,8 +157,8 @@ pub struct Identity {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keys {
-    /// A key must live at least this long still, so that it can be renewed in time; 14 days where it is not set. Where it is set,
-    /// a key without an end breaks the promise; else it is a warning.
+    /// A key must be valid for at least this long, so that it can be renewed in time; 14 days by default. If it is set, a key
+    /// without an end breaks the promise; else it is a warning.
     pub horizon: Option<Days>,
     /// Whether a check may log in, mint a key that ends within minutes, and revoke it.
     pub lifecycle: bool,
@@ -175,7 +173,7 @@ pub struct Metrics {
     pub path: String,
     /// Whether clients without credentials may scrape.
     pub anonymous: bool,
-    /// The identity that may scrape where not everyone may, by its name in `[identities]`; by default one that
+    /// The identity that may scrape if not everyone may, by its name in `[identities]`; by default one that
     /// `registry.zot_config` lists in `metrics.users`.
     pub reader: Option<String>,
 }
@@ -234,11 +232,11 @@ fn generic() -> String {
 pub struct Cache {
     /// Repository and tag under the cache's namespace, as `docker.io/library/alpine:3.20`.
     pub image: String,
-    /// The digest that the cache serves for the tag, where it is known: the upstream's, unless zot makes an OCI image of one in
-    /// Docker's format (`preserveDigest` in `extensions.sync` keeps it).
+    /// The digest that the cache serves for the tag, if it is known. It is the upstream's, unless zot converts an image in Docker's
+    /// format (`preserveDigest` in `extensions.sync` prevents that).
     pub digest: Option<String>,
-    /// Where the upstream itself is, as `https://registry-1.docker.io`: the check asks it what it has under the tag, without
-    /// credentials. A path names the repository there, where it is not the image's name after its first part.
+    /// The address of the upstream, as `https://registry-1.docker.io`. The check asks it for the tag's digest, without credentials.
+    /// A path names the repository there, if it differs from the image's name after its first part.
     pub upstream: Option<Url>,
     /// Another image of the same upstream that was never pulled through the cache, for one cold fetch.
     pub cold: Option<String>,
@@ -286,8 +284,7 @@ pub struct Limits {
     pub request_timeout: Period,
     /// How many checks run at once.
     pub concurrency: usize,
-    /// How many requests a run sends in a second at most; by default as many as `http.ratelimit` of `registry.zot_config` lets
-    /// through.
+    /// How many requests a run sends per second at most; by default as many as `http.ratelimit` of `registry.zot_config` allows.
     pub rate: Option<Rate>,
 }
 
@@ -303,8 +300,8 @@ impl Default for Limits {
 pub struct Waive {
     /// The check's id.
     pub check: String,
-    /// The parts that are accepted, by the names that a report shows, as `ci: move a tag in team/app`; `*` stands for any text.
-    /// Left out, all that the check finds is accepted, but of the permission matrix, whose cells must be named.
+    /// The parts that are accepted, by the names that a report shows, as `ci: move a tag in team/app`; `*` means any text.
+    /// Without it, all findings of the check are accepted; the cells of the permission matrix must be named.
     pub cells: Option<Vec<String>>,
     /// Why it is accepted.
     pub reason: String,

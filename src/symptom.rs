@@ -296,7 +296,7 @@ fn authority(url: &Url) -> String {
 /// What an outcome that is not proven may hang on. A broken promise hangs on it only where its own evidence shows it.
 pub(crate) fn shown(outcome: &Outcome, facts: &Facts) -> BTreeSet<Symptom> {
     use crate::outcome::Verdict::{Error, Fail};
-    // In the words of the permission matrix, which has better causes of its own.
+    // In the words of the permission matrix, which knows a better cause.
     let denied = |finding: &Finding| {
         let exchange = outcome.transcript.get(finding.exchange.filter(|_| finding.actual.starts_with("denied"))?)?;
         of(exchange, facts, true)
@@ -307,7 +307,7 @@ pub(crate) fn shown(outcome: &Outcome, facts: &Facts) -> BTreeSet<Symptom> {
         Fail => {
             let decided: Vec<_> =
                 decided.into_iter().map(|one| one.filter(|symptom| !symptom.proves_nothing())).collect();
-            // One finding that shows something else is a broken promise of its own.
+            // One finding that shows something else is a separate broken promise.
             let last = outcome.transcript.iter().rev().find(|exchange| exchange.method == PROGRAM);
             let by_program = || last.and_then(|exchange| of(exchange, facts, true));
             let all: Option<Vec<Symptom>> = decided.into_iter().map(|one| one.or_else(by_program)).collect();

@@ -82,7 +82,7 @@ impl Target {
         })
     }
 
-    /// The same target for one more run on a later day: with a run id of its own, and without waivers that have ended.
+    /// The same target for one more run on a later day: with a new run id, and without waivers that have ended.
     #[must_use]
     pub(crate) fn again(&self, today: time::Date) -> Target {
         let mut again = Target { run_id: run_id(), ..self.clone() };

@@ -197,17 +197,17 @@ pub(crate) async fn left_behind(
     seen_behind(&get_manifest(client, repository, tag).await?, tag, why)
 }
 
-/// Whoever is refused a look has seen nothing, neither that the change happened nor that it did not.
+/// A client that is refused a look has seen nothing, neither that the change happened nor that it did not.
 fn seen_behind(answer: &Answer, tag: &str, why: &Why<'_>) -> Result<Option<String>, Failure> {
     if !matches!(answer.status, 401 | 403) {
         return digest_if_there(answer, tag, why);
     }
     let blind = Why {
         claim: why.claim,
-        cause: "whoever was to see what became of the tag may not read the scratch repository, although it is promised to",
+        cause: "the identity that reads the tag back may not read the scratch repository, although it is promised to",
         remedy: "compare accessControl for the scratch repository with the promise, and restart zot if the file is right",
     };
-    let actual = format!("{}: nothing is known of what became of it", answer.brief());
+    let actual = format!("{}: the state of the tag is not known", answer.brief());
     Err(blind.undecided(format_args!("a look at {tag}"), actual, answer.index))
 }
 

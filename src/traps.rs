@@ -60,7 +60,7 @@ fn of_access(scenario: &Scenario) -> Vec<Trap> {
     let trap = |(place, rights): (String, Vec<Action>)| Trap {
         id: OPEN,
         consequence: format!(
-            "everybody, without credentials, may {}, by {place}",
+            "every client, without credentials, may {}, by {place}",
             rights.iter().map(|right| right.word()).collect::<Vec<_>>().join(", ")
         ),
         place,

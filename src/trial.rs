@@ -104,7 +104,7 @@ pub(crate) async fn run_on(id: &str, lab: &Lab) -> Outcome {
     run_scenario(id, &file).await
 }
 
-/// Runs one check against a lab of its own.
+/// Runs one check against a new lab.
 pub(crate) async fn run_in(id: &str, options: Options) -> Outcome {
     let lab = Lab::start(options).await.expect("the lab starts");
     run_on(id, &lab).await

@@ -53,24 +53,23 @@ const CLAIM: &str = "the scenario's user can log in at the provider";
 fn ended(error: &BrowserError) -> Why<'static> {
     let (cause, remedy) = match error {
         BrowserError::SetUp { .. } => (
-            "the provider asks this account to enrol a second factor, to choose a new password, to accept terms or to verify \
-             an address before it lets it in; a login by regproof never changes an account",
-            "log in by hand once with the same user and finish it, or take the requirement from this user at the provider; for \
-             a second factor put its secret into [oidc] login.totp",
+            "the provider asks this account for a second factor, a new password, consent to terms or a verified address; a \
+             login by regproof never changes an account",
+            "log in by hand once as this user and finish it, or remove the requirement at the provider; for a second factor \
+             put its secret into [oidc] login.totp",
         ),
         BrowserError::Denied { .. } => (
-            "a policy of the provider keeps this user out of the application, or the client or its redirect URI is not the one \
-             that the provider has registered",
-            "read what the page says; compare the policies, client_id and redirect URI of the application at the provider",
+            "a policy of the provider refuses this user; or the client or its redirect URI is not registered at the \
+             provider",
+            "read the page's text; compare the policies, client_id and redirect URI of the application at the provider",
         ),
         BrowserError::Stage { .. } => (
-            "the provider asks for more than the scenario can answer, or shows a page that is not known; nothing on it was \
-             answered",
+            "the provider asks for more than the scenario can answer, or shows an unknown page; regproof gave no answer",
             "look at the picture in the HTML report; for a second factor set [oidc] login.totp; give a consent once by hand, \
              with the same user; set [oidc] login.profile to the provider's name",
         ),
         _ => (
-            "the user name or password of [oidc] login is wrong or locked, or its one-time code was not taken",
+            "the user name or password of [oidc] login is wrong or locked, or its one-time code was refused",
             "log in by hand with the same user; look at the picture in the HTML report",
         ),
     };
@@ -175,8 +174,8 @@ impl<'a> Visit<'a> {
         self.leads_to(page, "", why).await
     }
 
-    /// Where a whole login ends: on the registry's origin, or on the foreign host that its link names. Whoever the provider
-    /// remembers is not asked again.
+    /// Where a whole login ends: on the registry's origin, or on the foreign host that its link names. The provider does
+    /// not ask a user again whom it remembers.
     pub(crate) async fn leads_to(&self, page: &LoginPage, foreign: &str, why: &Why<'_>) -> Result<Url, Failure> {
         let home = Origin::of(&self.base);
         let ended = |url: &Url| home.owns(url) || url.host_str() == Some(foreign);

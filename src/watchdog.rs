@@ -22,7 +22,7 @@ enum Order {
 }
 
 impl Watchdog {
-    /// Calls `hung` from a thread of its own after `limit`, unless the watchdog was dropped by then.
+    /// Calls `hung` from a separate thread after `limit`, unless the watchdog was dropped by then.
     ///
     /// # Errors
     /// If no thread can be started.

@@ -1,4 +1,4 @@
-//! The checks as tests for `cargo nextest run --test live`, each in a process of its own.
+//! The checks as tests for `cargo nextest run --test live`, each in a separate process.
 //!
 //! Only the program: `live/front_end.rs` is what it does, and `tests/it/cli` runs that too.
 

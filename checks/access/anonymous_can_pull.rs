@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Clusters and people pull without credentials. A manifest that answers while its layers do not, or a tag that answers
-//! while its digest does not, breaks them as surely as a registry that is down.
+//! Clusters and people pull without credentials. A manifest without its layers, or a tag without its digest, breaks their pulls
+//! like a registry that is down.
 //!
 //! ## How it is proven
 //!
@@ -11,14 +11,14 @@
 //!
 //! 1. `GET tags/list`, and one tag of it (`latest` if there is one, else the last).
 //! 2. The manifest by tag: its bytes are hashed and compared with `Docker-Content-Digest`.
-//! 3. The manifest by that digest: the same bytes. Of an index, the entry for linux/amd64, also through an index within it.
+//! 3. The manifest by that digest: the same bytes. Of an index, the entry for linux/amd64, also through a nested index.
 //! 4. The config and every layer: bytes hashed, sizes compared. A layer over 64 MiB is opened, and its size compared. A layer
-//!    with `urls` may lie elsewhere and is not asked for.
+//!    with `urls` may lie elsewhere and is not requested.
 //!
 //! ## When it fails
 //!
-//! 401: zot's `accessControl.repositories."…".anonymousPolicy` lacks `read`, or a longer pattern without it matches this
-//! repository and replaces the shorter one. A wrong digest: storage or a proxy changed the bytes; run zot's scrub.
+//! 401: zot's `accessControl.repositories."…".anonymousPolicy` lacks `read`. Or a longer pattern without it matches this
+//! repository, and replaces the shorter one. A wrong digest: storage or a proxy changed the bytes; run zot's scrub.
 //!
 //! ## References
 //!

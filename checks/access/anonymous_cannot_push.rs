@@ -1,30 +1,30 @@
-//! Without credentials nobody can push.
+//! Pushing needs credentials.
 //!
 //! ## Why it matters
 //!
-//! Whoever can push can replace what clusters run. Each of the doors of a push is its own request with its own rule:
-//! closing one proves nothing about the others.
+//! A client that can push can replace what clusters run. A push has several kinds of requests, each with its rule. A refusal
+//! of one kind proves nothing about the others.
 //!
 //! ## How it is proven
 //!
-//! In the scratch repository, for each door, the same request twice: by an identity that may push (the control), and
-//! without credentials. Only if the control gets through does the refusal count.
+//! In the scratch repository, each request is sent twice: by an identity that may push (the control), and without
+//! credentials. The refusal counts only if the control gets through.
 //!
 //! 1. `POST blobs/uploads/` (start an upload).
 //! 2. `POST blobs/uploads/?digest=…` with all bytes (monolithic upload).
 //! 3. `POST blobs/uploads/?mount=…&from=…` (mount).
 //! 4. `PUT manifests/…`, by digest, and by a new tag.
-//! 5. The first once more as docker, containerd, containers/image, oras, Helm and Go's own client: a proxy or a condition may
-//!    know them by their User-Agent, and lend them a key.
+//! 5. The first once more with the User-Agent of docker, containerd, containers/image, oras, Helm and Go's own client. A proxy
+//!    or a condition may add credentials for them.
 //!
-//! The refusal must be 401, with a challenge and in the registry's own words; afterwards the tag does not exist. A 401 of a proxy
-//! in front counts too, if it asks for a password (Basic): the control got through the same proxy with one. That is said beside
-//! the verdict. A 401 that asks for a token refuses nobody, since a token can be fetched: the check is undecided then.
+//! The refusal must be 401, with a challenge and the registry's error body. Afterwards the tag does not exist. A 401 of a proxy
+//! in front counts too, if it asks for a password (Basic). The control got through the same proxy with one. A note says so. A
+//! 401 that asks for a token is no refusal, since every client can fetch a token. The check is then undecided.
 //!
 //! ## When it fails
 //!
 //! 2xx: `anonymousPolicy` holds `create`, or a policy names the user `""`, which is everyone. A page, or a refusal without
-//! the registry's error body: something in front of the registry answers, and what the registry would do is not known.
+//! the registry's error body: something in front of the registry answers. The registry's own answer is not known.
 //!
 //! ## References
 //!
@@ -41,7 +41,7 @@ pub(crate) const META: Meta = Meta {
 };
 
 const WHY: Why<'static> = Why {
-    claim: "without credentials nobody can push",
+    claim: "pushing needs credentials",
     cause: "anonymousPolicy holds `create`, or a policy names the empty user, or there is no accessControl at all",
     remedy: "in zot's accessControl, leave anonymousPolicy at [\"read\"] and remove `\"\"` from every `users` list",
 };
@@ -96,7 +96,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     by_proxy |= refused.expect_challenged(&WHY)?;
     if by_proxy {
         cx.proven(
-            "refused by what stands in front of the registry, which asks for a password; whoever reaches the registry past it \
+            "refused by a proxy in front of the registry, which asks for a password; a client that gets past the proxy \
              may not be refused",
         );
     }
@@ -114,11 +114,11 @@ async fn as_clients(cx: &Cx, anyone: &Client, writer: &Client, scratch: &str, im
     let who = cx.scenario().writer().unwrap_or_default();
     let uploads = format!("/v2/{scratch}/blobs/uploads/");
     for (name, agent) in persona::PUSHERS {
-        let claim = format!("without credentials nobody can push, with the User-Agent of {name} either");
+        let claim = format!("pushing needs credentials, also with the User-Agent of {name}");
         let why = Why {
             claim: &claim,
             cause: "something in front of the registry adds credentials for this client, or a condition of the policy names it",
-            remedy: "remove the rule for this User-Agent: anybody can send it",
+            remedy: "remove the rule for this User-Agent: every client can send it",
         };
         let control = writer.post(&uploads).header("User-Agent", agent).send().await?;
         control.expect_control(&[202], who, &why)?;

@@ -2,38 +2,37 @@
 //!
 //! ## Why it matters
 //!
-//! One door closed proves nothing about the next. A longer pattern silently replaces a shorter one, a group may be missing
-//! from a login, and a file on disk can differ from the policy that runs: only the live answer counts.
+//! One refused request proves nothing about the next. A longer pattern silently replaces a shorter one. A group may be missing
+//! from a login. A file on disk can differ from the policy that runs. Only the live answer counts.
 //!
 //! ## How it is proven
 //!
-//! 1. Who: anonymous, and every identity of the scenario. Where: the scratch, public and private repositories, one for each
-//!    pattern and each cache of the zot configuration, up to 12 more of the catalog (others in each run), and names that
-//!    nobody declared, of one, two and three parts.
-//! 2. Each request is valid for authorization and impossible for the handler (an unknown media type, a random digest, an
-//!    upload that does not exist), so the answer tells the permission and nothing is stored, also on production names. A
-//!    cache is never asked for what it lacks. On another registry than zot such requests tell nothing: there reading is asked,
-//!    and all else is proven by writes in the scratch repository, each judged by what is there afterwards.
+//! 1. Clients: anonymous, and every identity of the scenario. Repositories: scratch, public and private, and one for each
+//!    pattern and each cache of the zot configuration. Up to 12 more come from the catalog, others in each run. Also undeclared
+//!    names of one, two and three parts.
+//! 2. Each request is valid for authorization and impossible for the handler, as an unknown media type or a random digest. The
+//!    answer shows the permission, and nothing is stored, also on production names. A cache is never asked for an image that it
+//!    lacks. Only zot answers such requests so. On other registries the check asks for reads. It proves the rest by writes in the
+//!    scratch repository, each judged by the state afterwards.
 //! 3. Moving a tag is asked about several existing tags: the first, the last, `stable`, one of a release, `latest`.
-//! 4. The control: a denial counts only where somebody was allowed the same request in this run. What is promised to nobody
-//!    and works is a Fail without any.
+//! 4. The control: a denial counts only where another client was allowed the same request in this run. A request that is
+//!    promised to no client and works is a Fail without a control.
 //! 5. The answer is compared with the zot configuration, evaluated independently of zot, or with `[access]`.
-//! 6. On the scratch and the first public repository, the requests of anonymous and of CI that change anything are asked 20
-//!    times (5 times where zot delays its refusals), so that random answers and one bad backend show. There, and for reading
-//!    the first private repository, everybody asks as docker, containerd, containers/image, oras, Helm and Go's own client
-//!    too.
-//! 7. Every tag that was asked about, outside of the scratch repository, is read again. What others moved or removed
-//!    meanwhile is asked about anew.
+//! 6. On the scratch and the first public repository, anonymous clients and CI send each changing request 20 times. Where zot
+//!    delays its refusals, they send it 5 times. So random answers and one bad backend show. There, and for reading the first
+//!    private repository, each client also asks with the User-Agents of docker, containerd, containers/image, oras, Helm and Go.
+//! 7. Every tag that was asked about, outside of the scratch repository, is read again. Tags that others moved or removed
+//!    meanwhile are asked about anew.
 //!
-//! The verdict says how much was proven, what was not, and which promised rights no identity can show. Where no refusal
-//! of a write can be proven at all, the check is a Skip.
+//! The verdict says how much was proven, what was not, and which promised rights no identity can show. Where no refusal of a
+//! write can be proven, the check is a Skip.
 //!
 //! ## When it fails
 //!
-//! The finding names who, where, which request, and the line of the configuration that promises otherwise. Restart zot if the
-//! file is right, since some changes take effect only then. Both answers, by chance: two patterns of equal length match. One
-//! tag or one client alone: a condition of the policy, or a rule of the proxy. A waiver covers the cells that it names, as
-//! `cells = ["ci: move a tag in team/app"]`; all others still fail.
+//! The finding names the client, the repository, the request, and the line of the configuration that promises otherwise. If
+//! the file is right, restart zot: some changes take effect only then. Both answers, by chance: two patterns of equal length
+//! match. Only one tag or one client: a condition of the policy, or a rule of the proxy. A waiver covers the cells that it
+//! names, as `cells = ["ci: move a tag in team/app"]`; all others still fail.
 //!
 //! ## References
 //!
@@ -48,7 +47,7 @@ pub(crate) const META: Meta =
 
 const NOTHING: Why<'static> = Why {
     claim: "everyone may do what is promised and nothing else",
-    cause: "nothing is promised about what can be asked, or this registry cannot be asked",
+    cause: "the scenario promises nothing that this check can ask, or this registry cannot be asked",
     remedy: "name repositories and identities in the scenario, and allow --effects writes",
 };
 
@@ -66,7 +65,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let besides: Vec<String> = catalog.line().into_iter().chain(matrix::unproven(cx.scenario())).collect();
     let count = matrix::count(&cells);
     cx.proven(count.line(&besides));
-    // What was refused or allowed wrongly was so, whoever moved a tag meanwhile.
+    // A wrong answer stays wrong, even if another client moved a tag meanwhile.
     let worst = graver(matrix::judge(cx, &askers, &cells), settled);
     if worst.is_ok() && count.proven == 0 {
         return Err(NOTHING.undecided("at least one cell that is promised and can be asked", "none", None));
@@ -76,10 +75,10 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             true => "",
             false => "; with `--effects writes` and [repositories] scratch it is asked there",
         };
-        cx.skip(format!("nothing but reading can be proven: this registry might store what it is asked{instead}"));
+        cx.skip(format!("only reading can be proven: this registry might store what it is asked{instead}"));
     } else if worst.is_ok() && count.refusals == 0 && count.refusals_promised > 0 {
         cx.skip(
-            "no refusal of a write can be proven: nobody of the scenario is seen to be allowed what others are refused",
+            "no refusal of a write can be proven: no identity of the scenario is seen to be allowed what others are refused",
         );
     }
     worst

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! A registry that treats a wrong key as no key looks healthy while CI's key is dead: pulls go on, and only the next push
-//! shows it. One that accepts a right key under another name lets anyone act as anyone.
+//! A registry may treat a wrong key as no key. It then looks healthy while CI's key is dead: pulls go on, and only the next
+//! push fails. A registry that accepts a right key under another name lets every user act as any other.
 //!
 //! ## How it is proven
 //!
@@ -14,11 +14,11 @@
 //! 3. The right key with another identity's user name, or with a made-up one: 401.
 //! 4. The right user name with an empty password: 401.
 //!
-//! Every 401 must be the registry's own.
+//! Every 401 must have the registry's error body.
 //!
 //! ## When it fails
 //!
-//! 200: credentials are not checked on reads. Look at a proxy that drops the Authorization header, at `http.auth` in zot's
+//! 200: credentials are not checked on reads. Look for a proxy that drops the Authorization header. Look at `http.auth` in zot's
 //! configuration, and at an authentication proxy in front of it.
 //!
 //! ## References
@@ -33,7 +33,7 @@ pub(crate) const META: Meta =
     Meta { needs: &[Need::AnyIdentity], effect: Effect::ReadOnly, usual: Duration::from_millis(40) };
 
 const WHY: Why<'static> = Why {
-    claim: "wrong credentials are refused, also where anyone may read",
+    claim: "wrong credentials are refused, also where everyone may read",
     cause: "credentials are not checked: a proxy drops them, or the registry falls back to anonymous access",
     remedy: "look at http.auth in zot's configuration and at what the proxy does with the Authorization header",
 };
@@ -69,11 +69,12 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             answer.expect_unauthorized(&WHY)?;
         }
     }
-    cx.proven(format!("asked beside {name} at /v2/{where_else}"));
+    cx.proven(format!("the control was {name}, at /v2/{where_else}"));
     Ok(())
 }
 
-/// The API's root, and something public that this identity may read: zot's `anonymousPolicy` is for nobody who logs in.
+/// The API's root, and a public repository that this identity may read: zot's `anonymousPolicy` does not hold for users who
+/// log in.
 async fn targets(cx: &Cx, name: &str, client: &Client) -> Result<Vec<String>, Failure> {
     let mut targets = vec!["/v2/".to_owned()];
     let may = |repository: &&String| cx.scenario().promise(Some(name), repository, Action::Read) != Some(false);

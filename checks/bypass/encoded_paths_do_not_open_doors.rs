@@ -2,18 +2,19 @@
 //!
 //! ## Why it matters
 //!
-//! Whoever decodes last decides what is served; whoever decides first decides who may have it. Encoded slashes and dots are how
-//! rules of a proxy were passed again and again.
+//! The proxy may decide about one path, and the registry may decode and serve another. Encoded slashes and dots have passed
+//! the rules of proxies again and again.
 //!
 //! ## How it is proven
 //!
-//! The control: an identity that may reads the private repository. Then its paths with letters, slashes and dots encoded once,
-//! twice, half and wrongly, sent as they are written, without credentials: 4xx, or a redirect within this origin. Nothing
-//! is pushed to such a path: a server may read another one.
+//! The control: an identity with the right reads the private repository. Then its paths are sent without credentials, exactly
+//! as written. Letters, slashes and dots are encoded once, twice, half and wrongly. Each must end in 4xx, or in a redirect
+//! within this origin. Such paths are only read, since a server may understand another path.
 //!
 //! ## When it fails
 //!
-//! The proxy decodes paths after it decided, or passes them on decoded: pass the raw path on, and refuse `%2F` and `%2e` there.
+//! The proxy decodes paths after its decision, or passes them on decoded. Pass the raw path on, and refuse `%2F` and `%2e` at
+//! the proxy.
 //!
 //! ## References
 //!
@@ -30,8 +31,8 @@ pub(crate) const META: Meta = Meta {
 };
 
 const WHY: Why<'static> = Why {
-    claim: "no encoding leads around the rights of a private repository",
-    cause: "something decodes the path after the rights were decided",
+    claim: "an encoded path gives no access to a private repository",
+    cause: "something decodes the path after the decision about rights",
     remedy: "let the proxy pass the raw path on, or refuse encoded slashes and dots",
 };
 
@@ -75,7 +76,7 @@ pub(crate) const PROBES: &[Probe] = &[
     Probe {
         id: "encoded-twice",
         shape: Shape::get("/v2/{public}/%252e%252e/%252e%252e/{private}/manifests/{private_tag}").raw("1.1"),
-        reason: "For two programs that each decode once",
+        reason: "Two programs may each decode it once",
         ..BASE
     },
     Probe {

@@ -2,13 +2,13 @@
 //!
 //! ## Why it matters
 //!
-//! A browser sends the session of a logged-in user with every request. If the registry lets any origin read the answers, any page
-//! that this user visits can list, read and mint keys.
+//! A browser sends the session of a logged-in user with every request. If any origin may read the answers, every page that
+//! this user visits can list, read and mint keys.
 //!
 //! ## How it is proven
 //!
-//! Requests and preflights with a foreign origin and with `null`, on the API, the catalog and the key endpoint: none may answer
-//! `Access-Control-Allow-Credentials: true` together with that origin, `null` or `*`. `*` alone is harmless: without credentials.
+//! Requests and preflights with a foreign origin and with `null`, on the API, the catalog and the key endpoint. No answer may
+//! have `Access-Control-Allow-Credentials: true` together with that origin, `null` or `*`. `*` without credentials is harmless.
 //!
 //! ## When it fails
 //!
@@ -26,9 +26,9 @@ use crate::check::prelude::*;
 pub(crate) const META: Meta = Meta { needs: &[], effect: Effect::ReadOnly, usual: Duration::from_millis(30) };
 
 const WHY: Why<'static> = Why {
-    claim: "no foreign origin may read with credentials",
+    claim: "pages of foreign origins cannot read with credentials",
     cause: "http.allowOrigin or the proxy allows any origin, or zot is older than v2.1.16",
-    remedy: "upgrade zot, and name the origins of your own pages in http.allowOrigin",
+    remedy: "upgrade zot, and name the origins of your pages in http.allowOrigin",
 };
 
 /// What most of them have in common.

@@ -2,18 +2,18 @@
 //!
 //! ## Why it matters
 //!
-//! Forward-auth proxies tell the service behind them who logged in, by a header. If a client can send that header itself,
-//! anyone is anyone.
+//! A forward-auth proxy names the logged-in user to the service behind it, by a header. If a client can send that header
+//! itself, it can act as any user.
 //!
 //! ## How it is proven
 //!
-//! A push that stores nothing, to an existing tag, without credentials, with each of the headers that proxies and providers use
-//! to claim a user, a group, an address or another path. Each must be refused in the registry's own words, as without the
-//! header; an identity that may push gets through to the handler.
+//! A push that stores nothing goes to an existing tag, without credentials. It has the headers by which proxies and providers
+//! claim a user, a group, an address or another path. Each must be refused with the registry's own error, as without
+//! the header. The control: an identity that may push gets through to the handler.
 //!
 //! ## When it fails
 //!
-//! The proxy passes the header on, and something behind it believes it. Drop these headers from clients at the proxy.
+//! The proxy passes the header on, and something behind it believes it. Let the proxy drop these headers from clients.
 //!
 //! ## References
 //!
@@ -30,8 +30,8 @@ pub(crate) const META: Meta = Meta {
 };
 
 const WHY: Why<'static> = Why {
-    claim: "no header makes anyone somebody else",
-    cause: "something in front of or inside the registry believes a header that clients can send",
+    claim: "a header cannot make a client another user",
+    cause: "the registry, or something in front of it, believes a header that clients can send",
     remedy: "let the proxy drop this header from clients",
 };
 
@@ -111,14 +111,14 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "x-forwarded-for-loopback",
         severity: Severity::High,
         shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("X-Forwarded-For", "127.0.0.1")]),
-        reason: "Whoever claims to be on the same host is not",
+        reason: "A client that claims to be on the same host is not",
         ..BASE
     },
     Probe {
         id: "x-real-ip-loopback",
         severity: Severity::High,
         shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("X-Real-IP", "127.0.0.1")]),
-        reason: "Whoever claims to be on the same host is not",
+        reason: "A client that claims to be on the same host is not",
         ..BASE
     },
     Probe {
@@ -131,13 +131,13 @@ pub(crate) const PROBES: &[Probe] = &[
     Probe {
         id: "x-original-url",
         shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("X-Original-URL", "/metrics")]),
-        reason: "Judged as the open metrics, done as the push",
+        reason: "May be judged as the open metrics and executed as the push",
         ..BASE
     },
     Probe {
         id: "x-rewrite-url",
         shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("X-Rewrite-URL", "/metrics")]),
-        reason: "Judged as the open metrics, done as the push",
+        reason: "May be judged as the open metrics and executed as the push",
         ..BASE
     },
     Probe {

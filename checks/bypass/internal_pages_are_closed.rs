@@ -2,14 +2,14 @@
 //!
 //! ## Why it matters
 //!
-//! Debug pages show memory and configuration and let anyone load the registry. They come with a build or a proxy rule, not with a
-//! decision.
+//! Debug pages show memory and configuration, and let everyone load the registry. They come with a build or a proxy rule, not
+//! by a decision.
 //!
 //! ## How it is proven
 //!
-//! The control: the registry answers at `/v2/`. Then each page without credentials, the profiles also by an identity that may push:
-//! 4xx. zot's management page may be open, and may hold no key that names a secret. OPTIONS, which is answered before anybody is
-//! authenticated, must be empty. A page of profiles is never asked for a profile.
+//! The control: the registry answers at `/v2/`. Then each page is requested without credentials, the profiles also by an
+//! identity that may push: 4xx. zot's management page may be open, but no key in it may name a secret. OPTIONS is answered
+//! before authentication, and must be empty. Only the list of profiles is requested, never a profile.
 //!
 //! ## When it fails
 //!
@@ -27,9 +27,9 @@ use crate::check::prelude::*;
 pub(crate) const META: Meta = Meta { needs: &[], effect: Effect::ReadOnly, usual: Duration::from_millis(60) };
 
 const WHY: Why<'static> = Why {
-    claim: "what is for operators alone is not served",
+    claim: "pages for operators are not served to others",
     cause: "something in front of the registry, or the registry itself, serves this path to everyone",
-    remedy: "close the path at the proxy, and find out who serves it",
+    remedy: "close the path at the proxy, and find out which program serves it",
 };
 
 /// What most of them have in common.
@@ -37,16 +37,16 @@ const BASE: Probe = Probe { bad: Bad::body("profiles"), reference: "zot pkg/debu
 
 /// Every build has these pages, for administrators. Where nothing is closed, everyone is one.
 const ADMINISTRATORS: Probe = because(
-    "every zot has this page for administrators; without http.accessControl everyone is let in as one",
-    "set http.auth and http.accessControl in zot's configuration, with an adminPolicy for few",
+    "every zot has this page for administrators; without http.accessControl every client is one",
+    "set http.auth and http.accessControl in zot's configuration, with an adminPolicy for few users",
 );
 const DEBUG_SERVER: Probe = because(
     "a debug server listens on a public address, or the proxy leads to it",
-    "bind the debug server to loopback, and take its route from the proxy",
+    "bind the debug server to loopback, and remove its route from the proxy",
 );
 const DEBUG_BUILD: Probe = because("a debug build: the releases do not have this page", "use the release build");
 const FILE_SERVER: Probe =
-    because("a file server beside the registry serves its folder", "take its route to this folder from the proxy");
+    because("a file server next to the registry serves its folder", "remove the route to this folder from the proxy");
 
 const fn because(cause: &'static str, remedy: &'static str) -> Probe {
     Probe { because: Some((cause, remedy)), ..BASE }
@@ -79,7 +79,7 @@ pub(crate) const PROBES: &[Probe] = &[
         severity: Severity::Medium,
         shape: Shape::get("/v2/_zot/debug/graphql-playground"),
         bad: Bad::body("playground"),
-        reason: "A page of debug builds alone",
+        reason: "Only debug builds have this page",
         reference: "zot pkg/debug/gqlplayground",
         ..DEBUG_BUILD
     },
@@ -88,7 +88,7 @@ pub(crate) const PROBES: &[Probe] = &[
         severity: Severity::Low,
         shape: Shape::get("/swagger/v2/index.html"),
         bad: Bad::body("swagger"),
-        reason: "A page of debug builds alone",
+        reason: "Only debug builds have this page",
         reference: "zot pkg/debug/swagger",
         ..DEBUG_BUILD
     },
@@ -130,7 +130,7 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "configuration-file",
         shape: Shape::get("/config.json"),
         bad: Bad::body("{\"http\":{}}"),
-        reason: "A file server beside the registry may serve its folder",
+        reason: "A file server next to the registry may serve its folder",
         reference: "zot configuration",
         ..FILE_SERVER
     },
@@ -138,7 +138,7 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "storage-index",
         shape: Shape::get("/index.json"),
         bad: Bad::body("{\"manifests\":[]}"),
-        reason: "A file server beside the registry may serve its storage",
+        reason: "A file server next to the registry may serve its storage",
         reference: "OCI image layout",
         ..FILE_SERVER
     },
@@ -147,7 +147,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::get("/v2/_zot/ext/mgmt"),
         expect: Expect::NoSecret,
         bad: Bad::body("{\"http\":{\"auth\":{\"ldap\":{\"bindPassword\":\"x\"}}}}"),
-        reason: "zot tells its login page how to log in, and must tell no secret",
+        reason: "This page says how to log in, and must show no secret",
         reference: "zot pkg/extensions/extension_mgmt.go",
         ..BASE
     },
@@ -156,7 +156,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::new("OPTIONS", "/zot/auth/apikey"),
         expect: Expect::Silent,
         bad: Bad::body("{\"apiKeys\":[]}"),
-        reason: "OPTIONS is answered before anybody is authenticated",
+        reason: "OPTIONS is answered before authentication",
         reference: "zot pkg/api/authn.go",
         ..BASE
     },
@@ -165,7 +165,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::new("OPTIONS", "/v2/{private}/manifests/{private_tag}"),
         expect: Expect::Silent,
         bad: Bad::body("{\"digest\":\"{private_digest}\"}"),
-        reason: "OPTIONS is answered before anybody is authenticated",
+        reason: "OPTIONS is answered before authentication",
         reference: "zot pkg/api/authz.go",
         ..BASE
     },

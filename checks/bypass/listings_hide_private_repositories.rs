@@ -2,18 +2,19 @@
 //!
 //! ## Why it matters
 //!
-//! A repository is private only if every route is: lists, pages of lists, tags, manifests by tag and by digest, blobs, referrers
-//! and search each have code of their own. Registries were found open on one of them for years.
+//! A repository is private only if every route is. There are lists, pages of lists, tags, manifests by tag and by digest, blobs,
+//! referrers and search. Each route has separate code. Registries were found open on one of them for years.
 //!
 //! ## How it is proven
 //!
-//! The control: an identity that may reads the private repository. Without credentials, and by an identity that may not, no list
-//! and no page of one may name it, and every direct read must be 401 or 403 in the registry's own words.
+//! The control: an identity with the right reads the private repository. The other requests are sent without credentials, and
+//! by an identity without the right. No list, and no page of a list, may name the repository. Every direct read must be 401 or
+//! 403 with the registry's own error.
 //!
 //! ## When it fails
 //!
-//! A name in a list: look for an anonymous or default policy on a pattern that matches it. A direct read: the same, and for a
-//! pattern that is longer than the private one, since the longest alone applies.
+//! A name in a list: look for an anonymous or default policy on a pattern that matches it. A direct read: the same. Also look
+//! for a pattern that is longer than the private one, since only the longest applies.
 //!
 //! ## References
 //!
@@ -30,9 +31,9 @@ pub(crate) const META: Meta = Meta {
 };
 
 const WHY: Why<'static> = Why {
-    claim: "nothing shows a private repository to those who may not read it",
-    cause: "a policy on another pattern lets anyone read, or a list is not filtered",
-    remedy: "look at every pattern that matches this repository: the longest alone applies",
+    claim: "a private repository is shown only to users who may read it",
+    cause: "a policy on another pattern lets everyone read, or a list is not filtered",
+    remedy: "look at every pattern that matches this repository: only the longest applies",
 };
 
 /// What most of them have in common.
@@ -54,27 +55,27 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "catalog-by-an-outsider",
         who: Principal::Outsider,
         shape: Shape::get("/v2/_catalog"),
-        reason: "A login alone is no right to see what is private",
+        reason: "A login alone gives no right to private repositories",
         ..BASE
     },
     Probe {
         id: "catalog-first-page",
         shape: Shape::get("/v2/_catalog?n=1"),
-        reason: "Paging is often filtered after it was cut",
+        reason: "Pages are often cut before they are filtered",
         ..BASE
     },
     Probe {
         id: "catalog-large-page",
         severity: Severity::Medium,
         shape: Shape::get("/v2/_catalog?n=1000"),
-        reason: "Paging is often filtered after it was cut",
+        reason: "Pages are often cut before they are filtered",
         ..BASE
     },
     Probe {
         id: "catalog-after-private",
         severity: Severity::Medium,
         shape: Shape::get("/v2/_catalog?last={private}"),
-        reason: "Where a private name is known as a marker, it exists",
+        reason: "A marker with a private name must not confirm that it exists",
         ..BASE
     },
     Probe {
@@ -120,7 +121,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::get("/v2/{private}/manifests/{private_tag}"),
         expect: Expect::Unauthorized,
         bad: Bad::body("{\"digest\":\"{private_digest}\"}"),
-        reason: "Each route has its own rule: one closed proves nothing about the others",
+        reason: "Each route has its own rule: a refusal on one proves nothing about the others",
         ..BASE
     },
     Probe {
@@ -129,7 +130,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::get("/v2/{private}/manifests/{private_digest}"),
         expect: Expect::Unauthorized,
         bad: Bad::body("{\"digest\":\"{private_digest}\"}"),
-        reason: "Each route has its own rule: one closed proves nothing about the others",
+        reason: "Each route has its own rule: a refusal on one proves nothing about the others",
         ..BASE
     },
     Probe {
@@ -138,7 +139,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::get("/v2/{private}/blobs/{private_blob}"),
         expect: Expect::Unauthorized,
         bad: Bad::body("p"),
-        reason: "Each route has its own rule: one closed proves nothing about the others",
+        reason: "Each route has its own rule: a refusal on one proves nothing about the others",
         ..BASE
     },
     Probe {
@@ -148,7 +149,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::get("/v2/{private}/referrers/{private_digest}"),
         expect: Expect::Denied,
         bad: Bad::body("{\"manifests\":[]}"),
-        reason: "A login alone is no right to read what is private",
+        reason: "A login alone gives no right to private repositories",
         ..BASE
     },
     Probe {
@@ -156,7 +157,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::get("/v2/{private}/referrers/{private_digest}"),
         expect: Expect::Unauthorized,
         bad: Bad::body("{\"manifests\":[]}"),
-        reason: "Each route has its own rule: one closed proves nothing about the others",
+        reason: "Each route has its own rule: a refusal on one proves nothing about the others",
         ..BASE
     },
     Probe {
@@ -165,7 +166,7 @@ pub(crate) const PROBES: &[Probe] = &[
             "/v2/_zot/ext/search?query=%7BGlobalSearch(query:%22{private_part}%22)%7BRepos%7BName%7D%7D%7D",
         ),
         bad: Bad::body("{\"data\":{\"GlobalSearch\":{\"Repos\":[{\"Name\":\"{private}\"}]}}}"),
-        reason: "Search has an index of its own, and must filter it",
+        reason: "Search has a separate index, and must filter it",
         ..BASE
     },
 ];

@@ -1,18 +1,19 @@
-//! No header and no query leads the login elsewhere, and no forged return is taken.
+//! A login leads to the provider and back, whatever the headers and the query say; forged returns are refused.
 //!
 //! ## Why it matters
 //!
-//! The return address carries the code that is the login. Whoever can bend it, or forge the return, logs in as somebody else.
+//! The return address carries the code that is the login. An attacker who changes it, or forges the return, logs in as
+//! another user.
 //!
 //! ## How it is proven
 //!
-//! The control: the plain login redirects to the provider. The same with forwarding headers, a foreign Host, and queries that name
-//! another return address must lead to the same place with the same `redirect_uri` and client. Forged returns must be refused, and
-//! what a provider reports must not come back as markup. No login is completed.
+//! The control: the plain login redirects to the provider. Then the login is asked for with forwarding headers, a foreign Host,
+//! and queries that name another return address. Each must lead to the same place with the same `redirect_uri` and client.
+//! Forged returns must be refused. An error of the provider must not come back as markup. No login is completed.
 //!
 //! ## When it fails
 //!
-//! A foreign host in `redirect_uri`: set `http.externalUrl` in zot, and let the provider accept that one address alone.
+//! A foreign host in `redirect_uri`: set `http.externalUrl` in zot, and let the provider accept only that address.
 //!
 //! ## References
 //!
@@ -26,7 +27,7 @@ pub(crate) const META: Meta = Meta { needs: &[Need::Oidc], effect: Effect::ReadO
 
 const WHY: Why<'static> = Why {
     claim: "the login leads to the provider and back, nowhere else",
-    cause: "the return address is made of what the client sends",
+    cause: "the return address is built from headers or a query of the client",
     remedy: "set http.externalUrl in zot, and register exactly one redirect_uri at the provider",
 };
 
@@ -78,7 +79,7 @@ pub(crate) const PROBES: &[Probe] = &[
     Probe {
         id: "login-foreign-host",
         shape: Shape::get("/zot/auth/login?provider={provider}").with(&[("Host", "regproof.invalid")]).raw("1.1"),
-        reason: "The return address must not be made of the Host header",
+        reason: "The return address must not be built from the Host header",
         ..BASE
     },
     Probe {
@@ -143,7 +144,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::get("/zot/auth/callback/{provider}?code=regproof&state=regproof"),
         expect: Expect::Closed,
         bad: Bad::header(200, &[("set-cookie", "session=regproof")]),
-        reason: "A return that no login began is a forgery",
+        reason: "A return without a login is a forgery",
         ..BASE
     },
     Probe {
@@ -163,7 +164,7 @@ pub(crate) const PROBES: &[Probe] = &[
         ),
         expect: Expect::Closed,
         bad: Bad { status: 400, headers: &[("content-type", "text/html")], body: "<html><script>regproof</html>" },
-        reason: "What the provider reports must not become markup",
+        reason: "An error text of the provider must not become markup",
         ..BASE
     },
 ];

@@ -2,14 +2,14 @@
 //!
 //! ## Why it matters
 //!
-//! A registry that takes what it cannot read for "no credentials" hides dead keys; one that picks one of two headers lets a
-//! proxy and itself disagree on who is asking.
+//! A registry that treats unreadable credentials as none hides dead keys. If it picks one of two headers, a proxy may pick the
+//! other one. The two then disagree on the user.
 //!
 //! ## How it is proven
 //!
-//! On the manifest of a public repository, which anyone may read without a header: keys in a wrong scheme, malformed Basic, and
-//! two headers at once must all be 401 in the registry's own words. Mixed case of the scheme must not change the answer. Empty
-//! credentials must not push; the control is an identity that may.
+//! On the manifest of a public repository, which everyone may read without the header. The requests have keys in a wrong scheme,
+//! malformed Basic, and two headers. All must be 401 with the registry's own error. Mixed case of the scheme must not matter.
+//! Empty credentials must not push; the control is an identity that may.
 //!
 //! ## When it fails
 //!
@@ -30,9 +30,9 @@ pub(crate) const META: Meta = Meta {
 };
 
 const WHY: Why<'static> = Why {
-    claim: "what is not a credential is refused",
+    claim: "malformed credentials are refused",
     cause: "something reads, merges or drops Authorization headers before the registry does",
-    remedy: "pass Authorization on as it is, and refuse requests that have two",
+    remedy: "pass the Authorization header on unchanged, and refuse requests that have two",
 };
 
 /// What most of them have in common.
@@ -93,21 +93,21 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "basic-key-unencoded",
         severity: Severity::Medium,
         shape: Shape::get("/v2/{public}/manifests/{tag}").with(&[("Authorization", "Basic {user}:{key}")]),
-        reason: "Credentials count in their encoding alone",
+        reason: "Credentials count only in their encoding",
         ..BASE
     },
     Probe {
         id: "two-headers-valid-first",
         shape: Shape::get("/v2/{public}/manifests/{tag}")
             .with(&[("Authorization", "Basic {basic}"), ("Authorization", "Basic cmVncHJvb2Y6d3Jvbmc=")]),
-        reason: "Two programs may each believe another of two headers",
+        reason: "Two programs may each use another of the two headers",
         ..BASE
     },
     Probe {
         id: "two-headers-valid-last",
         shape: Shape::get("/v2/{public}/manifests/{tag}")
             .with(&[("Authorization", "Basic cmVncHJvb2Y6d3Jvbmc="), ("Authorization", "Basic {basic}")]),
-        reason: "Two programs may each believe another of two headers",
+        reason: "Two programs may each use another of the two headers",
         ..BASE
     },
     Probe {
@@ -122,7 +122,7 @@ pub(crate) const PROBES: &[Probe] = &[
         severity: Severity::Low,
         shape: Shape::get("/v2/{public}/manifests/{tag}").with(&[("Authorization", "bAsIc {basic}")]),
         expect: Expect::Ignored,
-        reason: "The scheme is case-insensitive: a stricter proxy locks clients out, a laxer one in",
+        reason: "The scheme is case-insensitive: the answer must be the same for every spelling",
         ..BASE
     },
     Probe {
@@ -132,7 +132,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("Authorization", "Basic Og==")]),
         expect: Expect::Denied,
         bad: Bad::status(415),
-        reason: "An empty name with an empty password is nobody, not the user with the empty name",
+        reason: "Empty name and password are no login, also where a policy names the empty user",
         reference: "zot pkg/api/authn.go",
         ..BASE
     },

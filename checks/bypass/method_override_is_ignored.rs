@@ -2,18 +2,19 @@
 //!
 //! ## Why it matters
 //!
-//! Frameworks and proxies know a dozen ways to say "take this GET for a DELETE". If authorization looks at one method and the
-//! handler at the other, a right to read becomes a right to write.
+//! Frameworks and proxies know a dozen ways to say "execute this GET as a DELETE". Authorization may look at one method and the
+//! handler at the other. A right to read then becomes a right to write.
 //!
 //! ## How it is proven
 //!
-//! Each probe is a request that names a second method, and is harmless as both: pushes have a media type that no registry
-//! stores, removals name a list or a digest that does not exist. A read must be answered as without the header, byte for byte; a
-//! write must be refused in the registry's own words. The control: an identity that may write gets through to the handler.
+//! Each probe is a request that names a second method, and is harmless as both. Pushes have a media type that no registry
+//! stores. Removals name a list or a digest that does not exist. A read must get the same answer as without the header, byte
+//! for byte. A write must be refused with the registry's own error. The control: an identity that may write gets through to the
+//! handler.
 //!
 //! ## When it fails
 //!
-//! A proxy or a framework in front of the registry honours the header: switch that off, or drop these headers there.
+//! A proxy or a framework in front of the registry applies the header. Switch that off, or drop these headers there.
 //!
 //! ## References
 //!
@@ -28,7 +29,7 @@ pub(crate) const META: Meta =
 
 const WHY: Why<'static> = Why {
     claim: "a method in a header or query is ignored",
-    cause: "a proxy or framework honours method overrides after the rights were decided",
+    cause: "a proxy or framework applies the second method after the decision about rights",
     remedy: "drop X-HTTP-Method-Override, X-Method-Override, X-HTTP-Method and _method in front of the registry",
 };
 
@@ -46,19 +47,19 @@ pub(crate) const PROBES: &[Probe] = &[
     Probe {
         id: "override-header-put",
         shape: Shape::get("/v2/{public}/manifests/{tag}").with(&[("X-HTTP-Method-Override", "PUT")]),
-        reason: "A read that is taken for a push passes every rule for reads",
+        reason: "If a read is executed as a push, it passes every rule for reads",
         ..BASE
     },
     Probe {
         id: "override-short-header-put",
         shape: Shape::get("/v2/{public}/manifests/{tag}").with(&[("X-Method-Override", "PUT")]),
-        reason: "A read that is taken for a push passes every rule for reads",
+        reason: "If a read is executed as a push, it passes every rule for reads",
         ..BASE
     },
     Probe {
         id: "override-microsoft-header-put",
         shape: Shape::get("/v2/{public}/manifests/{tag}").with(&[("X-HTTP-Method", "PUT")]),
-        reason: "A read that is taken for a push passes every rule for reads",
+        reason: "If a read is executed as a push, it passes every rule for reads",
         ..BASE
     },
     Probe {
@@ -83,7 +84,7 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "push-called-a-read",
         shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("X-HTTP-Method-Override", "GET")]),
         expect: Expect::Denied,
-        reason: "A push that calls itself a read may be judged as one and done as the other",
+        reason: "A push that calls itself a read may be judged as one and executed as the other",
         reference: "zot pkg/api/authz.go",
         ..BASE
     },
@@ -92,7 +93,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::new("POST", "/v2/{public}/blobs/uploads/?from=x").with(&[("X-Method-Override", "GET")]),
         expect: Expect::Denied,
         bad: Bad::status(405),
-        reason: "An upload that calls itself a read may be judged as one and done as the other",
+        reason: "An upload that calls itself a read may be judged as one and executed as the other",
         reference: "zot pkg/api/authz.go",
         ..BASE
     },
@@ -102,7 +103,7 @@ pub(crate) const PROBES: &[Probe] = &[
             .with(&[("X-HTTP-Method-Override", "GET")]),
         expect: Expect::Denied,
         bad: Bad::status(404),
-        reason: "A removal that calls itself a read may be judged as one and done as the other",
+        reason: "A removal that calls itself a read may be judged as one and executed as the other",
         reference: "zot pkg/api/authz.go",
         ..BASE
     },
@@ -112,7 +113,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::new("POST", "/v2/{private}/manifests/{private_tag}").with(&[("X-HTTP-Method-Override", "GET")]),
         expect: Expect::Closed,
         bad: Bad::body("{\"digest\":\"{private_digest}\"}"),
-        reason: "A rule that covers reads alone does not see a read in a POST",
+        reason: "A rule that covers only reads does not see a read in a POST",
         ..BASE
     },
 ];

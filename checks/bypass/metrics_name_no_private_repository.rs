@@ -2,16 +2,17 @@
 //!
 //! ## Why it matters
 //!
-//! zot labels its series with the name of the repository. Where metrics are open to everyone, so are the names, sizes and traffic
-//! of what is declared private.
+//! zot labels its series with the name of the repository. Where everyone can read the metrics, everyone sees the names, sizes
+//! and traffic of private repositories.
 //!
 //! ## How it is proven
 //!
-//! The control: an identity that may reads the private repository. Then the metrics as anyone gets them: no line may name it.
+//! The control: an identity with the right reads the private repository. Then the metrics are read without credentials: no line
+//! may name the repository.
 //!
 //! ## When it fails
 //!
-//! zot does this by design. Close the metrics and let the scraper log in, let the proxy admit the scraper's address alone, or
+//! zot does this by design. Close the metrics and let the scraper log in. Or let the proxy admit only the scraper's address. Or
 //! waive this check where the names are no secret.
 //!
 //! ## References
@@ -31,7 +32,7 @@ pub(crate) const META: Meta = Meta {
 const WHY: Why<'static> = Why {
     claim: "open metrics name no private repository",
     cause: "zot labels its metrics with repository names, and they are open to everyone",
-    remedy: "close the metrics, admit the scraper alone at the proxy, or waive this check",
+    remedy: "close the metrics, admit only the scraper at the proxy, or waive this check",
 };
 
 /// What most of them have in common.
@@ -58,7 +59,7 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "metrics-by-an-outsider",
         who: Principal::Outsider,
         shape: Shape::get("{metrics}"),
-        reason: "A login alone is no right to see what is private",
+        reason: "A login alone gives no right to private repositories",
         ..BASE
     },
     Probe {

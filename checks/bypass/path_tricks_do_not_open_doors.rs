@@ -2,14 +2,14 @@
 //!
 //! ## Why it matters
 //!
-//! Between a proxy and a registry, two programs read the same path. Where one sees `/v2/public/../private` as public and the
-//! other as private, everyone may read what is private.
+//! The proxy and the registry both read the path. If one sees `/v2/public/../private` as public and the other as private,
+//! everyone can read private repositories.
 //!
 //! ## How it is proven
 //!
-//! The control: an identity that may reads the private repository. Then the same repository by paths that a library would mend,
-//! sent as they are written, without credentials: double slashes, dots, semicolons, backslashes. Each must end in 4xx, or in a
-//! redirect that stays on this origin, and no answer may name the private repository.
+//! The control: an identity with the right reads the private repository. Then the same repository is read without credentials,
+//! by unclean paths: double slashes, dots, semicolons, backslashes. They are sent exactly as written. Each must end in 4xx, or in
+//! a redirect that stays on this origin. No answer may name the private repository.
 //!
 //! ## When it fails
 //!
@@ -30,7 +30,7 @@ pub(crate) const META: Meta = Meta {
 };
 
 const WHY: Why<'static> = Why {
-    claim: "no path leads around the rights of a private repository",
+    claim: "an unclean path gives no access to a private repository",
     cause: "the proxy and the registry read this path differently",
     remedy: "let the proxy reject unclean paths, or normalise them before it decides",
 };
@@ -61,14 +61,14 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "path-dot-dot-from-public",
         severity: Severity::Critical,
         shape: Shape::get("/v2/{public}/../../{private}/manifests/{private_tag}").raw("1.1"),
-        reason: "Judged as the public repository, served as the private one",
+        reason: "May be judged as the public repository, and served as the private one",
         ..BASE
     },
     Probe {
         id: "path-dot-dot-from-metrics",
         severity: Severity::Critical,
         shape: Shape::get("/metrics/../v2/{private}/tags/list").raw("1.1"),
-        reason: "Judged as the open metrics, served as the private repository",
+        reason: "May be judged as the open metrics, and served as the private repository",
         ..BASE
     },
     Probe {
@@ -107,7 +107,7 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "path-upper-case-api",
         severity: Severity::Medium,
         shape: Shape::get("/V2/{private}/manifests/{private_tag}").raw("1.1"),
-        reason: "A proxy that compares case, before a registry that does not",
+        reason: "A proxy may compare case where the registry does not",
         ..BASE
     },
     Probe {

@@ -2,25 +2,26 @@
 //!
 //! ## Why it matters
 //!
-//! Registries keep one copy of equal blobs. Whoever knows a digest may get the bytes by another repository's name, unless the
-//! registry asks who may read the original.
+//! Registries keep one copy of equal blobs. If the registry does not check the rights to the original, a client that knows a
+//! digest gets the bytes under another name.
 //!
 //! ## How it is proven
 //!
-//! A request of this kind may open what it asks for: on a registry with the hole, what was private can be read from then on. So it
-//! is asked of a canary alone, in `[repositories] private_scratch`; without one the check is left out.
+//! On a registry with this weakness, such a request makes the private blob readable from then on. So the check asks only for a
+//! canary, in `[repositories] private_scratch`. Without that repository the check is left out.
 //!
-//! 1. A made-up image, new in each run, is pushed to the private scratch repository. The control: who may reads its layer there,
-//!    and anonymous clients do not.
-//! 2. The layer is asked for under the scratch repository's name, by HEAD, in part and by mount, without credentials and by an
-//!    identity that may not read it: nothing may be served or mounted.
-//! 3. What a broken registry linked is removed at once where an identity may delete, else listed as left behind. The canary too.
+//! 1. A made-up image, new in each run, is pushed to the private scratch repository. The control: an identity with the right
+//!    reads its layer there, and anonymous clients do not.
+//! 2. The layer is requested under the scratch repository's name, by HEAD, in part and by mount. The clients have no credentials,
+//!    or may not read it. The layer must be neither served nor mounted.
+//! 3. A broken registry may link the layer. The link is removed at once if an identity may delete, else listed as left behind.
+//!    So is the canary.
 //!
-//! What needs no such request is asked by `bypass::private_images_are_served_nowhere_else`.
+//! `bypass::private_images_are_served_nowhere_else` sends the requests that change nothing.
 //!
 //! ## When it fails
 //!
-//! 206 on a range: zot v2.1.17 to v2.1.20 has this hole. Upgrade; until then make no digest of a private image known.
+//! 206 on a range: zot v2.1.17 to v2.1.20 has this weakness. Upgrade. Until then keep the digests of private images secret.
 //!
 //! ## References
 //!
@@ -37,8 +38,8 @@ pub(crate) const META: Meta = Meta {
 };
 
 const WHY: Why<'static> = Why {
-    claim: "a private blob is served by its own repository alone",
-    cause: "the registry shares blobs between repositories without asking who may read them",
+    claim: "a private blob is served only by its own repository",
+    cause: "the registry shares blobs between repositories without a check of the rights to read them",
     remedy: "upgrade the registry (zot: to a release after v2.1.20)",
 };
 
@@ -80,20 +81,20 @@ pub(crate) const PROBES: &[Probe] = &[
     Probe {
         id: "foreign-blob-range",
         shape: Shape::get("/v2/{scratch}/blobs/{canary_blob}").with(&[("Range", "bytes=0-0")]),
-        reason: "zot v2.1.17 to v2.1.20 serves a range without asking who may read the blob",
+        reason: "zot v2.1.17 to v2.1.20 serves a range without a check of the rights to the blob",
         ..BASE
     },
     Probe {
         id: "foreign-blob-open-range",
         shape: Shape::get("/v2/{scratch}/blobs/{canary_blob}").with(&[("Range", "bytes=0-")]),
-        reason: "zot v2.1.17 to v2.1.20 serves a range without asking who may read the blob",
+        reason: "zot v2.1.17 to v2.1.20 serves a range without a check of the rights to the blob",
         ..BASE
     },
     Probe {
         id: "foreign-blob-range-by-an-outsider",
         who: Principal::Outsider,
         shape: Shape::get("/v2/{scratch}/blobs/{canary_blob}").with(&[("Range", "bytes=0-0")]),
-        reason: "A login alone is no right to read what is private",
+        reason: "A login alone gives no right to private repositories",
         ..BASE
     },
 ];

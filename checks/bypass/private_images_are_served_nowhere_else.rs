@@ -1,24 +1,26 @@
-//! A private image is not served under another repository's name, nor is what refers to it.
+//! A private image and its referrers are not served under another repository's name.
 //!
 //! ## Why it matters
 //!
-//! Registries keep one copy of equal blobs. Whoever knows a digest, from a log or a deployment, may get the bytes by the name of
-//! a repository that anyone may read.
+//! Registries keep one copy of equal blobs. A client may know a digest from a log or a deployment. It may then get the bytes
+//! under the name of a repository that everyone may read.
 //!
 //! ## How it is proven
 //!
-//! Only with a declared private repository, and a scratch repository that anonymous clients may read: a refusal there would say
-//! nothing.
+//! Only with a declared private repository, and a scratch repository that anonymous clients may read. Elsewhere a refusal would
+//! prove nothing.
 //!
-//! 1. The control: an identity that may reads the private manifest and learns a layer's digest. An index is followed to an image.
-//! 2. Without credentials, by plain GET, which changes nothing: the layer and the manifest under the scratch repository's name,
-//!    and the referrers of the private image. Nothing is served.
+//! 1. The control: an identity with the right reads the private manifest and learns a layer's digest. An index is followed to an
+//!    image.
+//! 2. Without credentials, by plain GET, which changes nothing: the layer and the manifest under the scratch repository's name.
+//!    Also the referrers of the private image. Nothing is served.
 //!
-//! Requests that could open what they ask for are made of a canary alone, by `bypass::private_blobs_stay_private`.
+//! `bypass::private_blobs_stay_private` sends the requests that could make a blob readable, and only for a canary.
 //!
 //! ## When it fails
 //!
-//! The registry serves blobs by digest without asking which repository holds them, or a cache in front knows them by digest alone.
+//! The registry serves blobs by digest and does not check which repository holds them. Or a cache in front stores them only by
+//! digest.
 //!
 //! ## References
 //!
@@ -35,9 +37,9 @@ pub(crate) const META: Meta = Meta {
 };
 
 const WHY: Why<'static> = Why {
-    claim: "a private image is served by its own repository alone",
-    cause: "the registry shares blobs between repositories without asking who may read them, or a cache in front of it does",
-    remedy: "upgrade the registry (zot: to a release after v2.1.20); let no cache know blobs by their digest alone",
+    claim: "a private image is served only by its own repository",
+    cause: "the registry, or a cache in front of it, shares blobs between repositories without a check of the rights",
+    remedy: "upgrade the registry (zot: to a release after v2.1.20); let caches store blobs by repository and digest",
 };
 
 /// What all of them have in common.
@@ -48,14 +50,14 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "private-blob-elsewhere",
         shape: Shape::get("/v2/{scratch}/blobs/{private_blob}"),
         bad: Bad::body("p"),
-        reason: "A private blob under the name of a repository that anyone may read",
+        reason: "A private blob under the name of a repository that everyone may read",
         ..BASE
     },
     Probe {
         id: "private-manifest-elsewhere",
         shape: Shape::get("/v2/{scratch}/manifests/{private_digest}"),
         bad: Bad::body("{\"digest\":\"{private_digest}\"}"),
-        reason: "A private manifest under the name of a repository that anyone may read",
+        reason: "A private manifest under the name of a repository that everyone may read",
         ..BASE
     },
     Probe {
@@ -63,7 +65,7 @@ pub(crate) const PROBES: &[Probe] = &[
         severity: Severity::High,
         shape: Shape::get("/v2/{private}/referrers/{private_digest}"),
         bad: Bad::body("{\"manifests\":[{\"digest\":\"{private_digest}\"}]}"),
-        reason: "What refers to a private image is private too",
+        reason: "The referrers of a private image are private too",
         ..BASE
     },
 ];

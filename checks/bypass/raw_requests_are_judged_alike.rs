@@ -2,18 +2,18 @@
 //!
 //! ## Why it matters
 //!
-//! HTTP/1.0, a target with a host in it, two Host headers, an upgrade: proxies have their own paths for these, and their rules
-//! are seldom tried. Each was the way around an access rule somewhere.
+//! Proxies handle HTTP/1.0, a target with a host, two Host headers, or an upgrade by other rules. These are seldom tested. Each
+//! of them has passed an access rule somewhere.
 //!
 //! ## How it is proven
 //!
-//! Sent as written, over TLS where the registry has it. Reads of a private repository without credentials must end in 4xx, a
-//! public read of HTTP/1.0 must be as every other or refused, a push must be refused in the registry's own words. The controls:
-//! identities that may read and push get through.
+//! Sent as written, over TLS where the registry has it. Reads of a private repository without credentials must end in 4xx. A
+//! public read by HTTP/1.0 must be answered as every other, or refused. A push must be refused with the registry's own error.
+//! The controls: identities that may read and push get through.
 //!
 //! ## When it fails
 //!
-//! The transcript shows the form that got through: refuse it at the proxy, or let the default virtual host refuse everything.
+//! The transcript shows the form that got through. Refuse it at the proxy, or let the default virtual host refuse everything.
 //!
 //! ## References
 //!
@@ -43,13 +43,13 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "http10-without-host",
         shape: Shape::get("/v2/{private}/tags/list").raw("1.0"),
         expect: Expect::Foreign,
-        reason: "Without a Host the request falls to whatever the default is",
+        reason: "Without a Host the request goes to the default virtual host",
         ..BASE
     },
     Probe {
         id: "http10-with-host",
         shape: Shape::get("/v2/{private}/tags/list").with(&[("Host", "{host}")]).raw("1.0"),
-        reason: "Rules and filters are often written for HTTP/1.1 alone",
+        reason: "Rules and filters are often written only for HTTP/1.1",
         ..BASE
     },
     Probe {
@@ -98,7 +98,7 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "localhost-host",
         shape: Shape::get("/v2/{private}/tags/list").with(&[("Host", "localhost")]).raw("1.1"),
         expect: Expect::Foreign,
-        reason: "Some programs trust whoever says localhost",
+        reason: "Some programs trust a client that says localhost",
         reference: "RFC 9110, section 7.2",
         ..BASE
     },
@@ -107,7 +107,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::get("/v2/{private}/tags/list")
             .with(&[("Host", "{host}"), ("Host", "regproof.invalid")])
             .raw("1.1"),
-        reason: "Two programs may each believe another of two Hosts",
+        reason: "Two programs may each use another of the two Hosts",
         ..BASE
     },
     Probe {
@@ -138,7 +138,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("Expect", "100-continue")]).raw("1.1"),
         expect: Expect::Denied,
         bad: Bad::status(415),
-        reason: "A body that is only announced must not change who may send it",
+        reason: "A body that is only announced needs the same rights",
         reference: "RFC 9110, section 10.1.1",
         ..BASE
     },

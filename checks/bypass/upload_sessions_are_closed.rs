@@ -1,15 +1,15 @@
-//! Uploads cannot be started, continued, finished or ended by those who may not push.
+//! Only identities that may push can start, continue, finish or end an upload.
 //!
 //! ## Why it matters
 //!
-//! A push is a conversation of several requests, each with its own route. A registry that asks for rights only at the start lets
-//! anyone who has or guesses a session finish it (CVE-2026-32589 in Quay).
+//! A push is several requests, each with its own route. A registry may check the rights only at the start. Everyone who has or
+//! guesses a session can then finish it (CVE-2026-32589 in Quay).
 //!
 //! ## How it is proven
 //!
-//! Each step of an upload, with a session that does not exist and a form that no handler accepts, so that nothing is stored: without
-//! credentials, and by an identity without the right. Each must be refused in the registry's own words; the control is an
-//! identity that may and gets through to the handler. In a private repository the status of an upload must be refused too.
+//! Each step of an upload is sent without credentials, and by an identity without the right. The session does not exist, and no
+//! handler accepts the form, so nothing is stored. Each must be refused with the registry's own error. The control: an identity
+//! that may push gets through to the handler. In a private repository the status of an upload must be refused too.
 //!
 //! ## When it fails
 //!
@@ -31,7 +31,7 @@ pub(crate) const META: Meta = Meta {
 
 const WHY: Why<'static> = Why {
     claim: "each step of an upload asks for the right to push",
-    cause: "the rights are decided at the start of an upload alone, or by method",
+    cause: "the rights are checked only at the start of an upload, or by method",
     remedy: "look at the policy of this repository, and upgrade the registry",
 };
 
@@ -56,14 +56,14 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "upload-continue",
         shape: Shape::new("PATCH", "/v2/{public}/blobs/uploads/{uuid}"),
         bad: Bad::status(416),
-        reason: "The bytes of a push may come by another door than its start",
+        reason: "The bytes of a push come by another request than its start",
         ..BASE
     },
     Probe {
         id: "upload-finish",
         shape: Shape::new("PUT", "/v2/{public}/blobs/uploads/{uuid}"),
         bad: Bad::status(400),
-        reason: "The end of a push may come by another door than its start",
+        reason: "The end of a push comes by another request than its start",
         ..BASE
     },
     Probe {
@@ -78,7 +78,7 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "upload-start-by-a-reader",
         who: Principal::Reader,
         shape: Shape::new("POST", "/v2/{public}/blobs/uploads/?from=x"),
-        reason: "A login alone is no right to push",
+        reason: "A login alone gives no right to push",
         ..BASE
     },
     Probe {
@@ -86,7 +86,7 @@ pub(crate) const PROBES: &[Probe] = &[
         who: Principal::Reader,
         shape: Shape::new("PATCH", "/v2/{public}/blobs/uploads/{uuid}"),
         bad: Bad::status(416),
-        reason: "A login alone is no right to push",
+        reason: "A login alone gives no right to push",
         ..BASE
     },
     Probe {
@@ -94,7 +94,7 @@ pub(crate) const PROBES: &[Probe] = &[
         who: Principal::Reader,
         shape: Shape::new("PUT", "/v2/{public}/blobs/uploads/{uuid}"),
         bad: Bad::status(400),
-        reason: "A login alone is no right to push",
+        reason: "A login alone gives no right to push",
         ..BASE
     },
     Probe {

@@ -2,22 +2,22 @@
 //!
 //! ## Why it matters
 //!
-//! What is pushed below `docker.io/` is served to everyone who pulls through the cache, under the name of an image that they
-//! trust. One CI job that is taken over would be enough to replace base images.
+//! An image that is pushed below `docker.io/` is served to all users of the cache, under a name that they trust. One hijacked CI
+//! job would be enough to replace base images.
 //!
 //! ## How it is proven
 //!
 //! For each `[[cache]]` image, with an identity that may create and nothing more, by requests that zot refuses to store. Each
-//! was refused in the scratch repository before. Another registry than zot might store them, so that the check is a Skip there.
+//! was refused in the scratch repository before. Another registry than zot might store them: there the check is a Skip.
 //!
-//! 1. The control: `PUT manifests/<unused tag>` with a media type that nobody knows, in the scratch repository: 415, so
-//!    this identity may create there and the question is understood.
+//! 1. The control: `PUT manifests/<unused tag>` with an unknown media type, in the scratch repository. The answer is 415: this
+//!    identity may create there, and zot understands the question.
 //! 2. The same in the repository of the cached image: refused by the registry itself.
 //! 3. `POST blobs/uploads/?from=x` there: refused too; zot decides about uploads by their own request.
 //!
 //! ## When it fails
 //!
-//! 415: the pattern that matches the cache grants `create` to CI, as `**` does where the cache has no pattern of its own. The
+//! 415: the pattern that matches the cache grants `create` to CI. This is often `**`, without a pattern for the cache alone. The
 //! finding is a warning, unless the scenario or the zot configuration promises that CI may not create there.
 //!
 //! ## References
@@ -37,8 +37,8 @@ pub(crate) const META: Meta = Meta {
 const WHY: Why<'static> = Why {
     claim: "CI cannot push into the cache's namespace",
     cause: "no pattern of accessControl covers the cache alone, so the grants of `**` hold there too",
-    remedy: "give the cache a longer pattern of its own, as \"docker.io/**\", with anonymousPolicy and defaultPolicy \
-             [\"read\"] and no policy that grants create",
+    remedy: "give the cache a longer pattern, as \"docker.io/**\", with anonymousPolicy and defaultPolicy [\"read\"] \
+             and no policy that grants create",
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
@@ -49,9 +49,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     if clearance.is_not_zot() && cx.scenario().config.is_none() {
         // That it is a registry at all is seen before that.
         presence::proven(cx).await?;
-        cx.skip(
-            "the registry is not recognised as zot, so that it may store in the cache's namespace what it is asked",
-        );
+        cx.skip("the registry is not recognised as zot, so it may store these requests in the cache's namespace");
         return Ok(());
     }
     oracle::create_tag(&ci, scratch, &tag).await?.expect_control(&[415], who, &WHY)?;

@@ -2,23 +2,23 @@
 //!
 //! ## Why it matters
 //!
-//! Whatever was cached once is served from the store, so a broken way to the upstream (credentials, firewall, DNS, rate limit)
-//! stays unseen until somebody needs something new.
+//! A cached image is served from the store. So a broken connection to the upstream (credentials, firewall, DNS, rate limit)
+//! shows only when a new image is needed.
 //!
 //! ## How it is proven
 //!
-//! On request, for each `[[cache]]` with a `cold` image, which costs one question to the upstream and the space of that image:
+//! On request, for each `[[cache]]` with a `cold` image. This costs one request to the upstream and the space of that image:
 //!
 //! 1. The tag is not in the registry's own list of tags, which asks no upstream.
 //! 2. The manifest by tag: its bytes hashed, its time measured.
 //! 3. The tag is in the list now, and the manifest is served by digest: it was kept.
 //!
-//! A tag is cold only once. Where all of them are cached already, the check is a Skip that says so.
+//! A tag is cold only once. Where all of them are cached already, the check is a Skip and says so.
 //!
 //! ## When it fails
 //!
 //! 404: the upstream was not asked (prefix, onDemand) or did not give it (network, credentials, rate limit); zot's log tells
-//! which. Not in the list afterwards: the registry, or something in front of it, passes through and keeps nothing.
+//! which. Not in the list afterwards: the registry, or something in front of it, passes the image through and keeps nothing.
 //!
 //! ## References
 //!
@@ -34,14 +34,14 @@ pub(crate) const META: Meta =
 const WHY: Why<'static> = Why {
     claim: "an image that was never cached is fetched from its upstream and kept",
     cause: "the upstream is not asked (onDemand, prefix, destination), cannot be reached, refuses (credentials, rate limit), \
-            or sends other bytes than it promised",
+            or sends wrong bytes",
     remedy: "look at extensions.sync in zot's configuration and at its log for this image",
 };
 
 const SLOW: Why<'static> = Why {
     claim: WHY.claim,
     cause: "the upstream does not answer, or cannot be reached and zot tries again; or the image is large, and zot answers \
-            when it has the whole of it",
+            only when it has all of it",
     remedy: "look at the network between registry and upstream and at zot's log; name a small image as `cold`, or raise \
              request_timeout in [limits]",
 };
@@ -59,7 +59,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         let fetched = match transfer::manifest(&client, repository, tag, &WHY).await {
             Err(Failure::Error(error, None)) => {
                 let (asked, _) = listed(&client, repository, tag).await?;
-                let actual = format!("{error:#}; what it has, the registry tells at once");
+                let actual = format!("{error:#}; the registry answers at once about images that it has");
                 return Err(SLOW.undecided("the manifest within the time of a request", actual, asked));
             }
             other => other?,

@@ -2,7 +2,7 @@
 //!
 //! ## Why it matters
 //!
-//! When the cache fails, clients fall back to the origin without a word, until its rate limit or its next outage shows it.
+//! When the cache fails, clients fall back to the upstream in silence. Its rate limit or its next outage then stops them.
 //!
 //! ## How it is proven
 //!
@@ -11,17 +11,17 @@
 //! 1. The manifest by tag, within the request's time: its bytes hashed. With `digest` in the scenario: that digest.
 //! 2. The manifest by digest, the config, and every layer: bytes hashed, sizes compared; of a layer over 64 MiB the size.
 //! 3. The tag again: the same digest.
-//! 4. With `upstream` in `[[cache]]`, the upstream itself, by `HEAD` and without credentials: it has the same digest under the
-//!    tag. Without it, nothing tells an image that the upstream has from one that the registry stored long ago, and the
-//!    verdict says so. An upstream's image in Docker's format has another digest unless `preserveDigest` is set.
-//! 5. The control: a blob that nobody has answers 404, so that not everything is served.
+//! 4. With `upstream` in `[[cache]]`, a `HEAD` to the upstream itself, without credentials: it has the same digest under the
+//!    tag. Without it, the image may be one that the registry stored long ago, and the verdict says so. An upstream's image in
+//!    Docker's format has another digest unless `preserveDigest` is set.
+//! 5. The control: a blob that does not exist answers 404.
 //!
 //! ## When it fails
 //!
-//! 404: sync is off, its content prefix does not match, or the upstream cannot be reached and the image was never cached.
-//! By tag no answer, by digest at once: zot waits for its upstream; a promised `digest` in `[[cache]]` lets the check tell
-//! that from a registry that is down. A wrong digest: the tag was moved upstream, or it is another upstream. Another digest than
-//! the upstream's: the registry no longer asks it.
+//! 404: sync is off, or its content prefix does not match. Or the upstream cannot be reached, and the image was never cached.
+//! No answer by tag, and an answer at once by digest: zot waits for its upstream. A promised `digest` in `[[cache]]` lets the
+//! check distinguish this from a registry that is down. A wrong digest: the tag was moved upstream, or it is another upstream.
+//! Another digest than the upstream's: the registry no longer asks it.
 //!
 //! ## References
 //!
@@ -44,16 +44,16 @@ const WHY: Why<'static> = Why {
 
 const OTHER: Why<'static> = Why {
     claim: WHY.claim,
-    cause: "the upstream has another image under this tag than the scenario promises, or it is another upstream, or zot made \
-            an OCI image of one in Docker's format, which gives it another digest",
+    cause: "the upstream has another image under this tag than the scenario promises; or it is another upstream; or zot made \
+            an OCI image of one in Docker's format, with another digest",
     remedy: "ask the upstream for the tag's digest: if it is the promised one, set `preserveDigest` in extensions.sync (with \
              `http.compat: [\"docker2s2\"]`), or promise the digest that the cache shows; if the tag was moved on purpose, \
              change `digest` in [[cache]]; if not, look at urls and content of extensions.sync",
 };
 
 const ABSENT: Why<'static> = Why {
-    claim: "a blob that nobody has is not served",
-    cause: "something answers every request alike",
+    claim: "a blob that does not exist is not served",
+    cause: "something gives every request the same answer",
     remedy: "ask the registry for a made-up digest in the cache's namespace and see who answers",
 };
 
@@ -128,7 +128,7 @@ mod tests {
         let alone =
             |text: String| text.lines().filter(|l| !l.starts_with("upstream = ")).collect::<Vec<_>>().join("\n");
         let proven = Setting { id: ID, weaknesses: &[], change: alone }.proven().await.proven;
-        assert!(proven.as_ref().is_some_and(|proven| proven.contains("is not known")), "{proven:?}");
+        assert!(proven.as_ref().is_some_and(|proven| proven.contains("not compared with its upstream")), "{proven:?}");
     }
 
     #[tokio::test]

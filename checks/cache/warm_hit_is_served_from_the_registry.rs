@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! A cache that is bypassed looks healthy: the image comes, from elsewhere, until the upstream's rate limit or outage. And a
-//! cache whose upstream hangs answers digests at once and tags never, while `/readyz` stays green.
+//! A bypassed cache looks healthy: the image comes from elsewhere, until the upstream's rate limit or outage. A cache whose
+//! upstream hangs answers digests at once and tags never, while `/readyz` stays green.
 //!
 //! ## How it is proven
 //!
@@ -16,9 +16,9 @@
 //!
 //! ## When it fails
 //!
-//! Nothing counted: a proxy or another cache answers in the registry's place. By tag no answer, by digest at once: zot asks
-//! its upstream for every tag and waits; a promised `digest` in `[[cache]]` lets the check tell that from a registry that is
-//! down. Without zot's counters nothing is proven.
+//! Nothing counted: a proxy or another cache answers in the registry's place. No answer by tag, and an answer at once by
+//! digest: zot asks its upstream for every tag and waits. A promised `digest` in `[[cache]]` lets the check distinguish this
+//! from a registry that is down. Without zot's counters nothing is proven.
 //!
 //! ## References
 //!
@@ -42,7 +42,7 @@ const WHY: Why<'static> = Why {
 
 const COUNTED: Why<'static> = Why {
     claim: "the registry counts the pulls of a cached image",
-    cause: "something in front of the registry answers for the cache, from a cache of its own or from the upstream",
+    cause: "something in front of the registry answers for the cache, from another cache or from the upstream",
     remedy: "look at the proxy's routes for this repository, and at the mirrors in the client's configuration",
 };
 

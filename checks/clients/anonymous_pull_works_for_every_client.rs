@@ -2,19 +2,19 @@
 //!
 //! ## Why it matters
 //!
-//! Clients differ in what they ask first and in what they call themselves, and registries and proxies answer by that. A
-//! test with one client says nothing about the others: zot from v2.1.16 on challenges docker where it lets curl through.
+//! Clients differ in their first request and in their User-Agent. Registries and proxies answer by these. A test with one
+//! client says nothing about the others. From v2.1.16 on, zot challenges docker where it lets curl through.
 //!
 //! ## How it is proven
 //!
-//! On a public repository, once as each client, with its user agent, its order of requests and its Accept header: ping
-//! where it pings, HEAD of the tag, manifest by digest, one blob, each hashed.
+//! On a public repository, once as each client, with its User-Agent, its order of requests and its Accept header. The requests
+//! are a ping (if this client pings), HEAD of the tag, the manifest by digest, and one blob, each hashed.
 //!
 //! ## When it fails
 //!
-//! One client alone: a rule of the proxy or registry by user agent. Docker with its classic image store, stopped by a 401 at
-//! `/v2/`: from v2.1.16 on zot answers so where both anonymous and authenticated policies exist, so that `docker login`
-//! works. That is noted, and a Fail only where the scenario promises `[clients] anonymous_docker = true`; pulls after
+//! Only one client: a rule of the proxy or registry by User-Agent. Docker with its classic image store, stopped by a 401 at
+//! `/v2/`: from v2.1.16 on, zot answers so where both anonymous and authenticated policies exist. `docker login` needs that
+//! answer. This is a note, and a Fail only where the scenario promises `[clients] anonymous_docker = true`. Pulls after
 //! `docker login`, and docker's containerd image store, work.
 //!
 //! ## References
@@ -33,14 +33,14 @@ pub(crate) const META: Meta = Meta {
 
 const WHY: Why<'static> = Why {
     claim: "every client can pull without credentials",
-    cause: "the registry or its proxy treats clients differently, by user agent, by Accept header or by their first request",
-    remedy: "look for rules by user agent at the proxy; compare the transcript with that of a client that works",
+    cause: "the registry or its proxy treats clients differently, by User-Agent, by Accept header or by their first request",
+    remedy: "look for rules by User-Agent at the proxy; compare the transcript with that of a client that works",
 };
 
 const DOCKER: Why<'static> = Why {
     claim: "docker with its classic image store can pull without a login",
-    cause: "from v2.1.16 on zot answers 401 at /v2/ to docker where both anonymous and authenticated policies exist, so that \
-            `docker login` works; docker's classic image store gives up there",
+    cause: "from v2.1.16 on zot answers 401 at /v2/ to docker where both anonymous and authenticated policies exist, for \
+            `docker login`; docker's classic image store gives up there",
     remedy: "let docker hosts log in or use the containerd image store, or set anonymous_docker = false",
 };
 

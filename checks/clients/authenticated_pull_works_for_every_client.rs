@@ -2,12 +2,12 @@
 //!
 //! ## Why it matters
 //!
-//! A client sends its credentials only when the registry asks for them in the way that this client understands. Where
-//! anonymous clients may read, a registry that never asks makes every private image "not found" for some clients.
+//! A client sends its credentials only when the registry asks for them in a way that this client understands. If the registry
+//! never asks, every private image is "not found" for some clients.
 //!
 //! ## How it is proven
 //!
-//! On a repository that an identity may read and anonymous clients may not. Where the scenario has none, the check is skipped:
+//! On a repository that an identity may read and anonymous clients may not. Without one in the scenario, the check is skipped:
 //! elsewhere a pull without the login looks the same.
 //!
 //! 1. The control: anonymous clients are refused there.
@@ -15,8 +15,8 @@
 //!
 //! ## When it fails
 //!
-//! 401 for docker alone, on a private repository: zot before v2.1.16 answers its ping with 200, and docker then never sends the
-//! key. 403 or a page: a rule by user agent.
+//! 401 only for docker, on a private repository: zot before v2.1.16 answers its ping with 200. docker then never sends the key.
+//! 403 or a page: a rule by User-Agent.
 //!
 //! ## References
 //!
@@ -36,14 +36,14 @@ pub(crate) const META: Meta = Meta {
 
 const WHY: Why<'static> = Why {
     claim: "every client can log in and pull",
-    cause: "the registry does not challenge this client so that it sends its credentials (zot before v2.1.16 with docker), or \
-            something treats clients differently",
-    remedy: "upgrade zot to v2.1.16 or later, and look for rules by user agent at the proxy",
+    cause: "the registry sends this client no challenge that it understands (zot before v2.1.16 with docker), or something \
+            treats clients differently",
+    remedy: "upgrade zot to v2.1.16 or later, and look for rules by User-Agent at the proxy",
 };
 
 const NEEDED: Why<'static> = Why {
     claim: "credentials are needed where the login is tried",
-    cause: "the repository is not closed to anonymous clients, so that a pull does not show whether the login was sent",
+    cause: "anonymous clients can read the repository, so a pull does not show whether the login was sent",
     remedy: "look at access::permission_matrix and at bypass::private_blobs_stay_private",
 };
 
@@ -103,7 +103,7 @@ mod tests {
     async fn undecided_where_anyone_is_let_in() {
         let outcome = errs(ID, Weakness::PrivatePatternMistyped).await;
         let finding = outcome.finding.expect("it is no proof");
-        assert!(finding.cause.contains("not closed to anonymous clients"), "{finding:?}");
+        assert!(finding.cause.contains("anonymous clients can read the repository"), "{finding:?}");
     }
 
     #[tokio::test]
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_may_read_pulls_and_not_who_may_only_create() {
+    async fn readers_pull_and_users_who_may_only_create_do_not() {
         let outcome = config::run(ID, None, |config| {
             config::ci_may_only_create(config);
             let private = &mut config["http"]["accessControl"]["repositories"]["private/**"];

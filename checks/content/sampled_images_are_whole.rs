@@ -2,22 +2,22 @@
 //!
 //! ## Why it matters
 //!
-//! A disk that loses a block, a garbage collector that took too much, a restore that missed a folder: the registry still lists
-//! the tag, and the next node that pulls it fails.
+//! A disk loses a block, a garbage collector takes too much, a restore misses a folder. The registry still lists the tag, and
+//! the next node that pulls it fails.
 //!
 //! ## How it is proven
 //!
-//! For each repository in `[repositories] public`, three tags, drawn anew in each run (the same run on another machine draws
-//! the same), as anyone who may read:
+//! For each repository in `[repositories] public`, an identity that may read asks for three random tags. Each run draws others;
+//! the same run on another machine draws the same.
 //!
 //! 1. The manifest, hashed; for an index, those of all its platforms.
 //! 2. The config and every layer, hashed while they are read, and their sizes compared. Each blob once.
-//! 3. Up to 64 MiB in one blob; a larger one is opened, and its size compared. Up to 256 MiB in one run; what is beyond is left
-//!    out, and the notes say how much. Layers with `urls` may lie elsewhere and are not asked for.
+//! 3. Up to 64 MiB in one blob; a larger one is opened, and its size compared. Up to 256 MiB in one run; the rest is left out,
+//!    and the notes say how much. Layers with `urls` may lie elsewhere and are not requested.
 //!
 //! ## When it fails
 //!
-//! 404: the blob is gone; push the image again, and look at gc and at the last restore. Another digest: the storage or
+//! 404: the blob is gone. Push the image again, and look at gc and at the last restore. Another digest: the storage or
 //! something in between changed the bytes; `zot scrub` on the storage tells which.
 //!
 //! ## References
@@ -83,8 +83,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     cx.measure("content_hashed_bytes", "", sample.hashed as f64);
     let Sample { hashed, sized, elsewhere, left_out } = sample;
     cx.note(format!(
-        "{images} images, {hashed} bytes hashed, {sized} large blobs there with their size, {elsewhere} that may lie elsewhere, \
-         {left_out} blobs left out, the others were 256 MiB"
+        "{images} images; {hashed} bytes hashed; {sized} large blobs there with their size; {elsewhere} that may lie elsewhere; \
+         {left_out} blobs left out above 256 MiB"
     ));
     Ok(())
 }

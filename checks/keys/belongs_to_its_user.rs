@@ -1,21 +1,21 @@
-//! An API key logs in its own user and nobody else, and lists that user's keys alone.
+//! An API key logs in only its own user, and lists only that user's keys.
 //!
 //! ## Why it matters
 //!
-//! If a key works under any name, CI's key is an administrator's key for whoever types the administrator's name. If a user
-//! sees the keys of others, revoking them is one request away.
+//! If a key works under any name, CI's key works under the administrator's name too, with an administrator's rights. If a
+//! user sees the keys of others, revoking them is one request away.
 //!
 //! ## How it is proven
 //!
-//! 1. The control: each identity's API key, with its own user name, lists the keys of that user, its own among them.
-//! 2. The same key with the name of every other user of the scenario, and with a name that nobody has: 401, in the
-//!    registry's own words, at `/v2/`, where wrong credentials must not fall back to anonymous access.
+//! 1. The control: each identity's API key, with its own user name, lists that user's keys, and is in the list.
+//! 2. The same key with the name of every other user of the scenario, and with an unknown name, at `/v2/`. The answer is 401 with
+//!    the registry's own error. Wrong credentials must not fall back to anonymous access.
 //! 3. No key is in the lists of two users.
 //!
 //! ## When it fails
 //!
-//! Something between client and registry accepts the key in the registry's place, such as a proxy that logs in by the
-//! password alone, or the registry's build was changed: zot compares the name with the key's owner.
+//! Something between client and registry accepts the key in the registry's place, as a proxy that checks only the password.
+//! Or the registry's build was changed: zot compares the name with the key's owner.
 //!
 //! ## References
 //!
@@ -30,13 +30,13 @@ pub(crate) const META: Meta =
     Meta { needs: &[Need::ApiKey], effect: Effect::ReadOnly, usual: Duration::from_millis(60) };
 
 const WHY: Why<'static> = Why {
-    claim: "an API key logs in its own user and nobody else",
-    cause: "the user name is not compared with the owner of the key: a proxy logs in by the key alone, or the registry does",
-    remedy: "look at what the proxy does with the Authorization header; until it is mended, treat every key as everyone's",
+    claim: "an API key logs in only its own user",
+    cause: "the registry or a proxy checks only the key, and does not compare the user name with the key's owner",
+    remedy: "look at what the proxy does with the Authorization header; until it is mended, every key works for every user",
 };
 
 const LIST: Why<'static> = Why {
-    claim: "a user's list of API keys has no key of another user",
+    claim: "a user's list of API keys has only the keys of that user",
     cause: "the registry, or a cache in front of it, gives one user's list to another",
     remedy: "exclude /zot/auth/ from every cache in front of the registry",
 };

@@ -2,23 +2,22 @@
 //!
 //! ## Why it matters
 //!
-//! Whoever steals CI's key for a minute mints one of their own, without an end. Revoking the stolen key then revokes
-//! nothing, and the new one looks like any other in the list.
+//! A thief who has CI's key for a minute mints another key, without an end. The new key works after the stolen one is
+//! revoked, and looks like any other in the list.
 //!
 //! ## How it is proven
 //!
 //! 1. The control: the key works, `GET /v2/` is 200.
-//! 2. With the key, `POST /zot/auth/apikey` with a body that is not JSON, so that no key can come of it. zot decides who may
-//!    before it reads the body: 400 says that the key may mint, a refusal in the registry's own words says that it may not.
+//! 2. With the key, `POST /zot/auth/apikey` with a body that is not JSON, so that no key can be made. zot checks the right
+//!    before it reads the body. 400 means that the key may mint. A refusal with the registry's own error means that it may not.
 //!
 //! ## When it fails
 //!
-//! On every zot up to v2.1.20: there is no setting, any key may do what its user may, and `scopes` are stored but not
-//! enforced. Two things help today. Give CI a user of its own that can do nothing but push, and look at
-//! `keys::expires_in_time`, whose notes count each user's keys. Or let the proxy refuse `POST` and `DELETE` of
-//! `/zot/auth/apikey` for requests with an `Authorization` header; only sessions need them. That refusal is not the
-//! registry's own, so this check says then that it cannot decide. It is advice, shown as a warning, unless `[levels]` makes
-//! it a promise.
+//! On every zot up to v2.1.20. There is no setting: any key has all rights of its user, and `scopes` are stored but not
+//! enforced. Two things help today. Give CI a separate user that can only push, and look at `keys::expires_in_time`, whose
+//! notes count each user's keys. Or let the proxy refuse `POST` and `DELETE` of `/zot/auth/apikey` for requests with an
+//! `Authorization` header; only sessions need them. That refusal is not the registry's own, so this check is then undecided.
+//! This check is advice, shown as a warning, unless `[levels]` makes it a promise.
 //!
 //! ## References
 //!
@@ -32,10 +31,10 @@ pub(crate) const META: Meta = Meta { needs: &[Need::ApiKey], effect: Effect::Ora
 
 const WHY: Why<'static> = Why {
     claim: "an API key cannot mint further API keys",
-    cause: "zot up to v2.1.20 lets every key of a user mint more of them, whatever its scopes: whoever holds one for a \
-            moment can keep access after it was revoked",
-    remedy: "no setting of zot closes this: give CI a user of its own with the least rights, and watch the \
-             number of its keys",
+    cause: "zot up to v2.1.20 lets every key of a user mint more of them, whatever its scopes: a thief who holds one for \
+            a moment can keep access after it was revoked",
+    remedy: "no setting of zot closes this: give CI a separate user with the least rights, and watch the number of \
+             its keys",
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
@@ -62,7 +61,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     }
     // No release of zot keeps keys from minting keys, and no scenario can promise it.
     cx.advises();
-    let actual = format!("400: it read what was asked for; the keys of {} may mint", open.join(", "));
+    let actual = format!("400: the registry read the body; the keys of {} may mint", open.join(", "));
     Err(WHY.fail("a refusal by the registry itself", actual, shown))
 }
 
@@ -88,7 +87,7 @@ mod tests {
         let before = lab.api_keys();
         let outcome = crate::trial::run_on(ID, &lab).await;
         assert_eq!(outcome.waived, None, "the test looks at what the check found, not at the lab's waiver");
-        assert!(outcome.warns(), "nobody promised it");
+        assert!(outcome.warns(), "it is advice");
         assert_eq!(lab.api_keys(), before);
     }
 

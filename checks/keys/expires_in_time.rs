@@ -2,25 +2,25 @@
 //!
 //! ## Why it matters
 //!
-//! A key that ends next week stops every pipeline on that day, and nobody is told before. A key without an end is worse: it
-//! outlives its owner, and whoever finds it in an old log can push.
+//! A key that ends next week stops every pipeline on that day, without a warning. A key without an end is worse: it outlives
+//! its owner. Anyone who finds it in an old log can push.
 //!
 //! ## How it is proven
 //!
 //! 1. With each identity's own key, `GET /zot/auth/apikey`: the list of its user's keys, without their secrets.
-//! 2. The key that asked is told from the user's other keys: zot writes down the use of a key before it answers, so the key
-//!    that asks has moved in each further list, and a key that has not moved once is another one. Where others use their keys
-//!    all the time, so that more than one is left, nothing is proven.
-//! 3. Its `expirationDate` is there, and later than `[keys] horizon` from now (default 14 days). Where `horizon` is not set, a
-//!    key without an end is a warning.
+//! 2. The key that asked is found among the user's keys by its last use. zot records the use of a key before it answers, so
+//!    this time is newer in each further list. A key whose time stays the same once is another one. If other keys are in use all
+//!    the time, more than one key is left, and the check is undecided.
+//! 3. Its `expirationDate` is there, and later than `[keys] horizon` from now (default 14 days). Without `horizon`, a key
+//!    without an end is a warning.
 //!
-//! The days left are a metric, `key_days_left`. How many keys each user has, and which of them nobody used for 90 days, is a
-//! note and never fails.
+//! The days left are a metric, `key_days_left`. A note counts the keys of each user, and names those that were not used for 90
+//! days. It never fails.
 //!
 //! ## When it fails
 //!
-//! Mint a new key in zot's UI (user menu, API keys) or by `POST /zot/auth/apikey` with an `expirationDate`, put it where the
-//! old one was, and revoke the old one. zot mints keys without an end unless it is asked for one.
+//! Mint a new key in zot's UI (user menu, API keys) or by `POST /zot/auth/apikey` with an `expirationDate`. Put it where the
+//! old one was, and revoke the old one. Without that field, zot mints keys without an end.
 //!
 //! ## References
 //!
@@ -37,13 +37,13 @@ pub(crate) const META: Meta =
 
 const WHY: Why<'static> = Why {
     claim: "each API key of the scenario outlives the horizon, and none lives for ever",
-    cause: "nobody renewed the key, or it was minted without an expirationDate, which zot takes for no end at all",
-    remedy: "mint a new key with an expirationDate, put it where the old one was, and revoke the old one by its id",
+    cause: "the key was not renewed, or was minted without an expirationDate, so it never ends",
+    remedy: "mint a new key with an expirationDate, put it where the old one was, and revoke the old one",
 };
 
 const LIST: Why<'static> = Why {
     claim: "an API key can list the keys of its user",
-    cause: "the key has expired or was revoked (401), or this is not zot, or something in front of it keeps /zot/auth/apikey",
+    cause: "the key has expired or was revoked (401); or this is not zot; or something in front of it blocks /zot/auth/apikey",
     remedy: "mint a new key for this identity; let the proxy pass /zot/auth/ on",
 };
 

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Renewing and revoking keys is what an operator does on the worst day. zot answers 200 to a revocation whether or not
-//! anything was revoked, so only the refused use of the key proves it.
+//! An operator renews and revokes keys on the worst day. zot answers 200 to a revocation even if it revoked nothing. Only
+//! the refused use of the key proves it.
 //!
 //! ## How it is proven
 //!
@@ -11,11 +11,10 @@
 //!
 //! 1. In the browser: a whole login of the scenario's user.
 //! 2. The page mints a key with the session: a label of this run, an end 15 minutes from now. The answer shows that end.
-//! 3. The key logs its user in, and where the user is promised to create, it pushes an image to the scratch repository.
-//! 4. The page revokes it by its id. The key is refused: 401 in the registry's own words.
+//! 3. The key logs its user in. If the user is promised to create, the key pushes an image to the scratch repository.
+//! 4. The page revokes it by its id. The key is refused: 401 with the registry's own error.
 //!
-//! The key is booked before it is made, and revoked when the check fails, runs out of time, or is interrupted. Its secret
-//! is in no report.
+//! The key is also revoked when the check fails, runs out of time, or is interrupted. Its secret is in no report.
 //!
 //! ## When it fails
 //!
@@ -46,7 +45,7 @@ const MINT: Why<'static> = Why {
 
 const USE: Why<'static> = Why {
     claim: "a new API key works as its user",
-    cause: "the key has not the groups of its user: they are those of the last login, and this login brought none",
+    cause: "the key lacks the groups of its user: zot keeps those of the last login, and this login brought none",
     remedy: "first make `oidc::login_returns_with_a_session` pass for this user",
 };
 

@@ -2,13 +2,13 @@
 //!
 //! ## Why it matters
 //!
-//! Closed metrics look like a registry that is down, and open ones without the registry's own series look like a registry
-//! without traffic. zot v2.1.18 closed `metrics.users: [""]` without a word at start.
+//! Closed metrics look like a registry that is down. Open metrics without the registry's own series look like a registry
+//! without traffic. zot v2.1.18 closed `metrics.users: [""]` without a message at start.
 //!
 //! ## How it is proven
 //!
-//! 1. The metrics path is asked without credentials, as Prometheus and as Alloy ask: with their Accept headers.
-//! 2. The answer is 200, and every line of it is in the Prometheus text format, so that a login page is not a metric.
+//! 1. The metrics path is requested without credentials, with the Accept headers of Prometheus and of Alloy.
+//! 2. The answer is 200. Every line of it is in the Prometheus text format, so a login page does not pass.
 //! 3. It holds series of the registry itself, not only those of the Go runtime.
 //!
 //! ## When it fails
@@ -36,7 +36,7 @@ const WHY: Why<'static> = Why {
 };
 
 const CONTENT: Why<'static> = Why {
-    claim: "what is served at the metrics path are the registry's metrics",
+    claim: "the metrics path serves the registry's metrics",
     cause: "another service or a login page answers there, or only the Go runtime's series are exported",
     remedy: "look at extensions.metrics.prometheus.path in zot's configuration and at the proxy's routes",
 };

@@ -1,25 +1,25 @@
-//! Whoever may not scrape the registry's metrics gets none of them.
+//! Only clients that may scrape the registry's metrics get them.
 //!
 //! ## Why it matters
 //!
-//! zot's metrics name every repository, and count who pulls what. `[metrics] anonymous = false` promises that they are closed; one
-//! key in the wrong place opens them to everyone.
+//! zot's metrics name every repository, and count the pulls of each. `[metrics] anonymous = false` promises that they are
+//! closed. One key in the wrong place opens them to everyone.
 //!
 //! ## How it is proven
 //!
 //! Where `[metrics] anonymous = false` is promised:
 //!
-//! 1. Without credentials, as Prometheus and as Alloy ask, at the path and with a slash after it: refused by the registry itself.
+//! 1. Without credentials, as Prometheus and as Alloy, at the path and with a slash after it: refused by the registry itself.
 //! 2. The same by each identity that zot's configuration does not list.
-//! 3. The control: `[metrics] reader`, or an identity whom zot's configuration lists in `metrics.users`, gets the metrics.
+//! 3. The control: `[metrics] reader`, or an identity that zot's configuration lists in `metrics.users`, gets the metrics.
 //!
-//! Metrics that come all the same are a Fail, with or without a control. A refusal without a control proves nothing, unless
-//! zot's configuration lets nobody scrape.
+//! If the metrics are served to such a client, the check fails, with or without a control. A refusal counts only with a
+//! control, unless zot's configuration lets no client scrape.
 //!
 //! ## When it fails
 //!
 //! Up to zot v2.1.17 an empty name in `accessControl.metrics.users` opens the metrics to everyone; from v2.1.18 on
-//! `metrics.anonymousPolicy` does. Without `accessControl` whoever may log in may scrape.
+//! `metrics.anonymousPolicy` does. Without `accessControl` every user who can log in may scrape.
 //!
 //! ## References
 //!
@@ -35,21 +35,21 @@ pub(crate) const META: Meta =
     Meta { needs: &[Need::ClosedMetrics], effect: Effect::ReadOnly, usual: Duration::from_millis(30) };
 
 const WHY: Why<'static> = Why {
-    claim: "the metrics are closed to whoever may not scrape them",
-    cause: "accessControl.metrics lets more users in than is promised (anonymousPolicy, or an empty name in users up to v2.1.17), \
-            there is no accessControl, or a proxy adds credentials of its own",
-    remedy: "leave the scrapers alone in accessControl.metrics.users, remove anonymousPolicy there, and look at what the proxy adds",
+    claim: "the metrics are served only to clients that may scrape them",
+    cause: "accessControl.metrics lets more users in than is promised (anonymousPolicy, or an empty name in users up to v2.1.17); \
+            or there is no accessControl; or a proxy adds its credentials",
+    remedy: "list only the scrapers in accessControl.metrics.users, remove anonymousPolicy there, and look at what the proxy adds",
 };
 
 const READER: Why<'static> = Why {
-    claim: "the control: who may scrape gets the metrics",
-    cause: "the identity is not in accessControl.metrics.users, its key has ended, or the metrics are off or elsewhere",
+    claim: "the control: an identity that may scrape gets the metrics",
+    cause: "the identity is not in accessControl.metrics.users, its key has expired, or the metrics are off or elsewhere",
     remedy: "look at accessControl.metrics.users and at extensions.metrics in zot's configuration; or name another [metrics] reader",
 };
 
 const NOBODY: Why<'static> = Why {
     claim: WHY.claim,
-    cause: "no identity of the scenario is known to be allowed to scrape, so that a refusal cannot be told from metrics that are broken",
+    cause: "no identity of the scenario is known to have the right to scrape: a refusal looks like broken metrics",
     remedy: "add the scraper under [identities] and name it as [metrics] reader",
 };
 
@@ -71,9 +71,11 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             cx.proven(format!("{reader} gets the metrics; refused: {refused}"));
         }
         None if scenario.nobody_scrapes() => {
-            cx.proven(format!("nobody may scrape by the configuration; refused: {refused}"))
+            cx.proven(format!("the configuration lets no client scrape; refused: {refused}"))
         }
-        None => return Err(NOBODY.undecided("somebody who gets the metrics", format_args!("{refused} refused"), None)),
+        None => {
+            return Err(NOBODY.undecided("a client that gets the metrics", format_args!("{refused} refused"), None));
+        }
     }
     Ok(())
 }

@@ -1,24 +1,24 @@
-//! A callback that no login of this browser began is refused.
+//! A callback is refused unless a login of this browser began it.
 //!
 //! ## Why it matters
 //!
-//! The callback is the one door that is open to everyone and makes sessions. If it takes a state that it did not give to
-//! this browser, an attacker logs a victim in as somebody else, and reads what the victim then does.
+//! The callback is open to everyone and makes sessions. It may accept a state that it did not give to this browser. An attacker
+//! can then log a victim in as another user, and read what the victim does.
 //!
 //! ## How it is proven
 //!
 //! Over HTTP, without a browser. The control is that a login begins: it redirects, with a state and cookies that carry it.
 //! Then, at the callback:
 //!
-//! 1. without any cookie, 2. with made-up cookies, 3. with the cookies of one login and the state of another: refused, no
-//!    session, and the code was not handed to the provider, which zot would say.
-//! 4. With the right state, and a code that the provider never gave: refused, and once more when it is replayed.
-//! 5. An error of the provider with markup in it: refused (zot answers 500), and the markup does not come back as a page.
+//! 1. without any cookie, 2. with made-up cookies, 3. with the cookies of one login and the state of another: refused, and no
+//!    session. The code was not handed to the provider, which zot's answer would show.
+//! 4. With the right state, and a code that the provider never gave: refused, also when it is replayed.
+//! 5. An error of the provider with markup in it: refused (zot answers 500). The markup does not come back as a page.
 //!
 //! ## When it fails
 //!
-//! Something between browser and registry answers the callback in its place, or drops the cookies of the login so that
-//! somebody relaxed the comparison. zot compares the state with two cookies.
+//! Something between browser and registry answers the callback in the registry's place. Or it drops the cookies of the login,
+//! and the comparison was relaxed for that reason. zot compares the state with two cookies.
 //!
 //! ## References
 //!
@@ -31,8 +31,8 @@ use crate::check::prelude::*;
 pub(crate) const META: Meta = Meta { needs: &[Need::Oidc], effect: Effect::ReadOnly, usual: Duration::from_millis(80) };
 
 const WHY: Why<'static> = Why {
-    claim: "a callback that no login of this browser began is refused",
-    cause: "the state is not compared with the cookies of the login, or something in front of the registry answers the callback",
+    claim: "a callback is refused unless a login of this browser began it",
+    cause: "the state is not compared with the login's cookies, or something in front of the registry answers the callback",
     remedy: "look at what the proxy does with /zot/auth/callback/ and with Cookie; exclude /zot/auth/ from every cache",
 };
 
@@ -128,7 +128,7 @@ fn no_session(answer: &Answer, what: &str) -> Proof {
 fn refused(answer: &Answer, what: &str) -> Proof {
     no_session(answer, what)?;
     if matches!(answer.status, 400 | 401 | 403) && answer.is_html() {
-        let foreign = "a page of something in front of the registry refused; what the registry would do is not known";
+        let foreign = "a page in front of the registry refused; the registry's own answer is not known";
         return Err(WHY.undecided("401 by the registry", format_args!("{what}: {foreign}"), answer.index));
     }
     answer.expect_status(&[400, 401], &WHY)?;

@@ -1,20 +1,19 @@
-//! A login gives its user no right that is not promised.
+//! A login gives its user only the rights that are promised.
 //!
 //! ## Why it matters
 //!
-//! A rule at the provider that puts too many users into a group makes an administrator of whoever logs in next. zot keeps the
-//! groups of a user's last login, and all API keys of that user have them from then on.
+//! A rule at the provider may put too many users into a group. The next user to log in is then an administrator. zot keeps
+//! the groups of a user's last login. From then on, all API keys of that user have them.
 //!
 //! ## How it is proven
 //!
-//! Only where something is promised about rights. In the browser: a whole login of the scenario's user. Then the page asks, with
-//! the session:
+//! Only where the scenario promises something about rights. In the browser: a whole login of the scenario's user. Then the page
+//! asks, with the session:
 //!
 //! 1. The control: `/zot/auth/apikey` answers 200, so the session is alive.
-//! 2. For the scratch repository, each right that neither the user nor a group of the user is promised, by requests that store
-//!    nothing: to create, an upload with an impossible query; to update, a manifest of an unknown media type at a tag that the identity that
-//!    pushes has pushed;
-//!    to delete, a manifest and a blob that are not there. All are refused with 403.
+//! 2. For the scratch repository, each right that neither the user nor a group of the user is promised. The requests store
+//!    nothing. To create: an upload with an impossible query. To update: a manifest of an unknown media type, at a tag of the
+//!    identity that pushes. To delete: a manifest and a blob that are not there. All are refused with 403.
 //! 3. A private repository that the user is not promised to read: no list of tags.
 //! 4. The control again: the session was alive all the time.
 //!
@@ -22,7 +21,7 @@
 //!
 //! ## When it fails
 //!
-//! The provider sends more groups than the scenario's `groups` of this user, or a policy grants more to one of them.
+//! The provider sends more groups than the scenario's `groups` of this user. Or a policy grants more to one of them.
 //!
 //! ## References
 //!
@@ -41,15 +40,15 @@ pub(crate) const META: Meta = Meta {
 const KEYS: &str = "/zot/auth/apikey";
 
 const WHY: Why<'static> = Why {
-    claim: "a login gives its user no right that is not promised",
-    cause: "the provider puts this user into a group that the scenario does not name, or a policy grants more to one of the user's \
-            groups or to everyone who logs in",
-    remedy: "look at the groups that the provider sends for this user (its preview of claims), and at the policies of those groups \
-             in accessControl; then let the user log in once more, since zot keeps the groups of the last login",
+    claim: "a login gives its user only the rights that are promised",
+    cause: "the provider sends a group that the scenario does not name; or a policy grants more to one of the user's groups or \
+            to every user",
+    remedy: "look at the groups that the provider sends for this user (its preview of claims), and at their policies in \
+             accessControl; then let the user log in once more, since zot keeps the groups of the last login",
 };
 
 const PUSH: Why<'static> = Why {
-    claim: "the control: a tag is there that nobody may move",
+    claim: "the control: there is a tag for the session to try to move",
     cause: "the identity that pushes cannot push",
     remedy: "first make `publish::api_key_can_push` pass",
 };

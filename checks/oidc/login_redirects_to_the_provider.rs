@@ -2,18 +2,18 @@
 //!
 //! ## Why it matters
 //!
-//! The return address is built from `externalUrl`: with a wrong scheme or host there, every login ends on an error page of
-//! the provider. A state that is not fresh lets a foreign login be slipped in.
+//! The return address is built from `externalUrl`. With a wrong scheme or host there, every login ends on an error page of the
+//! provider. If the state is not fresh, an attacker can slip in a foreign login.
 //!
 //! ## How it is proven
 //!
 //! 1. `GET /zot/auth/login?provider=…` twice, without credentials: a redirect each time.
-//! 2. It leads to the authorization endpoint that the issuer's discovery document names, with `response_type=code`, the
-//!    scenario's `client_id`, the scope `openid` (and the scenario's), and a `redirect_uri` that is the registry's public
-//!    URL with zot's callback path.
-//! 3. `state` is there, long, and another one the second time.
-//! 4. In the browser, where there is one: the page that comes is on the issuer's origin, and asks for a login. A provider
-//!    that refuses the client or the return address shows an error page instead.
+//! 2. It leads to the authorization endpoint of the issuer's discovery document. It has `response_type=code`, the scenario's
+//!    `client_id`, and the scope `openid` (and the scenario's). Its `redirect_uri` is the registry's public URL with zot's
+//!    callback path.
+//! 3. `state` is there, long, and different the second time.
+//! 4. In the browser, if there is one: the page is on the issuer's origin, and asks for a login. A provider that refuses the
+//!    client or the return address shows an error page instead.
 //!
 //! ## When it fails
 //!

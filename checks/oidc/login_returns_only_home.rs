@@ -1,17 +1,17 @@
-//! A login returns to the registry's own pages, wherever its link wants to lead.
+//! A login returns to the registry's own pages, whatever address its link names.
 //!
 //! ## Why it matters
 //!
-//! `/zot/auth/login?callback_ui=…` is a link that anyone can send. If the registry follows it, a real login on a real
-//! domain ends on a page of the attacker, who asks for the password once more.
+//! Anyone can send the link `/zot/auth/login?callback_ui=…`. If the registry follows it, a real login on a real domain ends on a
+//! page of the attacker. That page can ask for the password once more.
 //!
 //! ## How it is proven
 //!
 //! With `callback_ui` of another origin, in four spellings: absolute, `//host`, `/\host`, and the backslash encoded.
 //!
 //! 1. Over HTTP: the redirect leads to the provider, not to the other origin.
-//! 2. In the browser: after the login, it is on the registry's own origin. The other origin is a name below `.invalid`,
-//!    which nobody can own (RFC 6761), so nothing is sent to a stranger if the promise is broken.
+//! 2. In the browser: after the login, it is on the registry's own origin. The other origin is a name below `.invalid`, which
+//!    cannot be registered (RFC 6761). So nothing is sent to a stranger if the promise is broken.
 //!
 //! ## When it fails
 //!
@@ -30,7 +30,7 @@ pub(crate) const META: Meta =
     Meta { needs: &[Need::Oidc, Need::Login, Need::Browser], effect: Effect::ReadOnly, usual: Duration::from_secs(10) };
 
 const WHY: Why<'static> = Why {
-    claim: "a login returns to the registry's own pages, wherever its link wants to lead",
+    claim: "a login returns to the registry's own pages, whatever address its link names",
     cause: "the registry follows callback_ui to another origin: zot up to v2.1.14 followed any, up to v2.1.18 those with a \
             backslash; or callbackAllowOrigins allows it",
     remedy: "update zot to v2.1.19 or later, and take foreign origins out of http.auth.openid.callbackAllowOrigins",

@@ -1,22 +1,22 @@
-//! Logging in with a browser leads back to the registry with a session that works, with its groups, until logout.
+//! A browser login leads back to the registry, with a session that has its groups and works until logout.
 //!
 //! ## Why it matters
 //!
-//! A wrong client secret passes the redirect and fails only on the way back. A missing scope logs in and loses the groups,
-//! so that pushes are refused and every API key of that user loses its rights. Only a whole login proves the login.
+//! A wrong client secret passes the redirect and fails only on the way back. With a missing scope the login works and loses the
+//! groups. Pushes are then refused, and every API key of that user loses its rights. Only a whole login proves the login.
 //!
 //! ## How it is proven
 //!
 //! 1. The control: `GET /zot/auth/apikey` without a session is not 200.
 //! 2. In the browser: the registry's login, the provider's pages, and back to the registry's origin.
 //! 3. The page asks for `/zot/auth/apikey` with the session: 200, with a list of keys. No text of a page is believed.
-//! 4. The registry takes the user for the name that was typed, where an identity of the scenario has that name.
-//! 5. The session has its groups: where a group of the user may create and not everyone may, starting an impossible upload
-//!    (`?from=` without `mount`) is refused as 405, which zot says only to those who may create.
+//! 4. The registry knows the user by the name that was typed, if an identity of the scenario has that name.
+//! 5. The session has its groups. If a group of the user may create and not everyone may, an impossible upload (`?from=`
+//!    without `mount`) is started. zot answers it with 405 only to users who may create.
 //! 6. Logout, and the same request again: not 200.
 //!
-//! Where the way back or the groups fail, the page's words, the scopes of the redirect, the name that the registry took the
-//! user for, and the `Date` headers of registry and provider are compared, so that the finding names its cause.
+//! If the way back or the groups fail, the finding names its cause. For this the check looks at the page's text, the redirect's
+//! scopes, the registry's name for the user, and the `Date` headers.
 //!
 //! ## When it fails
 //!
@@ -41,19 +41,19 @@ const WHY: Why<'static> = Why {
     claim: "a login comes back to the registry with a session",
     cause: "the registry refused what the provider sent back: a wrong client secret, an issuer or key it does not accept, or \
             clocks that differ",
-    remedy: "compare the client secret in zot's credentialsFile with the provider's, look at zot's log for the callback, and \
+    remedy: "compare the client secret in zot's credentialsFile with the provider's; look at zot's log for the callback; \
              compare the clocks",
 };
 
 const GROUPS: Why<'static> = Why {
     claim: "a login brings the groups of its user along",
-    cause: "the scope or claim that carries the groups is missing, at the provider or in zot's openid scopes, or its name differs",
+    cause: "the scope or claim with the groups is missing or has another name, at the provider or in zot's openid scopes",
     remedy: "add the scope (in Authentik: the profile scope mapping with groups) to the provider and to zot's openid scopes, \
              and compare claimMapping",
 };
 
 const LOGOUT: Why<'static> = Why {
-    claim: "after logout the session is dead",
+    claim: "after logout the session is refused",
     cause: "the logout does not reach the registry, or the registry keeps the session",
     remedy: "look at what the proxy does with POST /zot/auth/logout and with Set-Cookie",
 };
@@ -125,7 +125,7 @@ async fn has_its_groups(cx: &Cx, visit: &Visit<'_>, page: &LoginPage) -> Proof {
     let everyone = scenario.promised_by_groups(cx.login()?.username.expose(), &BTreeSet::new());
     let by_group = cx.login_rights()?.contains(&Action::Create) && !everyone.contains(&Action::Create);
     if !by_group {
-        cx.note("groups not proven: no group of the login's user is promised a right that every user lacks");
+        cx.note("groups not proven: the groups of the login's user are promised only rights that every user has");
         return Ok(());
     }
     if let Err(unasked) = cx.clear_oracles().await?.sends(OracleShape::StartUpload) {

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! zot reads the discovery document once, at start: with a wrong or unreachable issuer it does not start again, and until
-//! then nobody notices. Issuers are compared as text, so a missing slash is a wrong issuer.
+//! zot reads the discovery document once, at start. With a wrong or unreachable issuer the next start fails, and until then
+//! nothing shows it. Issuers are compared as text, so a missing slash is a wrong issuer.
 //!
 //! ## How it is proven
 //!

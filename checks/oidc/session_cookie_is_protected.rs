@@ -1,14 +1,14 @@
-//! The cookies of a login cannot be read by scripts, nor sent in clear.
+//! The cookies of a login are hidden from scripts and sent only encrypted.
 //!
 //! ## Why it matters
 //!
-//! Whoever has the session cookie is its user, for two hours and from anywhere. A script on any page of the registry's
-//! origin reads a cookie without HttpOnly; anyone on the way reads one without Secure, as soon as a link says `http://`.
+//! A client with the session cookie acts as its user, for two hours and from anywhere. A script on any page of the registry's
+//! origin reads a cookie without HttpOnly. Anyone on the network reads one without Secure, as soon as a link says `http://`.
 //!
 //! ## How it is proven
 //!
-//! 1. `GET /zot/auth/login?provider=…`: the cookies that carry the state of the login are HttpOnly, and Secure where the
-//!    registry's public URL is https.
+//! 1. `GET /zot/auth/login?provider=…`: the cookies with the login's state are HttpOnly, and Secure where the registry's public
+//!    URL is https.
 //! 2. In the browser, after a whole login: the session cookie is HttpOnly, and Secure where the public URL is https. The
 //!    cookie `user` is for scripts, and holds a name only; it is Secure with the others.
 //!
@@ -29,10 +29,10 @@ pub(crate) const META: Meta =
     Meta { needs: &[Need::Oidc, Need::Login, Need::Browser], effect: Effect::ReadOnly, usual: Duration::from_secs(6) };
 
 const WHY: Why<'static> = Why {
-    claim: "the cookies of a login cannot be read by scripts, nor sent in clear",
+    claim: "the cookies of a login are hidden from scripts and sent only encrypted",
     cause: "zot does not know that a proxy terminates TLS: from v2.1.11 its session cookies are Secure only with http.tls or \
             http.auth.secureSession; or a proxy rewrites Set-Cookie",
-    remedy: "set \"secureSession\": true in http.auth of zot's configuration, and let the proxy pass Set-Cookie on as it is",
+    remedy: "set \"secureSession\": true in http.auth of zot's configuration, and let the proxy pass Set-Cookie on unchanged",
 };
 
 const LOGIN: Why<'static> = Why {

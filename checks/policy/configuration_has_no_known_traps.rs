@@ -1,19 +1,20 @@
-//! The zot configuration, or `[access]` of the scenario, holds nothing that an operator would not expect.
+//! The zot configuration, or `[access]` of the scenario, means what an operator expects.
 //!
 //! ## Why it matters
 //!
-//! zot takes a configuration that means something else than it seems to: a pattern that drops the grants of another one, a group
-//! that nobody is in, no access rules at all. It starts, it serves, and nobody is told. A registry that is open to everybody is
-//! proven to be so by a scenario that promises it, and is no safer for that.
+//! A configuration may mean something else than it seems to. A pattern drops the grants of another one; a group has no members;
+//! access rules are missing. zot starts and serves without a message. A scenario may promise that everyone has access, and the
+//! checks then prove it. That makes the registry no safer.
 //!
 //! ## How it is proven
 //!
-//! 1. The registry is asked for its release, since some traps are of some releases only. Without an answer nothing is decided.
-//! 2. Each lint reads the configuration that `[registry] zot_config` names, and compares it with the scenario. Where none is
-//!    named, `[access]` is read: whether it lets anonymous clients write.
+//! 1. The registry is asked for its release, since some traps exist only in some releases. Without an answer the check is
+//!    undecided.
+//! 2. Each lint reads the configuration that `[registry] zot_config` names, and compares it with the scenario. Without one, the
+//!    check reads `[access]`, and looks whether it lets anonymous clients write.
 //!
-//! Each finding is a case with its line. It is advice, shown as a warning: nobody promised it. `[levels]` makes one a promise, or
-//! takes it out with a reason: `"lint::default_timeouts" = { level = "off", reason = "..." }`.
+//! Each finding is a case with its line. It is advice, shown as a warning. `[levels]` makes it a promise, or switches it off with
+//! a reason. Example: `"lint::default_timeouts" = { level = "off", reason = "..." }`.
 //!
 //! ## When it fails
 //!
@@ -46,7 +47,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     }
     let release = cx.recognised().await?.release.clone();
     if release.is_none() {
-        cx.note("the registry does not tell its release: the rules of the newest one were used");
+        cx.note("the registry does not show its release: the rules of the newest one were used");
     }
     let mut worst = None;
     let traps = traps::of(cx.scenario(), release.as_deref());

@@ -2,24 +2,23 @@
 //!
 //! ## Why it matters
 //!
-//! Where the promises come from the deployed zot configuration, a bad change of that file changes the promises too. The
-//! registry then does exactly what is promised, and every other check passes: CI may move tags, and nobody is told.
+//! The promises may come from the deployed zot configuration. A bad change of that file then changes the promises too. The
+//! registry does exactly what is promised, and every other check passes: CI may move tags, and nothing shows it.
 //!
 //! ## How it is proven
 //!
-//! 1. `regproof plan --lock` writes `regproof.lock` beside the scenario: what anonymous clients, any user, each group and each
-//!    identity may do in each named repository and each pattern, other promises, and which checks run. It is reviewed and
-//!    committed.
+//! 1. `regproof plan --lock` writes `regproof.lock` next to the scenario. The lock has the rights of anonymous clients, any
+//!    user, each group and each identity, in each named repository and each pattern. It also has the other promises, and which
+//!    checks run. The operator reviews and commits it.
 //! 2. Each run derives the promises again and compares. Nothing is sent.
-//! 3. What the configuration says and no check proves is named.
-//! 4. What this machine lacks (a browser, a client program) and what the command line leaves out (`--only`, `--no-browser`,
-//!    `--effects`) changes no promise.
+//! 3. Notes name each setting of the configuration that no check proves.
+//! 4. The promises do not depend on the programs of this machine, nor on `--only`, `--no-browser` and `--effects`.
 //!
 //! ## When it fails
 //!
-//! The finding says who gained or lost what, where, and by which line of the configuration. Undo that change. If it is meant,
-//! review it, run `regproof plan --lock` and commit the lock. A check that the lock names and this regproof does not have is
-//! an Error.
+//! The finding names the client, the right that it gained or lost, the repository, and the line of the configuration. Undo that
+//! change. If it is meant, review it, run `regproof plan --lock` and commit the lock. If the lock names a check that this
+//! regproof does not have, the result is an Error.
 //!
 //! Without a lock, and with promises that come from a configuration, it warns.
 //!
@@ -42,7 +41,7 @@ const WHY: Why<'static> = Why {
 const UNKEPT: Why<'static> = Why {
     claim: "the promises that come from the configuration are kept",
     cause: "`regproof plan --lock` was never run, or its file was not committed",
-    remedy: "run `regproof plan --lock`, read the lock, and commit it beside the scenario",
+    remedy: "run `regproof plan --lock`, read the lock, and commit it next to the scenario",
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
@@ -51,9 +50,9 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     }
     let mut proof: Proof = Ok(());
     let Some(differences) = lock::changes(cx.scenario()) else {
-        // Nobody promised to keep them; whoever derives promises from a deployed file wants to know.
+        // No lock was promised. An operator who derives promises from a deployed file wants to know.
         cx.advises();
-        return Err(UNKEPT.fail("a lock beside the scenario", lock::missing(cx.scenario()), None));
+        return Err(UNKEPT.fail("a lock next to the scenario", lock::missing(cx.scenario()), None));
     };
     for difference in &differences {
         let cause = format!("by {}; {}", difference.grounds, WHY.cause);

@@ -1,20 +1,20 @@
-//! Each identity that may create can push a new tag, and anyone can pull what it pushed.
+//! Each identity that may create can push a new tag, and readers can pull it.
 //!
 //! ## Why it matters
 //!
-//! This is what the registry is for. A key that expired, lost its group at the owner's last login, or is cut off by a proxy
-//! stops every release.
+//! Pushing is the registry's purpose. A key may expire, or lose its group at the owner's last login. A proxy may cut it off.
+//! Each of these stops every release.
 //!
 //! ## How it is proven
 //!
 //! For each identity that is promised to create in the scratch repository:
 //!
 //! 1. It uploads a tiny image to the scratch repository under a new tag: blobs, then the manifest.
-//! 2. The digest that the registry names is the digest of what was sent.
-//! 3. The manifest is read back by tag and by digest, with every blob, and all bytes are hashed: without credentials
-//!    where anonymous clients may read, else as the same identity.
-//! 4. oci-client, the Rust ecosystem's own client, pushes and pulls another tag with the same key. It is left out, with a
-//!    note, where the registry names another host for its tokens, since it would send the key there.
+//! 2. The digest that the registry names is the digest of the sent bytes.
+//! 3. The manifest is read back by tag and by digest, with every blob, and all bytes are hashed. This needs no credentials where
+//!    anonymous clients may read; else the same identity reads.
+//! 4. oci-client, a client library in Rust, pushes and pulls another tag with the same key. If the registry names another host
+//!    for its tokens, a note says that this step is left out. oci-client would send the key there.
 //!
 //! ## When it fails
 //!
@@ -35,12 +35,12 @@ pub(crate) const META: Meta =
 const WHY: Why<'static> = Why {
     claim: "each identity that may create can push a new tag",
     // A refused key and a missing right are told by what came back.
-    cause: "the registry, or something in front of it, does not take this step of a push",
+    cause: "the registry, or something in front of it, refuses this step of a push",
     remedy: "compare the transcript with the registry's log, and with the proxy's rules for this path and method",
 };
 
 const PULL: Why<'static> = Why {
-    claim: "what was pushed can be pulled, byte by byte",
+    claim: "a pushed image can be pulled, byte by byte",
     cause: "the registry accepted the push and did not keep it, or readers may not read the scratch repository",
     remedy: "look at the registry's log and storage, and at the policy of the pattern that matches the scratch repository",
 };

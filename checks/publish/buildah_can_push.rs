@@ -2,21 +2,21 @@
 //!
 //! ## Why it matters
 //!
-//! Clients differ: in how they ask for a login, in the media types they send, in what they take for success. buildah pushes from
-//! a store of its own, where an image has lost its bytes and is put together anew.
+//! Clients differ in how they log in, in the media types they send, and in what they take for success. buildah pushes from its
+//! local image store. The store keeps unpacked images, so buildah builds the layers anew.
 //!
 //! ## How it is proven
 //!
-//! 1. A tiny image and a tiny index for two architectures are written as OCI layouts into a private folder and taken into a
-//!    store there; the identity's login is in a file that nobody else may read: nothing secret is on the command line.
+//! 1. A tiny image and a tiny index for two architectures are written as OCI layouts into a private folder. They are loaded into
+//!    a store there. The identity's login is in a file that only this user may read; no secret is on the command line.
 //! 2. `buildah push` and `buildah manifest push --all` push each to the scratch repository under a new tag.
-//! 3. Their exit status is not believed: tag, manifests and blobs are read over HTTP and hashed, and the tag's digest is the
-//!    one that buildah says it pushed.
+//! 3. Their exit status proves nothing: tag, manifests and blobs are read over HTTP and hashed. The tag's digest is the one
+//!    that buildah reports.
 //! 4. The same push again is refused or changes nothing: the tag keeps its digest.
 //!
 //! ## When it fails
 //!
-//! `unauthorized` although the API-key push works: `/v2/` answers 200 without a challenge, so the client sends no login; let
+//! `unauthorized` although the API-key push works: `/v2/` answers 200 without a challenge, so the client sends no login. Let
 //! the proxy pass WWW-Authenticate on. Where buildah cannot keep a store (no user namespaces), the check is undecided.
 //!
 //! ## References

@@ -2,15 +2,15 @@
 //!
 //! ## Why it matters
 //!
-//! `docker buildx`, Dagger and every BuildKit daemon push in one way that no other client has: they ask for everything first,
-//! without a login until they are challenged, and add a provenance manifest for the platform `unknown/unknown`.
+//! `docker buildx`, Dagger and every BuildKit daemon push in their own way. They look up every blob first, and log in only after
+//! a challenge. They add a provenance manifest for the platform `unknown/unknown`.
 //!
 //! ## How it is proven
 //!
 //! The same requests, in the same order, in the scratch repository:
 //!
 //! 1. `HEAD blobs/…` without credentials: 200, 404, or 401 with a challenge; then with them: 200 or 404.
-//! 2. `POST blobs/uploads/` without credentials: 401 with a challenge, without which BuildKit gives up.
+//! 2. `POST blobs/uploads/` without credentials: 401 with a challenge. Without a challenge BuildKit gives up.
 //! 3. With credentials: `POST`, and one `PUT` with all bytes and the digest.
 //! 4. For each manifest of the index `HEAD` and `PUT` by digest; for the index `HEAD` and `PUT` by a new tag.
 //! 5. Tag, manifests and blobs are read and hashed. The sequence for the same index again finds everything there: `HEAD` of
@@ -18,7 +18,7 @@
 //!
 //! ## When it fails
 //!
-//! No challenge: a proxy strips WWW-Authenticate. 400 for a manifest: the registry does not take provenance; build with
+//! No challenge: a proxy strips WWW-Authenticate. 400 for a manifest: the registry refuses provenance; build with
 //! `--provenance=false`. HEAD with a wrong digest: a proxy answers from its cache.
 //!
 //! ## References
@@ -38,8 +38,8 @@ pub(crate) const META: Meta = Meta {
 const WHY: Why<'static> = Why {
     claim: "BuildKit's sequence of requests can push as CI",
     cause: clients::CAUSE,
-    remedy: "first make publish::api_key_can_push pass; then compare the answer above with the one that the registry itself \
-             gives behind its proxy",
+    remedy: "first make publish::api_key_can_push pass; then compare the answer above with the answer of the registry behind \
+             its proxy",
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {

@@ -2,21 +2,22 @@
 //!
 //! ## Why it matters
 //!
-//! Clients differ: in how they ask for a login, in the media types they send, in what they take for success. crane, and all
-//! tools that share its library (ko, Kaniko, cosign), ask `/v2/` for a challenge first and push blobs in parallel.
+//! Clients differ in how they log in, in the media types they send, and in what they take for success. crane asks `/v2/` for
+//! a challenge first, and pushes blobs in parallel. So do all tools that share its library (ko, Kaniko, cosign).
 //!
 //! ## How it is proven
 //!
-//! 1. A tiny image and a tiny index for two architectures are written as OCI layouts into a private folder, and the
-//!    identity's login into a file beside them that nobody else may read: nothing secret is on the command line.
+//! 1. A tiny image and a tiny index for two architectures are written as OCI layouts into a private folder. The identity's login
+//!    is in a file there that only this user may read; no secret is on the command line.
 //! 2. `crane push` pushes each to the scratch repository under a new tag.
-//! 3. Its exit status is not believed: tag, manifests and blobs are read over HTTP and hashed.
+//! 3. Its exit status proves nothing: tag, manifests and blobs are read over HTTP and hashed.
 //! 4. The same push again is refused or changes nothing: the tag keeps its digest.
 //!
 //! ## When it fails
 //!
-//! `UNAUTHORIZED` although the API-key push works: `/v2/` answers 200 without a challenge, so the client sends no login; let
-//! the proxy pass WWW-Authenticate on. `did not include Docker-Content-Digest`: a proxy removes that header. Otherwise as for `publish::api_key_can_push`.
+//! `UNAUTHORIZED` although the API-key push works: `/v2/` answers 200 without a challenge, so the client sends no login. Let
+//! the proxy pass WWW-Authenticate on. `did not include Docker-Content-Digest`: a proxy removes that header. Otherwise see
+//! `publish::api_key_can_push`.
 //!
 //! ## References
 //!

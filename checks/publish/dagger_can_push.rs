@@ -2,24 +2,24 @@
 //!
 //! ## Why it matters
 //!
-//! CI's container path publishes with Dagger: its engine pushes, from a container of its own, with the login that the
+//! CI's container path publishes with Dagger. Its engine pushes from a separate container, with the login that the
 //! command line hands over. DNS, certificates and proxies are those of the engine, not of this machine.
 //!
 //! ## How it is proven
 //!
-//! On request (`[probes] dagger = true`), since dagger starts an engine on this machine's Docker daemon and may fetch it.
+//! Only on request (`[probes] dagger = true`): dagger starts an engine on this machine's Docker daemon, and may download it.
 //!
-//! 1. `dagger core container … publish` makes a tiny image and publishes it to the scratch repository under a new tag; the
-//!    login is in a file that nobody else may read: nothing secret is on the command line.
-//! 2. Its exit status is not believed: tag, manifest and blobs are read over HTTP and hashed, and the digest that dagger
-//!    printed is the tag's.
+//! 1. `dagger core container … publish` makes a tiny image and publishes it to the scratch repository under a new tag. The login
+//!    is in a file that only this user may read; no secret is on the command line.
+//! 2. Its exit status proves nothing: tag, manifest and blobs are read over HTTP and hashed. The digest that dagger printed is
+//!    the tag's.
 //!
-//! What the engine sends is also proven without it, by `publish::buildkit_sequence_can_push`.
+//! `publish::buildkit_sequence_can_push` proves the engine's requests without the engine.
 //!
 //! ## When it fails
 //!
-//! `unauthorized` although the API-key push works: a 401 comes without a challenge. A registry on this machine's loopback
-//! cannot be reached from the engine's container; that is undecided.
+//! `unauthorized` although the API-key push works: a 401 comes without a challenge. The engine's container cannot reach a
+//! registry on this machine's loopback: there the check is undecided.
 //!
 //! ## References
 //!

@@ -2,16 +2,16 @@
 //!
 //! ## Why it matters
 //!
-//! `docker push` sends Docker's own media types, which a registry may refuse: zot does unless `compat` says otherwise. Only
-//! docker and its daemon can show whether the whole chain works, the daemon's view of the network included.
+//! `docker push` sends Docker's own media types, which a registry may refuse. zot refuses them unless `compat` allows them. Only
+//! docker and its daemon can show that the whole chain works, with the daemon's view of the network.
 //!
 //! ## How it is proven
 //!
 //! Only where the scenario promises Docker's media types, and this machine has docker and its daemon.
 //!
-//! 1. A tiny image is loaded into the daemon from an archive under a name of this run's own.
-//! 2. `docker push` sends it to the scratch repository under a new tag; the login is in a file that nobody else may read.
-//! 3. Its exit status is not believed: tag, manifest and blobs are read over HTTP and hashed, and the config is the image's.
+//! 1. A tiny image is loaded into the daemon from an archive, under a name that only this run uses.
+//! 2. `docker push` sends it to the scratch repository under a new tag. The login is in a file that only this user may read.
+//! 3. Its exit status proves nothing: tag, manifest and blobs are read over HTTP and hashed. The config is the image's.
 //! 4. The same push again is refused or changes nothing. The image is removed from the daemon.
 //!
 //! ## When it fails

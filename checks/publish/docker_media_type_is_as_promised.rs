@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Classic `docker push` and old build tools send Docker's media types only. Where they are meant to work, a lost `compat`
-//! stops them; where the operator wants OCI alone, an accepted Docker manifest is a digest that others cannot reproduce.
+//! Classic `docker push` and old build tools send only Docker's media types. Where they are meant to work, a lost `compat` stops
+//! them. Where the operator wants only OCI, an accepted Docker manifest has a digest that others cannot reproduce.
 //!
 //! ## How it is proven
 //!
@@ -16,7 +16,7 @@
 //!
 //! ## When it fails
 //!
-//! The setting `http.compat: ["docker2s2"]` of zot is missing, or is there although it should not be.
+//! zot's setting `http.compat: ["docker2s2"]` is missing, or is set although the scenario promises `refused`.
 //!
 //! ## References
 //!

@@ -1,9 +1,9 @@
-//! What exists cannot be deleted by CI: no tag, no manifest, no blob.
+//! CI cannot delete an existing tag, manifest or blob.
 //!
 //! ## Why it matters
 //!
-//! Immutable tags that can be deleted and pushed anew are not immutable. Each of the three doors has its own rule, and
-//! registries have forgotten one or another (CVE-2026-41888 in distribution, PROJQUAY-10504 in Quay).
+//! A tag that can be deleted and pushed anew is not immutable. Each of the three requests has its own rule. Registries have
+//! forgotten one or another (CVE-2026-41888 in distribution, PROJQUAY-10504 in Quay).
 //!
 //! ## How it is proven
 //!
@@ -11,11 +11,11 @@
 //!
 //! 1. The control: it pushes a new tag of an image that no other tag has, so the key works.
 //! 2. `DELETE manifests/<tag>`, `DELETE manifests/<digest>`, `DELETE blobs/<digest>` of its layer: refused.
-//!    Where zot refuses a delete as 405, an impossible digest tells whether the permission is there.
+//!    Where zot refuses a delete with 405, a request with an impossible digest shows the permission.
 //! 3. After each: the tag, the manifest and the blob are still there, with the same bytes. The state decides.
 //!
-//! Where the scenario has an identity that may delete, its clean-up of the same tag is the control of the deletes: a
-//! registry with deletes switched off refuses everyone.
+//! A registry with deletes switched off refuses everyone. So, if the scenario has an identity that may delete, its clean-up of
+//! the same tag is the control.
 //!
 //! ## When it fails
 //!
@@ -33,7 +33,7 @@ pub(crate) const META: Meta =
     Meta { needs: &[Need::Scratch, Need::Creator], effect: Effect::Writes, usual: Duration::from_millis(100) };
 
 const WHY: Why<'static> = Why {
-    claim: "what exists cannot be deleted by CI",
+    claim: "CI cannot delete an existing tag, manifest or blob",
     cause: "a policy that matches the CI user (its group, defaultPolicy or adminPolicy) holds `delete`",
     remedy: "leave [\"read\", \"create\"] to the CI group in zot's accessControl",
 };
@@ -48,7 +48,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     }
     if !kept_out.is_empty() {
         let control =
-            if cx.scenario().remover().is_some() { "" } else { "; nobody may delete, so there was no control" };
+            if cx.scenario().remover().is_some() { "" } else { "; no identity may delete, so there was no control" };
         cx.proven(format!("not deleted by {}{control}", kept_out.join(", ")));
     }
     worst

@@ -1,4 +1,4 @@
-//! A tag that exists cannot be moved by CI, by any of the ways there are.
+//! CI cannot move an existing tag, by any of the possible requests.
 //!
 //! ## Why it matters
 //!
@@ -11,9 +11,9 @@
 //!
 //! 1. The control: it pushes a new tag, so the key works and creating is allowed.
 //! 2. `PUT manifests/<tag>` with another image, and with the same image again: refused.
-//! 3. `PUT manifests/<digest>?tag=<tag>` with another image: refused, or it moves nothing.
-//! 4. The same for `latest`. Where this run made the tag, or it holds an image of regproof's own, by a real push; else by
-//!    a manifest of an impossible media type, which zot refuses as 415 only to those who could move the tag.
+//! 3. `PUT manifests/<digest>?tag=<tag>` with another image: refused, or the tag stays.
+//! 4. The same for `latest`. If this run made the tag, or it holds an image of regproof, by a real push. Else by a manifest of an
+//!    impossible media type, which zot refuses with 415 only to users who may move the tag.
 //! 5. After each: the tag still points at its digest. The state decides, the status is evidence.
 //!
 //! ## When it fails
@@ -33,19 +33,19 @@ pub(crate) const META: Meta =
     Meta { needs: &[Need::Scratch, Need::Creator], effect: Effect::Writes, usual: Duration::from_millis(120) };
 
 const WHY: Why<'static> = Why {
-    claim: "a tag that exists cannot be moved by CI",
+    claim: "CI cannot move an existing tag",
     cause: "a policy that matches the CI user (its group, or defaultPolicy) holds `update`",
     remedy: "leave [\"read\", \"create\"] to the CI group in zot's accessControl, and [\"read\"] to defaultPolicy",
 };
 
 const LATEST: Why<'static> = Why {
-    claim: "the tag `latest` cannot be moved by CI",
+    claim: "CI cannot move the tag `latest`",
     cause: "up to zot v2.1.14 `latest` was exempt from the check (CVE-2026-31801), or the CI user holds `update`",
     remedy: "upgrade zot to v2.1.15 or later; v2.1.19 or later also closes `?tag=`",
 };
 
 const QUERY: Why<'static> = Why {
-    claim: "a tag cannot be moved by PUT manifests/<digest>?tag=",
+    claim: "PUT manifests/<digest>?tag= cannot move a tag",
     cause: "from v2.1.16 to v2.1.18 zot asks only for `create` there, or the CI user holds `update`",
     remedy: "upgrade zot to v2.1.19 or later",
 };
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_may_read_sees_what_became_of_the_tag() {
+    async fn a_reader_sees_what_became_of_the_tag() {
         let outcome = config::run(ID, None, config::ci_may_only_create).await;
         assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
         let looks = |e: &&crate::transcript::Exchange| e.method == "GET" && e.url.contains("/manifests/");
@@ -181,7 +181,7 @@ mod tests {
         let outcome = outcome.await;
         let finding = outcome.finding.expect("it is no proof");
         assert_eq!(
-            (outcome.verdict.word(), finding.actual.contains("nothing is known")),
+            (outcome.verdict.word(), finding.actual.contains("the state of the tag is not known")),
             ("error", true),
             "{finding:?}"
         );

@@ -1,15 +1,15 @@
-//! Bodies just over the common limits of proxies come through.
+//! Bodies just over the common limits of proxies reach the registry.
 //!
 //! ## Why it matters
 //!
-//! Proxies refuse large bodies by default (nginx over 1 MiB), so that every push works until the first real layer.
+//! Proxies refuse large bodies by default (nginx over 1 MiB). Every push then works until the first real layer.
 //!
 //! ## How it is proven
 //!
-//! As the identity that pushes, in the scratch repository: one blob of 1 MiB and 1 KiB, uploaded in one `PUT`, the answer 201
-//! with its digest. With `[probes] large_body = true` also just over 10 and 32 MiB, and with a size, as `"128MiB"`, just over
-//! that. The bytes are the same in each run; the blobs are removed where an identity may delete, and are garbage to the
-//! registry otherwise. `large_body = false` leaves the check out.
+//! The identity that pushes uploads one blob of 1 MiB and 1 KiB to the scratch repository, in one `PUT`. The answer is
+//! 201 with its digest. `[probes] large_body = true` also sends bodies just over 10 and 32 MiB; a size, as `"128MiB"`, one just
+//! over that. The bytes are the same in each run. The blobs are removed where an identity may delete; else the registry's garbage
+//! collection removes them. `large_body = false` leaves the check out.
 //!
 //! ## When it fails
 //!
@@ -108,7 +108,7 @@ mod tests {
     async fn undecided_when_the_registry_itself_refuses_the_push() {
         let outcome = errs(DEFAULT.id, Weakness::CiCannotCreate).await;
         let finding = outcome.finding.expect("an Error has a finding");
-        assert!(finding.actual.contains("403") && finding.cause.contains("right to create"), "{finding:?}");
+        assert!(finding.actual.contains("403") && finding.code == "right-missing", "{finding:?}");
     }
 
     #[tokio::test]

@@ -1,9 +1,9 @@
-//! A mount of a blob from another repository is done, or answered so that the client sends the blob.
+//! A mount of a blob from another repository succeeds, or the answer lets the client send the blob.
 //!
 //! ## Why it matters
 //!
-//! containerd, BuildKit and kaniko first try to mount what they know to be in another repository. 201 spares the bytes, and 202
-//! makes them send the bytes. Any other answer ends the push: 403 and 400 are read as errors of the whole push.
+//! containerd, BuildKit and kaniko first try to mount blobs that they know from another repository. After 201 they send no
+//! bytes, and after 202 they send them. Any other answer ends the push: 403 and 400 count as errors of the whole push.
 //!
 //! ## How it is proven
 //!
@@ -11,14 +11,14 @@
 //!
 //! 1. The control: an upload starts without a mount, 202.
 //! 2. A mount of a blob of the first public repository: 201, or 202 with the location of an upload.
-//! 3. A mount of a digest that nobody has, from the same repository: 202 with the location of an upload.
+//! 3. A mount of a digest that does not exist, from the same repository: 202 with the location of an upload.
 //!
 //! A mounted blob is removed where an identity may delete, else listed.
 //!
 //! ## When it fails
 //!
-//! 403 or 400: a proxy has a rule for the query `mount`, or the registry asks for a right that the pusher lacks in the source and
-//! does not fall back. 404: the registry takes a missing source for an error.
+//! 403 or 400: a proxy has a rule for the query `mount`. Or the pusher lacks a right in the source, and the registry does not
+//! fall back to an upload. 404: the registry treats a missing source as an error.
 //!
 //! ## References
 //!
@@ -37,8 +37,8 @@ pub(crate) const META: Meta = Meta {
 };
 
 const WHY: Why<'static> = Why {
-    claim: "a mount is done, or falls back to an upload",
-    cause: "a proxy refuses the query `mount`, or the registry answers a mount that it will not do with an error",
+    claim: "a mount succeeds, or falls back to an upload",
+    cause: "a proxy refuses the query `mount`, or the registry answers a refused mount with an error",
     remedy: "look at the proxy's rules for POST …/blobs/uploads/?mount=; let the identity that pushes read the repositories that its \
              images share layers with",
 };
@@ -64,13 +64,13 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         if answer.status == 202 {
             opened(cx, &answer, scratch)?;
         } else if before > 0 {
-            return Err(WHY.fail("202 for a digest that nobody has", answer.brief(), answer.index));
+            return Err(WHY.fail("202 for a digest that does not exist", answer.brief(), answer.index));
         } else {
             cx.leaves_blob(scratch, &digest);
         }
         done.push(answer.status.to_string());
     }
-    cx.proven(format!("a mount from {from}: {}; of a blob that nobody has: {}", done[0], done[1]));
+    cx.proven(format!("a mount from {from}: {}; of a blob that does not exist: {}", done[0], done[1]));
     Ok(())
 }
 

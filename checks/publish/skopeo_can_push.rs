@@ -2,24 +2,24 @@
 //!
 //! ## Why it matters
 //!
-//! Clients differ: in how they ask for a login, in the media types they send, in what they take for success. CI's Nix path
-//! pushes with skopeo; only skopeo can show that it works.
+//! Clients differ in how they log in, in the media types they send, and in what they take for success. CI's Nix path pushes
+//! with skopeo, and only skopeo can show that it works.
 //!
 //! ## How it is proven
 //!
-//! 1. A tiny image and a tiny index for two architectures are written as OCI layouts into a private folder, the image once
-//!    more as a Docker archive (which is what Nix builds), and the identity's login into a file beside them that nobody
-//!    else may read: nothing secret is on the command line or in the environment.
+//! 1. A tiny image and a tiny index for two architectures are written as OCI layouts into a private folder. The image is also
+//!    written as a Docker archive, as Nix builds it. The identity's login is in a file there that only this user may read; no
+//!    secret is on the command line or in the environment.
 //! 2. `skopeo copy` pushes each to the scratch repository under a new tag, image and index at once.
-//! 3. Its exit status is not believed: tag, manifests and blobs are read over HTTP and hashed. What came from a layout has
-//!    the digest it had there; what came from the archive has the digest that skopeo says.
+//! 3. Its exit status proves nothing: tag, manifests and blobs are read over HTTP and hashed. An image from a layout has the
+//!    layout's digest. An image from the archive has the digest that skopeo reports.
 //! 4. The same push again is refused or changes nothing: the tag keeps its digest.
 //!
 //! ## When it fails
 //!
-//! `unauthorized` although the API-key push works: `/v2/` answers 200 without a challenge, so clients send no login; let the
-//! proxy pass WWW-Authenticate on. Only the archive fails: the registry takes neither Docker's media type nor what skopeo
-//! makes of it. Otherwise as for `publish::api_key_can_push`.
+//! `unauthorized` although the API-key push works: `/v2/` answers 200 without a challenge, so clients send no login. Let the
+//! proxy pass WWW-Authenticate on. Only the archive fails: the registry refuses Docker's media type, and also the manifest to
+//! which skopeo converts it. Otherwise see `publish::api_key_can_push`.
 //!
 //! ## References
 //!

@@ -1,23 +1,24 @@
-//! An upload that takes long is not cut.
+//! A slow upload reaches the registry to its end.
 //!
 //! ## Why it matters
 //!
-//! A large layer over a slow line takes minutes. zot reads a request for 60 seconds at most from v2.1.17 on unless told
-//! otherwise, and proxies have limits of their own: pushes from home or from a far CI break, those from nearby do not.
+//! A large layer over a slow line takes minutes. From v2.1.17 on, zot reads a request for at most 60 seconds by default.
+//! Proxies have limits too. Pushes over slow lines then break, while pushes from nearby work.
 //!
 //! ## How it is proven
 //!
 //! On request (`[probes] slow_upload = "70s"`), as the identity that pushes, in the scratch repository:
 //!
 //! 1. `POST`, then one `PATCH` whose few bytes trickle evenly over the promised time: accepted with 202.
-//! 2. If it is cut, also by an answer of 5xx before the body has come: the time of the cut, and `GET /v2/` as the control that the registry is there and only the upload was cut.
+//! 2. If it is cut, the check measures the time of the cut; an answer of 5xx before the body has come is a cut too. `GET /v2/`
+//!    is the control: the registry is there, and only the upload was cut.
 //!
 //! The unfinished upload is removed where an identity may delete.
 //!
 //! ## When it fails
 //!
-//! Cut at 60 seconds: zot's http.readTimeout, after which zot answers 500; or the proxy's (Traefik readTimeout, nginx client_body_timeout). Raise the one
-//! whose number that is.
+//! Cut at 60 seconds: zot's http.readTimeout, after which zot answers 500. Or a limit of the proxy (Traefik readTimeout, nginx
+//! client_body_timeout). Raise the limit with that number.
 //!
 //! ## References
 //!
@@ -37,7 +38,7 @@ pub(crate) const META: Meta = Meta {
 };
 
 const WHY: Why<'static> = Why {
-    claim: "an upload that takes long is not cut",
+    claim: "a slow upload reaches the registry to its end",
     cause: "the registry or the proxy in front of it limits how long a request may take to arrive",
     remedy: "raise the limit whose number is nearest: zot's http.readTimeout, Traefik's readTimeout, nginx's client_body_timeout",
 };
@@ -61,7 +62,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             cx.pushed_by_the_writer();
             return Ok(());
         }
-        // An answer before the body has come is a cut, also where zot calls it a fault of its own.
+        // An answer before the body has come is a cut, also where zot answers with an internal error.
         Ok(answer) if answer.status >= 500 && began.elapsed() < period => (Some(answer.index), answer.brief()),
         Ok(answer) => {
             answer.expect_status(&[202, 408, 400], &WHY)?;

@@ -1,9 +1,9 @@
-//! Uploads come through: whole, in chunks, and resumed after a break.
+//! Uploads work: whole, in chunks, and resumed after a break.
 //!
 //! ## Why it matters
 //!
-//! A large layer is uploaded in many requests, over minutes. A proxy that buffers, a load balancer over two registries, or a
-//! `Location` on an inner host breaks that, while small pushes stay green.
+//! A large layer is uploaded in many requests, over minutes. A buffering proxy, a load balancer over two registries, or a
+//! `Location` on an inner host breaks such uploads. Small pushes still work.
 //!
 //! ## How it is proven
 //!
@@ -11,8 +11,8 @@
 //!
 //! 1. Whole: `POST`, then one `PUT` with all bytes and the digest.
 //! 2. In chunks: `POST`, two `PATCH` with `Content-Range`, `PUT` with the digest. Each answer's `Range` says what has arrived.
-//! 3. Resumed: after the first chunk another connection asks for the state (`GET` of the upload: 204 and its `Range`); a chunk
-//!    at the wrong place is refused with 416; the right one is taken, and the upload ends.
+//! 3. Resumed: after the first chunk another connection asks for the state (`GET` of the upload: 204 and its `Range`). A chunk
+//!    at the wrong place is refused with 416. The right one is accepted, and the upload ends.
 //! 4. Each time the blob is read back and hashed. Each `Location` stays on the registry's public scheme, host and port.
 //!
 //! ## When it fails
@@ -34,16 +34,16 @@ pub(crate) const META: Meta =
     Meta { needs: &[Need::Scratch, Need::Writer], effect: Effect::Writes, usual: Duration::from_millis(120) };
 
 const WHY: Why<'static> = Why {
-    claim: "an upload comes through whole, in chunks and resumed",
+    claim: "an upload works whole, in chunks and resumed",
     cause: "the registry or a proxy in front of it loses upload sessions or bytes",
     remedy: "look whether one name leads to several registries, and at the proxy's buffering of requests",
 };
 
 const ORDER: Why<'static> = Why {
     claim: "a chunk at the wrong place is refused",
-    cause: "the registry takes chunks in any order and does not look at Content-Range (distribution and docker-registry 2.8 do \
-            not): an upload that resumes at the wrong place is damaged without a word",
-    remedy: "upgrade: distribution v3 refuses such a chunk; no clean upload is harmed, and the digest at the end still guards",
+    cause: "the registry accepts chunks in any order and ignores Content-Range (as distribution and docker-registry 2.8 do): \
+            an upload that resumes at the wrong place is damaged in silence",
+    remedy: "upgrade: distribution v3 refuses such a chunk; clean uploads work, and the digest at the end protects the others",
 };
 
 const CHUNK: usize = 1024;

@@ -1,26 +1,26 @@
-//! A new tag, and a tag that was moved, are seen at once by whoever reads.
+//! Readers see a new tag, and a tag that was moved, at once.
 //!
 //! ## Why it matters
 //!
-//! A cache in front of the registry that keeps tags for ten minutes serves the image of before the release, and after a leak the
-//! image that was replaced. Pushes look sound: whoever pushes is rarely answered from the cache.
+//! A cache in front of the registry may keep tags for ten minutes. It then serves the image of before the release, and after
+//! a leak the image that was replaced. Pushes look sound: clients that push are rarely answered from the cache.
 //!
 //! ## How it is proven
 //!
-//! In the scratch repository, read by an identity and, where they may, by anonymous clients, each by `GET`, by `HEAD` and in the
-//! list of tags:
+//! In the scratch repository, an identity reads, and anonymous clients read where they may. Each reads by `GET`, by `HEAD` and
+//! in the list of tags:
 //!
-//! 1. A tag that is not there is asked for, as clients do before a push: 404.
+//! 1. A tag that is not there is requested, as clients do before a push: 404.
 //! 2. An image is pushed under it, and read: its digest.
-//! 3. The tag is moved to another image by an identity that may update; without one it is deleted and pushed again. It is read
-//!    again: the new digest.
-//! 4. Where an identity may delete, and the registry removes tags by name, the tag is deleted and read once more: 404.
+//! 3. An identity that may update moves the tag to another image. Without such an identity the tag is deleted and pushed again.
+//!    It is read again: the new digest.
+//! 4. If an identity may delete, and the registry removes tags by name, the tag is deleted and read again: 404.
 //!
-//! What is old is asked for again until 5 seconds have passed.
+//! An old answer is asked for again until 5 seconds have passed.
 //!
 //! ## When it fails
 //!
-//! Something in front of the registry caches manifests by tag, or lists of tags, or answers of 404. Only what is asked for by
+//! Something in front of the registry caches manifests by tag, or lists of tags, or answers of 404. Only answers to requests by
 //! digest may be cached: exclude all other paths below `/v2/`.
 //!
 //! ## References
@@ -40,11 +40,11 @@ pub(crate) const META: Meta = Meta {
 };
 
 const WHY: Why<'static> = Why {
-    claim: "a tag is read as it is now",
+    claim: "readers see the current digest of a tag",
     cause: "something in front of the registry caches manifests by tag, lists of tags or answers of 404; or several registries \
-            answer at this address, and not all of them know what was pushed",
-    remedy: "let no cache keep anything below /v2/ but what is asked for by digest; look at the proxy's cache rules and at the \
-             content delivery network's; let all registries of one address share their storage",
+            answer at this address, and not all of them have the push",
+    remedy: "below /v2/, let caches keep only answers to requests by digest; look at the cache rules of the proxy and of the \
+             content delivery network; let all registries of one address share their storage",
 };
 
 /// As long as a registry of several nodes may take to be of one mind.
@@ -68,7 +68,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     transfer::push_image(cx, &writer, scratch, &tag, &first, &WHY).await.map_err(Failure::into_control)?;
     all_see(&readers, scratch, &tag, Some(&first.digest())).await?;
     if !moves(cx, scratch, &tag, &second).await.map_err(Failure::into_control)? {
-        cx.skip("no identity may update, and this registry removes no tag by its name, so that no tag can be moved");
+        cx.skip("no identity may update, and this registry removes no tag by its name, so this run cannot move a tag");
         return Ok(());
     }
     all_see(&readers, scratch, &tag, Some(&second.digest())).await?;
@@ -98,11 +98,11 @@ fn readers(cx: &Cx, scratch: &str) -> anyhow::Result<Vec<Reader>> {
     if let Some(name) = scenario.identities.keys().find(|name| may(Some(name.as_str()))) {
         readers.push(Reader { client: cx.identity(name)?, who: name.clone() });
     }
-    anyhow::ensure!(!readers.is_empty(), "nobody is known to be allowed to read {scratch}");
+    anyhow::ensure!(!readers.is_empty(), "no client is known to be allowed to read {scratch}");
     Ok(readers)
 }
 
-/// Moves the tag by whoever may; whether that can be done on this registry.
+/// Moves the tag as an identity that may; returns whether that can be done on this registry.
 async fn moves(cx: &Cx, scratch: &str, tag: &str, to: &Image) -> Result<bool, Failure> {
     let scenario = cx.scenario();
     if let Some(name) = scenario.one_who_may(Action::Update, scratch) {

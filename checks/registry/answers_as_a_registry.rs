@@ -1,4 +1,4 @@
-//! The URL leads to a container registry that speaks for itself.
+//! The URL leads to a container registry, and the registry itself answers.
 //!
 //! ## Why it matters
 //!
@@ -11,7 +11,7 @@
 //! 2. The answer is the API's: it names the registry API, or its body is JSON.
 //! 3. A challenge, where there is one, stays on this origin: its realm names no other host over plain http.
 //! 4. A public repository of the scenario lists its tags under its own name, so that this is the right registry.
-//! 5. What it says of itself (product, release) is noted. A release is a claim, and proves nothing.
+//! 5. A note has the product and the release that it names. A release is a claim, and proves nothing.
 //!
 //! ## When it fails
 //!
@@ -28,7 +28,7 @@ use crate::check::prelude::*;
 pub(crate) const META: Meta = Meta { needs: &[], effect: Effect::ReadOnly, usual: Duration::from_millis(20) };
 
 const WHY: Why<'static> = Why {
-    claim: "GET /v2/ is answered by the registry",
+    claim: "the registry answers GET /v2/",
     cause: "DNS, the proxy or registry.url lead to something else: a login page, a maintenance page, another host",
     remedy: "open registry.url with /v2/ added, and mend the route until the registry itself answers",
 };

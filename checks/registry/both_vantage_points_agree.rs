@@ -1,21 +1,21 @@
-//! The registry answers alike through its proxy and behind it.
+//! The registry gives the same answers through its proxy and behind it.
 //!
 //! ## Why it matters
 //!
-//! Where the proxy alone refuses, whoever reaches the registry's own port gets everything. Where the proxy answers in the
-//! registry's place, every other check judges the proxy.
+//! Where the proxy alone refuses, a client that reaches the registry's own port gets everything. Where the proxy answers in
+//! the registry's place, every other check judges the proxy.
 //!
 //! ## How it is proven
 //!
-//! The same reads are sent to `registry.url` and to `registry.backend`, without credentials and by an identity, and so are the
-//! permission oracles that both refused in the scratch repository before: status, error code, digest and challenge must be
-//! equal. The promises of the scenario tell who is to blame for a difference. Credentials are never sent to a backend in plain
-//! text, unless it is on this machine.
+//! The same reads are sent to `registry.url` and to `registry.backend`, without credentials and by an identity. The permission
+//! oracles that both refused in the scratch repository before are sent too. Status, error code, digest and challenge must be
+//! equal. The scenario's promises show which of the two is wrong. Credentials go to a backend in plain text only if it is on this
+//! machine.
 //!
 //! ## When it fails
 //!
-//! A difference names the proxy or the registry. A backend that answers in plain text from another host than its own: bind it
-//! to loopback or to a private network, or give it TLS, since clients' keys can be sent there past the proxy.
+//! A difference: the finding names the proxy or the registry. A backend that other hosts reach in plain text: bind it to loopback
+//! or a private network, or give it TLS. Clients can send their keys there past the proxy.
 //!
 //! ## References
 //!
@@ -30,7 +30,7 @@ pub(crate) const META: Meta =
 
 const WHY: Why<'static> = Why {
     claim: "the proxy and the registry behind it give the same answer",
-    cause: "both keep the promise, and yet they differ: one of them is another registry, or a cache answers",
+    cause: "both keep the promise, but they differ: one of them is another registry, or a cache answers",
     remedy: "compare registry.url and registry.backend with the deployment, and look for caches",
 };
 
@@ -41,7 +41,7 @@ const PROXY: Why<'static> = Why {
 };
 
 const REGISTRY: Why<'static> = Why {
-    cause: "the registry breaks the promise, and the proxy hides it: whoever reaches the backend is not refused",
+    cause: "the registry breaks the promise, and the proxy hides it: a client that reaches the backend is not refused",
     remedy: "mend the registry's own access control, and bind the backend to loopback",
     ..WHY
 };
@@ -51,7 +51,7 @@ const BOTH: Why<'static> = Why { cause: "both break the promise, each in its own
 const PLAIN: Why<'static> = Why {
     claim: "the backend can't be reached in plain text from other hosts",
     cause: "the registry listens without TLS on an address that other hosts reach (zot: http.address 0.0.0.0)",
-    remedy: "bind it to 127.0.0.1 or to a network of its own, or give it TLS",
+    remedy: "bind it to 127.0.0.1 or to a separate network, or give it TLS",
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {

@@ -2,21 +2,21 @@
 //!
 //! ## Why it matters
 //!
-//! An expired certificate stops every pull at once, also of images that are needed to repair it. The day is known weeks before.
+//! An expired certificate stops every pull at once, also of images that the repair needs. The day is known weeks before.
 //!
 //! ## How it is proven
 //!
 //! For each https address of the scenario (`registry.url`, `registry.backend`):
 //!
 //! 1. `GET /v2/` with certificate and host name verified, against the system's authorities and `ca_file`.
-//! 2. The end of the validity of the certificate that the server showed in that connection is at least
-//!    `registry.certificate_days` away. Without that promise it is 14 days, or a fifth of its whole life where that is less:
-//!    some authorities sign for hours, and renew by themselves. The days left are a measure.
+//! 2. The certificate of that connection is valid for at least `registry.certificate_days` more. The default is 14 days, or a
+//!    fifth of its whole life if that is less. Some authorities sign for hours, and renew by themselves. The days left are a
+//!    measure.
 //!
 //! ## When it fails
 //!
-//! Few days left: the renewal did not run, or the server was not reloaded since. A certificate that clients refuse: expired,
-//! for another name, or of an authority that is not trusted here; the finding has the reason.
+//! Few days left: the renewal did not run, or the server was not reloaded since. A certificate that clients refuse: it is
+//! expired, for another name, or its authority is not trusted here. The finding has the reason.
 //!
 //! ## References
 //!
@@ -39,7 +39,7 @@ const WHY: Why<'static> = Why {
 
 const REFUSED: Why<'static> = Why {
     cause: "it has expired, is for another name, or its authority is not trusted on this machine",
-    remedy: "renew it; or, where a private authority signed it, name that in [registry] ca_file",
+    remedy: "renew it; or, if a private authority signed it, name that authority's certificate in [registry] ca_file",
     ..WHY
 };
 

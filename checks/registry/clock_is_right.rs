@@ -2,21 +2,22 @@
 //!
 //! ## Why it matters
 //!
-//! A clock that is minutes off breaks logins (tokens that are not valid yet, or no longer), certificates, expiring API keys and
-//! every log that somebody must put in order.
+//! A clock that is minutes off breaks logins, certificates and expiring API keys. Tokens are not valid yet, or no longer. Logs
+//! show events in the wrong order.
 //!
 //! ## How it is proven
 //!
-//! The scenario's own registry answers: `/v2/` speaks the API, and a public repository lists its tags. Then
-//! `GET /v2/` three times, by an identity where something in front of the registry asks everybody for a password. The `Date` of each answer is compared with this machine's clock in the middle of the exchange; the
-//! median of the three counts, so that one slow answer does not. `Date` has whole seconds.
+//! The control: the scenario's registry answers at `/v2/`, and a public repository lists its tags. Then `GET /v2/` is sent three
+//! times. An identity sends it if something in front of the registry asks everyone for a password. The `Date` of each answer is
+//! compared with this machine's clock in the middle of the exchange. The median of the three counts, so one slow answer has no
+//! effect. `Date` has whole seconds.
 //!
-//! More than 30 seconds off is a note, more than 5 minutes a Fail: that is the leeway that OpenID clients commonly allow.
+//! More than 30 seconds off is a note, more than 5 minutes a Fail. OpenID clients commonly allow as much.
 //!
 //! ## When it fails
 //!
-//! One of the two clocks is wrong; the note tells by how much. With a proxy in front it may be the proxy's clock that is
-//! seen. Start NTP on the one that is off.
+//! One of the two clocks is wrong, and the note shows by how much. With a proxy in front, it may be the proxy's clock. Start NTP
+//! on the machine whose clock is off.
 //!
 //! ## References
 //!

@@ -1,26 +1,26 @@
-//! What is pushed, read and refused over HTTP/1.1 is pushed, read and refused over HTTP/2 too.
+//! Pushes, reads and refusals are the same over HTTP/2 as over HTTP/1.1.
 //!
 //! ## Why it matters
 //!
 //! docker, containerd and skopeo speak HTTP/2 wherever a server offers it, and `curl` in a script often does not. A proxy handles
-//! the two in different code, so that uploads may break, or a rule about credentials may be missing, over one of them alone.
+//! the two in different code. So uploads may break, or a rule about credentials may be missing, over only one of them.
 //!
 //! ## How it is proven
 //!
-//! Where the registry's address is https. All other checks speak HTTP/1.1; this one offers HTTP/2 by ALPN. Where the server
-//! does not take it, every client speaks HTTP/1.1, and the verdict says so. Else, over HTTP/2:
+//! Only where the registry's address is https. All other checks speak HTTP/1.1; this one offers HTTP/2 by ALPN. If the server
+//! declines, every client speaks HTTP/1.1, and the verdict says so. Else, over HTTP/2:
 //!
 //! 1. A public image is read: the same digest as over HTTP/1.1.
 //! 2. The identity that pushes pushes a new tag to the scratch repository; it is read over HTTP/1.1.
-//! 3. Where anonymous clients may not create, they start an upload and put a manifest: refused by the registry itself, and the
-//!    tag is not there. Step 2 is the control.
+//! 3. If anonymous clients may not create, they start an upload and put a manifest. The registry itself refuses, and the tag is
+//!    not there. Step 2 is the control.
 //! 4. A wrong key is refused at `/v2/`, and anonymous clients get no list of tags of a private repository.
 //!
-//! What fails over HTTP/2 is asked again over HTTP/1.1: where it works there, the difference is the finding.
+//! A request that fails over HTTP/2 is sent again over HTTP/1.1. If it works there, the difference is the finding.
 //!
 //! ## When it fails
 //!
-//! Look at what the proxy does by protocol: rules for HTTP/1.1 alone, limits on streams, buffering of bodies.
+//! Look at what the proxy does by protocol: rules only for HTTP/1.1, limits on streams, buffering of bodies.
 //!
 //! ## References
 //!
@@ -37,8 +37,8 @@ pub(crate) const META: Meta = Meta {
 };
 
 const WHY: Why<'static> = Why {
-    claim: "HTTP/2 is judged as HTTP/1.1 is",
-    cause: "the proxy has rules for one of the two protocols alone, or its HTTP/2 breaks uploads",
+    claim: "pushes, reads and refusals are the same over HTTP/2",
+    cause: "the proxy has rules for only one of the two protocols, or its HTTP/2 breaks uploads",
     remedy: "look at the proxy's rules that depend on the protocol, and at its log for this request; switch HTTP/2 off until it works",
 };
 

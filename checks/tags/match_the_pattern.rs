@@ -2,23 +2,23 @@
 //!
 //! ## Why it matters
 //!
-//! A tag that fits no release was pushed by hand or by a job that should not push there. It is how a mistake, or somebody with
-//! a stolen key, first shows.
+//! A tag that fits no release was pushed by hand, or by a job that should not push there. It is often the first sign of a mistake
+//! or of a stolen key.
 //!
 //! ## How it is proven
 //!
-//! For each repository in `[repositories] public`, as anyone who may read:
+//! For each repository in `[repositories] public`, as an identity that may read:
 //!
 //! 1. The whole list of tags, page by page, following `Link` on the same origin and list only.
 //! 2. No page brings a tag twice, and the list ends.
-//! 3. Each tag matches `[tags] pattern`; one that does not is looked for again, since others push and delete meanwhile.
-//!    Left out are the names by which tools find what refers to an image: cosign's `sha256-….sig`, `.att` and `.sbom`, and the
-//!    referrers tag `sha256-…`. A note counts them.
+//! 3. Each tag matches `[tags] pattern`. A tag that does not is looked up again, since others push and delete meanwhile.
+//!    Left out are the tags by which tools find the referrers of an image. These are cosign's `sha256-….sig`, `.att` and `.sbom`,
+//!    and the referrers tag `sha256-…`. A note counts them.
 //!
 //! ## When it fails
 //!
-//! The finding names up to ten tags. Remove what does not belong there, or widen the pattern if it does (`latest` must be in
-//! the pattern to be accepted). A list that repeats itself comes from a cache in front of the registry.
+//! The finding names up to ten tags. Remove the tags that do not belong there, or widen the pattern for the others (`latest`
+//! must be in the pattern too). A list that repeats itself comes from a cache in front of the registry.
 //!
 //! ## References
 //!
@@ -38,8 +38,8 @@ pub(crate) const META: Meta = Meta {
 
 const WHY: Why<'static> = Why {
     claim: "every tag matches the promised pattern",
-    cause: "somebody pushed a tag that is no release, or the pattern does not cover a kind of release",
-    remedy: "find out who pushed the tags (zot's log names the user), remove them, or widen [tags] pattern",
+    cause: "a tag that is no release was pushed, or the pattern does not cover a kind of release",
+    remedy: "find the user who pushed the tags (zot's log names the user), remove the tags, or widen [tags] pattern",
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {

@@ -35,7 +35,7 @@ const MOST_RELISTS: usize = 50;
 const MOST_STORES: usize = 16;
 
 const BLOB: Why<'static> = Why {
-    claim: "every config and layer is there, and is what its digest says",
+    claim: "every config and layer exists and matches its digest",
     cause: "the storage lost or changed bytes, or garbage collection took what a manifest still names",
     remedy: "push the image again; run zot's scrub over the storage; look at gc and at the last restore",
 };
@@ -54,7 +54,7 @@ pub(super) struct State {
     seen: HashSet<u128>,
     /// What is being looked at, and for which tag.
     open: HashMap<u128, Arc<str>>,
-    /// The tags that left something to the look at another tag, by that one.
+    /// Tags whose scan skipped digests because another tag's scan had reserved them, keyed by that other tag.
     relying: HashMap<Arc<str>, HashSet<Arc<str>>>,
     relists: usize,
 }

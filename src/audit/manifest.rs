@@ -12,8 +12,8 @@ use crate::wire::Answer;
 const MOST_PARTS: usize = 20_000;
 
 pub(super) const WHY: Why<'static> = Why {
-    claim: "every tag and index leads to manifests that are there and are what their digest says",
-    cause: "the storage lost or changed the manifest, garbage collection took it, or something between answers for the registry",
+    claim: "every tag and index leads to manifests that exist and match their digest",
+    cause: "the storage lost or changed the manifest, garbage collection took it, or something in front answers for the registry",
     remedy: "push the image again, or remove the tag; run zot's scrub over the storage; look at gc and at the last restore",
 };
 

@@ -32,7 +32,7 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Option<Audit>, MergeError> 
 /// If the parts are not exactly all parts of the same audit.
 pub(crate) fn merge(parts: Vec<(String, Audit)>) -> Result<Audit, MergeError> {
     let mut parts = parts.into_iter();
-    let (file, mut whole) = parts.next().expect("whoever merges has a part");
+    let (file, mut whole) = parts.next().expect("a merge has a part");
     let share = whole.part.take().ok_or_else(|| MergeError::Whole(file.clone()))?;
     belong(&file, share, &whole)?;
     let mut seen = BTreeSet::from([share.index]);

@@ -15,7 +15,7 @@ const PAGE_BYTES: usize = 8 << 20;
 /// More names than any catalog, and any list of tags, has.
 const MOST_REPOSITORIES: usize = 500_000;
 const MOST_TAGS: usize = 2_000_000;
-/// A page may be empty where all of its names are hidden from whoever asks, but not for ever.
+/// A page is empty where all of its names are hidden from the client. This is how many such pages may follow each other.
 const MOST_EMPTY: usize = 200;
 
 /// One list.
@@ -35,7 +35,7 @@ impl Names {
     pub(super) fn catalog() -> Names {
         let why = Why {
             claim: "the catalog can be read to its end",
-            cause: "whoever asks may not read the catalog, the registry has none, or its pages lead in a circle",
+            cause: "the identity may not read the catalog, the registry has none, or its pages lead in a circle",
             remedy: "name an identity that may read the catalog by `--identity`, or name repositories without wildcards \
                      by `--repository`; then no catalog is needed",
         };
@@ -52,9 +52,9 @@ impl Names {
     pub(super) fn tags(repository: &str) -> Names {
         let why = Why {
             claim: "the tags can be read to their end",
-            cause: "the repository is in the catalog and its tags cannot be listed: it was removed meanwhile, whoever asks \
-                    may not read it, or pages of the list lead in a circle",
-            remedy: "look at what is between, as a cache that ignores the query `n` and `last`; look at the registry's log",
+            cause: "the repository is in the catalog, but was removed meanwhile; or the identity may not read it; or the \
+                    pages of its tags lead in a circle",
+            remedy: "look for a cache in front that ignores the query `n` and `last`; look at the registry's log",
         };
         Names::new(format!("/v2/{repository}/tags/list"), "tags", crate::transfer::is_tag, MOST_TAGS, why)
     }
@@ -79,7 +79,7 @@ impl Names {
         for name in &names {
             if !(self.is_name)(name) {
                 let shown = work.redactor().start(name, 100);
-                return Err(why.fail("names of its grammar", format_args!("{shown:?}"), None));
+                return Err(why.fail("names that the specification allows", format_args!("{shown:?}"), None));
             }
             if !self.seen.insert(short(name)) {
                 return Err(why.fail("each name once", format_args!("{name} again, at {target}"), None));

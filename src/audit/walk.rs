@@ -23,7 +23,7 @@ const OPEN: usize = 8;
 
 const SELECTION: Why<'static> = Why {
     claim: "every pattern of `--repository` matches a repository",
-    cause: "the pattern is wrong, or whoever asks may not see the repository in the catalog",
+    cause: "the pattern is wrong, or the identity may not see the repository in the catalog",
     remedy: "compare the pattern with the catalog; name an identity that sees more by `--identity`",
 };
 
@@ -67,7 +67,7 @@ fn is_plain(pattern: &str) -> bool {
     !pattern.contains(['*', '?', '[', ']', '{', '}', '\\', '!', '^'])
 }
 
-/// How many repositories there are to look at, for whoever waits; nothing if that is not known.
+/// How many repositories there are to look at, for the progress line; nothing if that is not known.
 pub(crate) async fn count(work: &Work) -> Option<u64> {
     let options = &work.options;
     let (mut names, mut all) = (Names::catalog(), 0);

@@ -35,7 +35,7 @@ fn long() -> Instant {
     Instant::now() + Duration::from_secs(180)
 }
 
-/// A code serves one login, so each flow has a secret of its own.
+/// A code serves one login, so each flow has another secret.
 fn with_code(issuer: &Url, profile: &str, number: usize) -> Login {
     let letters = ["AAAA", "BBBB", "CCCC", "DDDD", "EEEE", "FFFF", "GGGG", "HHHH", "IIII"][number];
     Login { totp: Some(Secret::new(format!("JBSWY3DP{letters}"))), ..login(issuer, profile) }

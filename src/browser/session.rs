@@ -338,7 +338,7 @@ fn not_started(webdriver: &str, reason: &str) -> BrowserError {
     let remedy = if reason.contains("only supports Chrome version") {
         "Driver and browser must be of one version: install both from one source"
     } else if reason.contains("cannot find Chrome binary") || reason.contains("no chrome binary") {
-        "Install a browser beside the driver (Debian: apt-get install chromium)"
+        "Install a browser next to the driver (Debian: apt-get install chromium)"
     } else {
         "Try the same driver and browser by hand; in a container they need shared memory and, unless root, a user namespace"
     };

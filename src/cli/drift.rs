@@ -6,9 +6,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 /// `snapshot`.
 #[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "Exit status: 0 taken, 2 some of what was asked was not decided, or nothing was taken, 3 bad usage."
-)]
+#[command(after_help = "Exit status: 0 taken, 2 some questions are undecided or nothing was taken, 3 bad usage.")]
 pub struct Snapshot {
     /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
     #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
@@ -16,7 +14,7 @@ pub struct Snapshot {
     /// Where to write it [default: stdout]
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// Look at the tags of the whole catalog too, not only of the declared repositories
+    /// Also save the tags of the whole catalog, not only of the declared repositories
     #[arg(long)]
     pub catalog: bool,
 }
@@ -24,8 +22,8 @@ pub struct Snapshot {
 /// `diff`.
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "Exit status: 0 nothing changed that was not accepted, 1 something did, 2 no change is known but a snapshot has \
-                  undecided questions, 3 a file cannot be used."
+    after_help = "Exit status: 0 no change but the accepted ones, 1 another change, 2 no known change but undecided questions, \
+                  3 a file cannot be used."
 )]
 pub struct Diff {
     /// The earlier snapshot
@@ -37,7 +35,7 @@ pub struct Diff {
     /// In which format
     #[arg(long, value_enum, default_value = "text")]
     pub format: DiffFormat,
-    /// Changes that do not count, as printed: one a line, or `accept = [...]` in a .toml file
+    /// Changes that do not count, as printed: one per line, or `accept = [...]` in a .toml file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub accept: Option<PathBuf>,
 }

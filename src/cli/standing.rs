@@ -18,11 +18,11 @@ pub struct Watch {
     /// The scenario file, read anew for each run [default: $REGPROOF_SCENARIO, else regproof.toml]
     #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
     pub scenario: Option<PathBuf>,
-    /// From the start of one run to the start of the next; a run that takes longer skips starts, and they are counted
+    /// Time from the start of one run to the start of the next; a longer run skips starts, and they are counted
     #[arg(long, value_name = "PERIOD", default_value = "5m", value_parser = interval)]
     pub interval: Period,
-    /// Where /metrics, /healthz and /report are served, without a login and without TLS. Beyond loopback, everyone who
-    /// reaches it reads what the reports say: names of repositories and users, findings, but no secret
+    /// Address that serves /metrics, /healthz and /report, without a login and without TLS. Beyond loopback, everyone who
+    /// reaches it reads the reports: names of repositories and users, and findings, but no secret
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9464")]
     pub listen: SocketAddr,
     /// Which checks.
@@ -42,22 +42,23 @@ pub struct Audit {
     /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
     #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
     pub scenario: Option<PathBuf>,
-    /// Who asks, or `anonymous` [default: anonymous where the scenario lets anonymous clients read, else the first identity]
+    /// The identity that asks, or `anonymous` [default: anonymous where the scenario lets anonymous clients read, else the
+    /// first identity]
     #[arg(long, value_name = "NAME")]
     pub identity: Option<String>,
-    /// Read every blob whole and hash it; without it, long blobs are only asked for and their size is compared
+    /// Read and hash every blob whole; without it, long blobs are only looked up and their size is compared
     #[arg(long)]
     pub deep: bool,
-    /// How many requests there are at once
+    /// How many requests are sent at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
     /// Only repositories that match, as `blumeops/**`; can be given several times
     #[arg(long, value_name = "GLOB")]
     pub repository: Vec<String>,
-    /// Only one part of the repositories, as `hash:1/4`, or `auto` by $JOB_COMPLETION_INDEX and $JOB_COMPLETIONS
+    /// Only one part of the repositories, as `hash:1/4`; `auto` reads $JOB_COMPLETION_INDEX and $JOB_COMPLETIONS
     #[arg(long, value_name = "hash:PART/PARTS", value_parser = part)]
     pub partition: Option<Part>,
-    /// Keep a journal of finished repositories, and go on from it; it is removed when nothing is left to do
+    /// Keep a journal of finished repositories, and resume from it; it is removed when all are finished
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub resume: Option<PathBuf>,
     /// Write a JSON report

@@ -37,7 +37,7 @@ pub(crate) fn demo(args: &cli::Demo, terminal: &Terminal) -> Result<ExitStatus, 
     Ok(status)
 }
 
-/// Runs the checklist on a lab of its own.
+/// Runs the checklist on a new lab.
 fn proven(
     args: &cli::Demo,
     weakness: Option<Weakness>,
@@ -100,7 +100,7 @@ fn verdict(sound: &Run, weak: &Run, weakness: Weakness) -> (String, ExitStatus) 
         }
         let passed = sound.summary().pass;
         let by = match second.first() {
-            None => "nobody noticed the weakness, since it breaks no promise of the scenario.".to_owned(),
+            None => "no check noticed the weakness, since it breaks no promise of the scenario.".to_owned(),
             Some(one) => {
                 format!("the weakness was caught by {} alone. `regproof explain {one}` tells more.", named(&second))
             }

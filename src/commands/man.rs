@@ -34,7 +34,7 @@ struct Page {
 
 /// The page of the program, then those of its commands.
 fn pages() -> Vec<Page> {
-    // The manual has a section of its own for what the help says last.
+    // The manual has a separate section for what the help says last.
     let mut program = Cli::command().disable_help_subcommand(true).after_help(None::<&str>);
     program.build();
     let commands: Vec<Command> = program.get_subcommands().filter(|command| !command.is_hide_set()).cloned().collect();

@@ -34,7 +34,7 @@ pub(crate) fn merge(args: &cli::Merge, terminal: &Terminal) -> Result<ExitStatus
             }
         }
     }
-    // The parts were redacted when they were written, by whoever knew the secrets.
+    // The parts were redacted when they were written, by the runs that knew the secrets.
     let redactor = Redactor::new([]);
     let (problems, text, mut found) = match (parts.is_empty(), audits.is_empty()) {
         (_, true) => whole_runs(&merge::merge(parts).map_err(Trouble::usage)?, &files, args.no_skips, &redactor),

@@ -81,7 +81,7 @@ fn table(file: &str, target: &Target, plan: &Plan) -> String {
         format!("identities  {}", if identities.is_empty() { "none".to_owned() } else { identities.join(", ") }),
     ];
     if logs_in {
-        let text = "as the user of [oidc] login; the registry takes that user's groups from this login, also for the user's API keys";
+        let text = "as the user of [oidc] login; the registry keeps this login's groups for the user's API keys too";
         lines.push(format!("logs in     {text}"));
     }
     lines.push(String::new());
@@ -165,7 +165,7 @@ fn rights(scenario: &Scenario) -> String {
     let by = scenario.config.as_ref().map_or("[access]", |config| config.file.as_str());
     let mut lines = vec![
         String::new(),
-        format!("who may do what, by {by}; `access::permission_matrix` asks for it live"),
+        format!("who may do what, by {by}; `access::permission_matrix` asks the live registry"),
         String::new(),
     ];
     lines.push(format!("{:<wide$}  {:<width$}  read  create  update  delete", "who", "repository"));

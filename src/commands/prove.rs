@@ -170,7 +170,7 @@ fn verdict(healthy: &Row, rows: &[(Weakness, Row)], less: bool) -> (String, Exit
     let (all, right) = (rows.len(), rows.len() - wrong - untried);
     let spared = |row: &Row, id: &str| row.skipped.contains(id) && !healthy.skipped.contains(id);
     if rows.iter().any(|(weakness, row)| weakness.breaks().iter().any(|id| spared(row, id))) {
-        say("browsers and clients ran where nothing else notices, and once each; `--all` runs them wherever they must notice"
+        say("browser and client checks ran once each, and where no other check notices; `--all` runs them on all weaknesses"
             .to_owned());
     }
     say(format!("\n{all} weaknesses: {right} as they should be, {wrong} not, {untried} not tried here"));

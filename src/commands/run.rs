@@ -133,7 +133,7 @@ pub(crate) fn limit(boards: &[Arc<Board>]) -> Duration {
     boards.iter().map(|board| board.budget()).max().unwrap_or_default().saturating_add(GRACE)
 }
 
-/// Runs the boards on a runtime of their own, with which everything ends that a check may have started.
+/// Runs the boards on a separate runtime. Its end also ends everything that a check may have started.
 pub(crate) fn execute(
     boards: &[Arc<Board>],
     wait: Duration,

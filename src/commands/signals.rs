@@ -1,6 +1,6 @@
 //! Ctrl-C, SIGTERM and a closed terminal: the first ends the run with a report, the second ends the process at once.
 //!
-//! Listens on a thread of its own, so that a blocked runtime cannot keep anyone from ending the program.
+//! Listens on a separate thread, so that the program can be ended even while its runtime is blocked.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::watchdog::Leash;
 /// How long a run may take to end after it was asked to: checks are dropped, clean-up is done, reports are written.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Whoever listens.
+/// The listener.
 #[derive(Debug)]
 pub(crate) struct Signals {
     stop: Stop,
@@ -47,7 +47,7 @@ impl Signals {
                 }
             };
             let name = next().await;
-            // Nobody may be waiting for it yet; whoever looks later sees it.
+            // No task may be waiting for it yet; a task that looks later sees it.
             sender.send_replace(Some(format!("interrupted by {name}")));
             if let Some(leash) = &*held.lock().unwrap_or_else(PoisonError::into_inner) {
                 leash.within(PATIENCE);

@@ -43,7 +43,7 @@ pub(crate) fn snapshot(args: &cli::Snapshot, terminal: &Terminal) -> Result<Exit
     let (answers, tags) = (taken.answers.len(), taken.tag_count());
     let missing = match taken.undecided.len() {
         0 => String::new(),
-        count => format!("; {count} questions were not decided, see above"),
+        count => format!("; {count} questions are undecided, see above"),
     };
     show(terminal, &format!("{answers} answers and {tags} tags in {}{missing}\n", path.display()))?;
     Ok(status)

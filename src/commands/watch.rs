@@ -44,7 +44,7 @@ pub(crate) fn watch(args: &cli::Watch, terminal: &Terminal) -> Result<ExitStatus
     let listener = runtime.block_on(TcpListener::bind(args.listen)).map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     if !address.ip().is_loopback() {
-        tracing::warn!("whoever reaches {address} reads the reports: names of repositories and users, and findings");
+        tracing::warn!("everyone who reaches {address} reads the reports: repositories, users and findings");
     }
     let interval = args.interval.0;
     let pages = Arc::new(Pages::new(source.name(), interval));
@@ -82,7 +82,7 @@ async fn stopped(signals: &Signals, pause: Duration) -> bool {
     tokio::time::timeout(pause, asked).await.is_ok()
 }
 
-/// One run, under a watchdog of its own.
+/// One run, under its watchdog.
 ///
 /// A run that hangs ends the process: threads that nobody can end must not pile up, and a supervisor starts it anew.
 fn one(board: &Arc<Board>, signals: &Signals, terminal: &Terminal) -> Result<Run, Trouble> {
@@ -91,7 +91,7 @@ fn one(board: &Arc<Board>, signals: &Signals, terminal: &Terminal) -> Result<Run
     let (tell, end) = (terminal.tell, terminal.end);
     let watchdog = Watchdog::start(limit, move || {
         process::kill_all();
-        tell("error: the run hung: every deadline has passed; watch ends, so that it can be started anew\n");
+        tell("error: the run hung: every deadline has passed; watch ends, so that a supervisor can restart it\n");
         end(ExitStatus::NotProven)
     });
     let watchdog = watchdog.map_err(|error| Trouble::failed(format_args!("cannot start the watchdog: {error}")))?;
@@ -161,7 +161,7 @@ impl Source {
                 Err(trouble) => {
                     pages.not_reloaded();
                     let message = log::clean(&trouble.message);
-                    (terminal.tell)(&format!("error: {message}\nthe scenario as it was before stays in use\n"));
+                    (terminal.tell)(&format!("error: {message}\nthe last good scenario stays in use\n"));
                 }
             }
         }

@@ -46,7 +46,7 @@ impl Cx {
             covered.extend(names.iter().filter(|name| is_like(pattern, name)).cloned());
             anyhow::ensure!(
                 covered.len() > before || names.iter().any(|name| is_like(pattern, name)),
-                "the waiver of {} names the cell `{pattern}`, and there is none; one is called {}",
+                "the waiver of {} names the cell `{pattern}`, which does not exist; an existing one is {}",
                 self.check,
                 names.first().map_or("nothing", String::as_str)
             );

@@ -20,7 +20,7 @@ use crate::wire::{Answer, Client, MANIFEST_LIMIT};
 const MOST_TAGS: usize = 200;
 /// Nor more pages of them.
 const MOST_PAGES: usize = 10;
-const TOO_MANY: &str = "the repository has more tags than the 200 that are looked at";
+const TOO_MANY: &str = "the repository has more than the 200 tags that clean-up reads";
 
 const NOBODY: &str = "no identity of the scenario may delete";
 
@@ -190,7 +190,7 @@ impl<'a> Janitor<'a> {
             _ => String::new(),
         };
         if entry.what == UNNAMED {
-            return Some(format!("{doubt}the registry did not say what it is called"));
+            return Some(format!("{doubt}the registry did not name it"));
         }
         let Some(remover) = self.remover.clone() else {
             return match self.look(&entry.target()).await {
@@ -198,7 +198,7 @@ impl<'a> Janitor<'a> {
                 There::Yes(_) => Some(NOBODY.to_owned()),
                 There::Unknown(_) if self.was_never_made(entry) => None,
                 There::Unknown(_) if entry.fate == Fate::Made => Some(NOBODY.to_owned()),
-                There::Unknown(why) => Some(format!("{doubt}{NOBODY}, and whether it is there is not known: {why}")),
+                There::Unknown(why) => Some(format!("{doubt}{NOBODY}, and it may be there: {why}")),
             };
         };
         if let Some(digest) = entry.digest.as_deref().filter(|digest| entry.what == format!("manifests/{digest}")) {
@@ -237,7 +237,7 @@ impl<'a> Janitor<'a> {
                 ByDigest::Not(why) => Some(format!("the manifest {digest} is not removed: {why}")),
             },
             There::No => None,
-            There::Unknown(why) => Some(format!("whether the manifest {digest} is still there is not known: {why}")),
+            There::Unknown(why) => Some(format!("the manifest {digest} may still be there: {why}")),
         }
     }
 
@@ -255,7 +255,7 @@ impl<'a> Janitor<'a> {
             return ByDigest::Shared;
         }
         if let Some((tag, _)) = foreign.iter().find(|(_, digest)| digest.is_none()) {
-            return ByDigest::Not(format!("where the tag {tag} points is not known"));
+            return ByDigest::Not(format!("the digest of the tag {tag} is not known"));
         }
         match self.delete(remover, &format!("/v2/{repository}/manifests/{digest}")).await {
             // 404: another tag of this run was its last, and took it along.
@@ -307,7 +307,7 @@ impl<'a> Janitor<'a> {
             match listing::next(&answer, &path).filter(|_| !is_last) {
                 None => return Ok(tags),
                 Some(Ok(further)) if tags.len() > known => target = further,
-                Some(_) => return Err("the list of its tags does not lead on".to_owned()),
+                Some(_) => return Err("the list of its tags has a wrong next page".to_owned()),
             }
         }
         Err(TOO_MANY.to_owned())
@@ -344,10 +344,10 @@ impl<'a> Janitor<'a> {
         }
         let anyone = self.cx.anonymous().ok()?;
         if let There::Yes(_) = self.see(&anyone, &entry.target()).await {
-            return Some("anyone, without a login".to_owned());
+            return Some("everyone, without a login".to_owned());
         }
         let by_login = scenario.promised_by_groups("", &BTreeSet::new()).contains(&Action::Read);
-        by_login.then(|| "anyone who can log in".to_owned())
+        by_login.then(|| "every user who can log in".to_owned())
     }
 
     async fn delete(&self, client: &Client, target: &str) -> Result<Answer, String> {

@@ -117,7 +117,7 @@ async fn what_may_have_arrived_before_the_answer_was_lost_is_listed() {
 #[tokio::test]
 async fn what_stays_on_purpose_is_told_with_who_can_read_it() {
     const MOVED_BY_CI: &str = "publish::existing_tag_cannot_be_moved";
-    for (weakness, readers) in [(None, "anyone, without a login"), (Some(Weakness::AnonymousCannotRead), "")] {
+    for (weakness, readers) in [(None, "everyone, without a login"), (Some(Weakness::AnonymousCannotRead), "")] {
         let lab = match weakness {
             Some(weakness) => Lab::with(weakness).await.unwrap(),
             None => Lab::healthy().await.unwrap(),
@@ -125,6 +125,6 @@ async fn what_stays_on_purpose_is_told_with_who_can_read_it() {
         let outcome = run(MOVED_BY_CI, &lab, |_| None, |text| text).await;
         let kept = outcome.leftovers.iter().find(|left| left.reference == "latest").expect("it stays");
         let told = kept.readable_by.as_deref().unwrap_or_default();
-        assert!(told == readers || readers.is_empty() && told == "anyone who can log in", "{kept:?}");
+        assert!(told == readers || readers.is_empty() && told == "every user who can log in", "{kept:?}");
     }
 }

@@ -11,7 +11,7 @@ use crate::lab::Weakness;
 use crate::zot::config::Config;
 use crate::zot::schema;
 
-/// Every key of the schema that has no keys of its own, with `NAME` for what an operator names.
+/// Every key of the schema that has no keys below it, with `NAME` for what an operator names.
 fn schema_keys() -> BTreeSet<String> {
     let schema = Scenario::json_schema();
     let mut keys = BTreeSet::new();

@@ -134,7 +134,7 @@ async fn page(cx: &Cx, who: &str, client: &Client, target: &str, docker: bool) -
         cx.tell(format!("{question}, what it names"), keys.into_iter().collect::<Vec<_>>().join(" "));
     }
     let token = answer.asks_for_token();
-    // That `/v2/` asks for a token is an answer of its own; elsewhere it hides the answer.
+    // At `/v2/` a request for a token is the answer; elsewhere it hides the answer.
     if token.is_none() || target == "/v2/" {
         cx.tell(question, words(cx, &answer));
     }
@@ -257,7 +257,7 @@ async fn heads(cx: &Cx, client: &Client, repository: &str, names: Vec<String>, l
     cx.tell(repository, if whole { super::WHOLE } else { "listed in part" });
     if !whole {
         cx.note(format!(
-            "{repository} has {count} tags, of which {most} were looked at: a snapshot has at most {MOST_TAGS}"
+            "{repository} has {count} tags, of which {most} were read: a snapshot has at most {MOST_TAGS}"
         ));
     }
     for (tag, digest) in digests {
@@ -274,7 +274,7 @@ async fn catalog(cx: &Cx, asker: &matrix::Asker) -> anyhow::Result<BTreeSet<Stri
         return Ok(BTreeSet::new());
     };
     if listed.len() > MOST_REPOSITORIES || answer.header("link").is_some() {
-        cx.note(format!("the catalog has more than the {MOST_REPOSITORIES} repositories that were looked at"));
+        cx.note(format!("the catalog has more than the {MOST_REPOSITORIES} repositories that were read"));
     }
     let names = listed.iter().filter_map(Value::as_str).filter(|name| is_repository_name(name));
     Ok(names.take(MOST_REPOSITORIES).map(str::to_owned).collect())

@@ -187,7 +187,7 @@ fn notes(before: &Snapshot, after: &Snapshot) -> Vec<String> {
     differ("they were taken by different releases of regproof", &before.regproof, &after.regproof);
     differ("they were taken with different scenarios", &before.scenario, &after.scenario);
     if before.catalog != after.catalog {
-        notes.push("the whole catalog was looked at in one of them only".to_owned());
+        notes.push("only one of them has the whole catalog".to_owned());
     }
     notes
 }

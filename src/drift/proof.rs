@@ -52,7 +52,7 @@ pub(crate) static CHECK: Check = Check::new(
 
 const WHY: Why<'static> = Why {
     claim: "nothing has changed since the snapshot",
-    cause: "another release, configuration or proxy, or somebody moved or removed a tag",
+    cause: "another release, configuration or proxy; or a tag was moved or removed",
     remedy: "if each change is meant, accept it with --accept or take the snapshot again; else undo it",
 };
 

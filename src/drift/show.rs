@@ -76,7 +76,7 @@ pub fn summary(diff: &Diff) -> String {
     let open = diff.open().count();
     let accepted = diff.changes.len() - open;
     let mut parts = vec![match open {
-        0 if !diff.undecided.is_empty() => "no change among the answers that are known".to_owned(),
+        0 if !diff.undecided.is_empty() => "no change among the known answers".to_owned(),
         0 => "nothing changed".to_owned(),
         1 => "1 change".to_owned(),
         count => format!("{count} changes"),

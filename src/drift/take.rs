@@ -1,4 +1,4 @@
-//! Takes a snapshot: runs the checks that ask the most and read-only questions of its own, and keeps what was decided.
+//! Takes a snapshot: runs the checks that ask the most, adds read-only questions, and keeps what was decided.
 //!
 //! Sends oracles at most. What the checks make of the answers is not kept.
 

@@ -121,7 +121,7 @@ impl Caller {
 
 /// Finds the caller, or answers 401.
 ///
-/// `metrics` and `version` name the two paths with rules of their own.
+/// `metrics` and `version` name the two paths that have special rules.
 pub(crate) fn authenticate(shared: &Shared, ask: &Ask, metrics: bool, version: bool) -> Result<Caller, Answer> {
     let config = &shared.config;
     if let Some(user) = &ask.disguise {

@@ -73,7 +73,7 @@ fn range(header: &str, size: usize) -> Option<(usize, usize)> {
 
 pub(crate) fn head(shared: &Shared, user: Option<&User>, repo: &str, digest: &str) -> Answer {
     if !is_digest(digest) {
-        // zot does not tell a malformed digest from a fault of its own here.
+        // Here zot answers a malformed digest as it answers an internal error.
         return Answer::empty(500);
     }
     let bytes = if may_mount(shared, user, digest) {
@@ -93,7 +93,7 @@ pub(crate) fn head(shared: &Shared, user: Option<&User>, repo: &str, digest: &st
     if shared.config.release >= Release::V2_1_18 { answer } else { answer.without("content-type") }
 }
 
-/// A blob may be linked by whoever may read any repository that holds it.
+/// A user may link a blob if the user may read any repository that holds it.
 pub(crate) fn may_mount(shared: &Shared, user: Option<&User>, digest: &str) -> bool {
     let store = held(&shared.store);
     match &shared.config.policy {

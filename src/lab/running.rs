@@ -149,8 +149,8 @@ impl Lab {
             kept: Mutex::default(),
         });
 
-        // A runtime of its own: ending it ends every connection, which no handle of a server does, and a test with a
-        // paused clock or a busy thread cannot disturb the lab.
+        // A separate runtime: ending it ends every connection, which no handle of a server does. A test with a paused
+        // clock or a busy thread cannot disturb the lab.
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("regproof-lab").enable_all().build()?;
         let mut servers = vec![(registry, Server::Registry)];
         if !has(Weakness::ProviderDown) {
@@ -309,7 +309,7 @@ impl Lab {
         self.shared.config.to_zot()
     }
 
-    /// Ends the lab and keeps its addresses: whoever connects is refused, and nobody else can listen there.
+    /// Ends the lab and keeps its addresses: connections are refused, and no other program can listen there.
     ///
     /// # Errors
     ///

@@ -87,16 +87,16 @@ weaknesses! {
         "A proxy answers the metrics with its login page, status 200.",
         [METRICS, PATHS, WARM];
     MetricsForAdmins = "metrics-for-admins",
-        "The metrics are for one administrator alone.",
+        "Only one administrator may read the metrics.",
         [METRICS, WARM];
     OpenidRemoved = "openid-removed",
         "The configuration lost its OpenID provider.",
         [REDIRECT, LOGIN, ASTRAY, CALLBACKS, KEY_LIFE, HOME, COOKIES, LOGIN_GRANTS];
     ClientSecretWrong = "client-secret-wrong",
-        "The client secret is not the one that the provider knows: only the callback fails.",
+        "The client secret is wrong: only the callback fails.",
         [LOGIN, KEY_LIFE, HOME, COOKIES, LOGIN_GRANTS];
     ScopeProfileMissing = "scope-profile-missing",
-        "The scope profile is not asked for: the login works and the groups are lost.",
+        "The scope profile is not requested: the login works and the groups are lost.",
         [LOGIN, KEY_LIFE];
     ScopeOpenidMissing = "scope-openid-missing",
         "The scope openid is not configured; zot adds it by itself.",
@@ -111,16 +111,16 @@ weaknesses! {
         "The external URL names another host, and with it the redirect URI.",
         [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES, LOGIN_GRANTS];
     WrongClientId = "wrong-client-id",
-        "The client id is one that the provider does not know.",
+        "The provider does not know the client id.",
         [REDIRECT, LOGIN, KEY_LIFE, HOME, COOKIES, LOGIN_GRANTS];
     StateNotFresh = "state-not-fresh",
-        "Every login carries the same state: a login can be forged.",
+        "Every login has the same state: a login can be forged.",
         [REDIRECT, CALLBACKS];
     LoginWithoutSession = "login-without-session",
         "The callback succeeds and sets no session cookie.",
         [LOGIN, KEY_LIFE, COOKIES, LOGIN_GRANTS];
     LoginMakesAdmin = "login-makes-admin",
-        "A rule at the provider puts whoever logs in into the administrators.",
+        "A rule at the provider puts every user who logs in into the administrators' group.",
         [LOGIN_GRANTS];
     SessionSurvivesLogout = "session-survives-logout",
         "A logout leaves the session usable.",
@@ -141,16 +141,16 @@ weaknesses! {
         "The upstream of the cache cannot be reached.",
         [CACHE, WARM];
     CacheOutlivesItsUpstream = "cache-outlives-its-upstream",
-        "The cache was removed from the configuration: what was cached before is served, and the upstream has moved its tag since.",
+        "The cache was removed from the configuration: old images are still served, and the upstream has moved its tag since.",
         [CACHE];
     UpstreamServesOtherBytes = "upstream-serves-other-bytes",
-        "The upstream serves blobs that do not have their digest.",
+        "The upstream serves blobs that do not match their digest.",
         [CACHE, WARM];
     CacheServesWrongDigest = "cache-serves-wrong-digest",
-        "The cache serves another manifest than the digest that it names.",
+        "The cache serves a manifest that does not match the digest that it names.",
         [CACHE, WARM];
     ApikeyOff = "apikey-off",
-        "API keys are switched off beside OpenID, which has no effect.",
+        "API keys are switched off together with OpenID, which has no effect.",
         [];
     DockerCompatOn = "docker-compat-on",
         "Docker media types are accepted.",
@@ -162,37 +162,37 @@ weaknesses! {
         "The pattern of the private repositories has a typing error: they are public.",
         [LISTINGS, NAMED, PATHS, BLOBS, RAW, UPLOADS, MATRIX, PRIVATE, LOGINS];
     LatestCanBeMoved = "latest-can-be-moved",
-        "Who may create may move the tag latest, as in zot v2.1.14.",
+        "Users who may create may move the tag latest, as in zot v2.1.14.",
         [NO_MOVE, MATRIX];
     TagQueryMovesTags = "tag-query-moves-tags",
         "A manifest pushed by digest with ?tag= moves an existing tag, as in zot v2.1.18.",
         [NO_MOVE, MATRIX];
     OverwriteAnswers403ButMoves = "overwrite-answers-403-but-moves",
-        "An overwrite is answered with 403 and done nevertheless.",
+        "An overwrite is answered with 403 and carried out.",
         [NO_MOVE];
     PushAcceptedButLost = "push-accepted-but-lost",
         "A push is answered with 201 and nothing is stored.",
         [PUSH, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, NO_DELETE, NO_MOVE, FRESH, LOGIN_GRANTS];
     ManifestPutOpen = "manifest-put-open",
-        "Anonymous may put manifests, and nothing else.",
+        "Anonymous clients may only put manifests.",
         [NO_PUSH, IDENTITY, MALFORMED, METHODS, RAW, MATRIX];
     MonolithicUploadOpen = "monolithic-upload-open",
-        "Anonymous may upload a blob in a single POST, and nothing else.",
+        "Anonymous clients may only upload a blob in a single POST.",
         [NO_PUSH];
     MountOpen = "mount-open",
-        "Anonymous may mount blobs, and nothing else.",
+        "Anonymous clients may only mount blobs.",
         [NO_PUSH, MATRIX];
     MountsRefused = "mounts-refused",
         "A proxy refuses the mount of blobs.",
         [MOUNTS, NO_PUSH, MATRIX];
     DeleteByDigestOpen = "delete-by-digest-open",
-        "Anyone with credentials may delete a manifest by its digest, though not by its tag.",
+        "Every user may delete a manifest by its digest, though not by its tag.",
         [NO_DELETE, MATRIX, LOGIN_GRANTS];
     BlobDeleteOpen = "blob-delete-open",
         "Anyone may delete blobs.",
         [NO_DELETE, MATRIX, LOGIN_GRANTS];
     BlobBytesCorrupted = "blob-bytes-corrupted",
-        "Blobs are served with other bytes than their digest says.",
+        "Blobs are served with bytes that do not match their digest.",
         [PULL, PULLS, LOGINS, PUSH, CACHE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, CONTENT, NO_DELETE, UPLOADS_SURVIVE, MATRIX, BLOBS];
     WrongKeyFallsBackToAnonymous = "wrong-key-falls-back-to-anonymous",
         "Wrong credentials are ignored: the request goes on as anonymous.",
@@ -207,7 +207,7 @@ weaknesses! {
         "A proxy answers every path with its login page, status 200.",
         [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, PRIVATE, LARGE, MOUNTS, FRESH, LOGIN_GRANTS, CLOCK];
     DenialsFromAProxy = "denials-from-a-proxy",
-        "A proxy refuses in the registry's place, with 403 and a page of its own.",
+        "A proxy refuses in the registry's place, with 403 and the proxy's page.",
         [NO_PUSH, CREDENTIALS, NO_MOVE, NO_DELETE, IDENTITY, LISTINGS, MALFORMED, METHODS, PATHS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDKIT, ORAS, NO_CACHE_PUSH, KEY_BELONGS, KEY_LIFE, CALLBACKS, LOGIN_GRANTS];
     RefusesEverything401 = "refuses-everything-401",
         "Every request is refused with 401, also with the right credentials.",
@@ -222,37 +222,37 @@ weaknesses! {
         "Every request is answered with 500.",
         [REGISTRY, PULL, NO_PUSH, CREDENTIALS, PUSH, NO_MOVE, NO_DELETE, METRICS, REDIRECT, LOGIN, CACHE, SKOPEO, ENCODED, ORIGINS, IDENTITY, PAGES, LISTINGS, ASTRAY, MALFORMED, METHODS, NAMED, PATHS, BLOBS, RAW, UPLOADS, PULLS, LOGINS, MATRIX, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, WARM, NO_CACHE_PUSH, CONTENT, TAGS, DOCKER_TYPE, UPLOADS_SURVIVE, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, PRIVATE, LARGE, MOUNTS, FRESH, LOGIN_GRANTS, CLOCK];
     MethodOverrideHonoured = "method-override-honoured",
-        "A framework in front of the registry takes the method from a header, after the rights were decided.",
+        "A framework in front of the registry takes the method from a header, after the decision about rights.",
         [METHODS];
     UncleanPathsServed = "unclean-paths-served",
-        "A proxy mends unclean paths after it decided who may have them.",
+        "A proxy normalises unclean paths after the decision about rights.",
         [PATHS];
     EncodedPathsDecoded = "encoded-paths-decoded",
-        "A proxy decodes paths after it decided who may have them.",
+        "A proxy decodes paths after the decision about rights.",
         [ENCODED];
     OldProtocolUnchecked = "old-protocol-unchecked",
-        "Requests of HTTP/1.0 pass without a look at their rights.",
+        "Requests of HTTP/1.0 pass without a check of their rights.",
         [RAW];
     AnySchemeAccepted = "any-scheme-accepted",
         "An Authorization header of any scheme counts as a login.",
         [MALFORMED];
     IdentityHeadersTrusted = "identity-headers-trusted",
-        "A header that names a user is believed, also from clients.",
+        "The registry believes a header that names a user, also from clients.",
         [IDENTITY];
     RedirectUriFromHost = "redirect-uri-from-host",
-        "The return address of the login is made of X-Forwarded-Host.",
+        "The return address of the login is built from X-Forwarded-Host.",
         [ASTRAY];
     CorsReflectsOrigin = "cors-reflects-origin",
         "Every origin is allowed by name and with credentials.",
         [ORIGINS];
     UploadSessionsOpen = "upload-sessions-open",
-        "Rights are asked for at the start of an upload alone.",
+        "Rights are checked only at the start of an upload.",
         [UPLOADS, MATRIX];
     RangedGetUnchecked = "ranged-get-unchecked",
-        "A range of a blob is served without asking who may read it, as in zot v2.1.17 to v2.1.20.",
+        "A range of a blob is served without a check of its rights, as in zot v2.1.17 to v2.1.20.",
         [BLOBS];
     BlobsServedByDigest = "blobs-served-by-digest",
-        "A cache in front knows blobs by their digest alone, and serves them under any repository's name.",
+        "A cache in front stores blobs only by digest, and serves them under any repository's name.",
         [PRIVATE, BLOBS, MATRIX, LISTINGS];
     PrivateIndex = "private-index",
         "The tag of the private repository is an index, as that of an image for several platforms.",
@@ -267,22 +267,22 @@ weaknesses! {
         "The open metrics name private repositories, as zot's do.",
         [NAMED];
     ContainerdRefused = "containerd-refused",
-        "A proxy refuses clients that call themselves containerd.",
+        "A proxy refuses clients with the User-Agent of containerd.",
         [PULLS, LOGINS, NO_PUSH, MATRIX];
     AnotherRegistry = "another-registry",
-        "Another registry answers at this address: neither metrics nor login, and none of zot's words.",
+        "Another registry answers at this address: no metrics, no login, and none of zot's error texts.",
         [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, LOGIN_GRANTS, NO_CACHE_PUSH];
     StoresAnyMediaType = "stores-any-media-type",
-        "The registry stores whatever it is sent: a manifest of any media type, and any upload.",
+        "The registry stores every request: a manifest of any media type, and any upload.",
         [MATRIX, NO_CACHE_PUSH, IDENTITY, MALFORMED, METHODS, RAW, UPLOADS, DOCKER_TYPE];
     OneSignOfZot = "one-sign-of-zot",
-        "Another registry behind a proxy that was written for zot: one of its headers, and whatever it is sent is stored.",
+        "Another registry behind a proxy that was written for zot: one of zot's headers, and every request is stored.",
         [METRICS, REDIRECT, LOGIN, ASTRAY, LOGINS, SKOPEO, BUILDAH, PODMAN, WARM, KEY_BELONGS, KEY_EXPIRES, CALLBACKS, KEY_LIFE, HOME, COOKIES, KEY_MINT, NO_CACHE_PUSH, DOCKER_TYPE, LOGIN_GRANTS];
     CacheBypassed = "cache-bypassed",
         "A proxy answers for the cache from the upstream itself, unseen by the registry.",
         [WARM, NO_CACHE_PUSH];
     CacheNamespaceOpen = "cache-namespace-open",
-        "The cache has no pattern of its own: who may push may push there too.",
+        "No pattern covers the cache alone: every user who may push may push there too.",
         [NO_CACHE_PUSH];
     StaleAnswers = "stale-answers",
         "A cache in front serves manifests by tag as they were, for ten minutes, to clients without credentials.",
@@ -291,10 +291,10 @@ weaknesses! {
         "The upstream accepts connections and never answers: cached tags hang, cached digests do not.",
         [CACHE, WARM];
     TagOutsideThePattern = "tag-outside-the-pattern",
-        "Somebody pushed a tag by hand that fits no release.",
+        "A tag that fits no release was pushed by hand.",
         [TAGS];
     TagsListLoops = "tags-list-loops",
-        "The list of tags has a next page that is the same again, without end.",
+        "The list of tags names the same page again as its next page, without end.",
         [TAGS, CONTENT];
     ClockAhead = "clock-ahead",
         "The registry's clock is ten minutes ahead.",
@@ -303,7 +303,7 @@ weaknesses! {
         "A balancer spreads an upload over two registries: its second chunk finds no session.",
         [UPLOADS_SURVIVE];
     UploadLocationElsewhere = "upload-location-elsewhere",
-        "The next step of an upload is named by an inner host.",
+        "The next step of an upload is on an inner host.",
         [NO_PUSH, PUSH, NO_MOVE, NO_DELETE, SKOPEO, BUILDAH, BUILDKIT, CRANE, ORAS, PODMAN, DOCKER_TYPE, UPLOADS_SURVIVE, BLOBS, LARGE, MOUNTS, FRESH, LOGIN_GRANTS];
     ProxyBodyLimit = "proxy-body-limit",
         "A proxy refuses bodies over 1 MiB.",
@@ -312,16 +312,16 @@ weaknesses! {
         "A proxy gives up on bodies that take longer than a second.",
         [];
     SlowBodiesFail = "slow-bodies-fail",
-        "The registry reads a request for a second at most, and answers 500 to what takes longer.",
+        "The registry reads a request for at most a second, and answers 500 to a longer one.",
         [];
     ForeignReturnFollowed = "foreign-return-followed",
-        "A login returns wherever its link says, as in zot v2.1.14.",
+        "A login returns to any address that its link names, as in zot v2.1.14.",
         [HOME];
     StateNotChecked = "state-not-checked",
-        "The callback does not compare the state: a login can be slipped in.",
+        "The callback does not compare the state: an attacker can slip in a login.",
         [CALLBACKS, ASTRAY];
     SessionCookieOpen = "session-cookie-open",
-        "The session cookie can be read by scripts.",
+        "Scripts can read the session cookie.",
         [COOKIES];
     ProviderClockAhead = "provider-clock-ahead",
         "The provider's clock is five minutes ahead: its tokens are from the future.",
@@ -339,10 +339,10 @@ weaknesses! {
         "The list of API keys has the keys of all users.",
         [KEY_BELONGS];
     RevokedKeysWork = "revoked-keys-work",
-        "Revoking an API key is answered with 200 and does nothing.",
+        "The revocation of an API key is answered with 200 and does nothing.",
         [KEY_LIFE];
     GuestsCannotRead = "guests-cannot-read",
-        "The default policy was emptied: who logs in without a group sees less than who does not log in.",
+        "The default policy was emptied: users without a group may do less than anonymous clients.",
         [MATRIX];
     LayersLost = "layers-lost",
         "A clean-up by hand deleted the layers that an image still needs.",
@@ -351,19 +351,19 @@ weaknesses! {
         "A layer of 66 MiB, too large for a check to read, is gone.",
         [PULL, CONTENT];
     UnusualContent = "unusual-content",
-        "A tag is an index within an index, with a layer that lies elsewhere and one of SHA-512; a signature has its tag beside it.",
+        "A tag is an index within an index, with a layer that lies elsewhere and one of SHA-512; a signature has its own tag.",
         [];
     AuthorizationDropped = "authorization-dropped",
         "A proxy removes credentials before it passes requests on.",
         [NO_PUSH, MATRIX, CREDENTIALS, ENCODED, IDENTITY, MALFORMED, METHODS, BLOBS, RAW, UPLOADS, NO_CACHE_PUSH, LOGINS, KEY_BELONGS, KEY_EXPIRES, PUSH, BUILDAH, BUILDKIT, CRANE, DOCKER_TYPE, NO_DELETE, NO_MOVE, ORAS, SKOPEO, UPLOADS_SURVIVE, KEY_LIFE, PODMAN, PRIVATE, LARGE, MOUNTS, FRESH, LOGIN_GRANTS];
     CredentialsLent = "credentials-lent",
-        "A proxy adds the credentials of CI where a request has none.",
+        "A proxy adds the credentials of CI to a request that has none.",
         [NO_PUSH, MATRIX, LISTINGS, METHODS, PATHS, BLOBS, RAW, UPLOADS, WARM, METRICS, BUILDKIT, LOGIN, KEY_LIFE, PRIVATE, LOGINS];
     Http2LendsCredentials = "http2-lends-credentials",
-        "A proxy adds the credentials of CI where a request over HTTP/2 has none.",
+        "A proxy adds the credentials of CI to a request over HTTP/2 that has none.",
         [];
     Http2RefusesUploads = "http2-refuses-uploads",
-        "A proxy fails for uploads over HTTP/2.",
+        "A proxy breaks uploads over HTTP/2.",
         [];
     ChallengeLost = "challenge-lost",
         "A proxy removes the header that asks for credentials.",
@@ -378,16 +378,16 @@ weaknesses! {
         "A proxy refuses HEAD.",
         [PULLS, LOGINS, BUILDAH, BUILDKIT, CRANE, ORAS, SKOPEO, PODMAN, FRESH];
     KeyLentToDocker = "key-lent-to-docker",
-        "A proxy sends the key of CI for docker clients that have none, as a way round docker's 401.",
+        "A proxy sends the key of CI for docker clients that have none, to avoid docker's 401.",
         [NO_PUSH, MATRIX, LOGINS];
     OneTagCanBeMoved = "one-tag-can-be-moved",
         "A condition lets CI move one tag, and no other.",
         [MATRIX];
     UndeclaredNamesOpen = "undeclared-names-open",
-        "A pattern for names with a dash lets anyone create repositories that nobody named.",
+        "A pattern for names with a dash lets everyone create undeclared repositories.",
         [MATRIX];
     PrivateListCached = "private-list-cached",
-        "A proxy has cached what an administrator saw of a private repository, and serves it to everyone.",
+        "A proxy cached an administrator's answer about a private repository, and serves it to everyone.",
         [MATRIX, LISTINGS, PATHS, RAW];
 }
 

@@ -83,7 +83,7 @@ fn right(now: &Promises, kind: Kind, subject: &str, entries: &[&str], places: &[
         grounds.extend(said.map(str::to_owned));
     }
     if kind == Kind::Loss && grounds.is_empty() {
-        grounds.insert("no rule says it any more".to_owned());
+        grounds.insert("no rule grants it any more".to_owned());
     }
     let (verb, agreed, now) = match kind {
         Kind::Gain => ("gains", "not promised", "promised"),

@@ -33,7 +33,7 @@ pub(crate) struct Cell {
     /// The client that it is sent as, where that is not regproof itself.
     pub(crate) client: Option<&'static str>,
     pub(crate) promise: Promise,
-    /// All different answers, in order; one where the registry is of one mind.
+    /// All different answers, in order; one if the registry always answers the same.
     pub(crate) seen: Vec<Seen>,
     /// What the answer means in this release, where that is special.
     pub(super) note: Option<&'static str>,
@@ -165,7 +165,7 @@ pub(super) fn suspect(cells: &mut [Cell]) {
             let status = seen.status;
             if foreign.contains(&(cell.who.clone(), cell.repository.clone(), (twin, cell.client), status)) {
                 let why =
-                    format!("{status}, as to another request, to which no registry says that: not its own answer");
+                    format!("{status}, as to a request that no registry answers so: not the registry's own answer");
                 seen.permission = Permission::Undecided(why);
             }
         }

@@ -58,7 +58,7 @@ async fn a_waiver_covers_the_cells_that_it_names_and_no_others() {
     let in_part = run("cells = [\"ci: move a tag in blumeops/navidrome\"]").await;
     assert_eq!(in_part.verdict, Verdict::Fail);
     assert!(!in_part.finding.unwrap().expected.contains("blumeops/navidrome"));
-    assert!(in_part.notes.iter().any(|note| note.contains("covers other cells")), "{:?}", in_part.notes);
+    assert!(in_part.notes.iter().any(|note| note.contains("does not cover these cells")), "{:?}", in_part.notes);
     let nothing = run("").await;
     assert_eq!(nothing.verdict, Verdict::Fail);
     assert!(nothing.notes.iter().any(|note| note.contains("names no `cells`")), "{:?}", nothing.notes);

@@ -35,7 +35,7 @@ const TAGS: usize = 4;
 const SMALL: u64 = 256 << 10;
 
 const READ: Why<'static> = Why {
-    claim: "what exists in a repository can be read",
+    claim: "the manifests of a repository can be read",
     cause: "the manifest is damaged",
     remedy: "look at access::anonymous_can_pull",
 };
@@ -104,7 +104,7 @@ impl Catalog {
     pub(crate) fn line(self) -> Option<String> {
         let Catalog { asked, listed, whole } = self;
         match (listed, whole) {
-            (0, _) => Some("no catalog is shown, so repositories that nobody named are not asked about".to_owned()),
+            (0, _) => Some("the registry shows no catalog, so undeclared repositories are not asked about".to_owned()),
             _ if asked == listed && whole => None,
             (_, true) => Some(format!("{asked} of {listed} catalog repositories asked")),
             (_, false) => Some(format!("{asked} of more than {listed} catalog repositories asked")),

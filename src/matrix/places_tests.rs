@@ -91,7 +91,7 @@ fn what_was_left_out_of_the_catalog_is_told() {
     assert_eq!(line(12, 340, true), "12 of 340 catalog repositories asked");
     assert_eq!(line(12, 1000, false), "12 of more than 1000 catalog repositories asked");
     assert_eq!(line(3, 3, true), "");
-    assert!(line(0, 0, true).starts_with("no catalog is shown"));
+    assert!(line(0, 0, true).starts_with("the registry shows no catalog"));
 }
 
 #[test]

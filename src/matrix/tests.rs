@@ -81,7 +81,7 @@ fn a_yes_that_something_in_front_says_to_every_request_is_none() {
     let one_door = cells((Denied, 401), (Allowed, 405), (Denied, 401), (Allowed, 404));
     assert_eq!(one_door, [false, true, false, true], "the registry refuses the one and lets the other through");
     let other = cells((undecided(), 503), (Allowed, 405), (undecided(), 429), (Allowed, 404));
-    assert_eq!(other, [false, true, false, true], "a failure of its own says nothing of the other request");
+    assert_eq!(other, [false, true, false, true], "a failure of one request says nothing of the other request");
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ fn doubt(cells: &mut [Cell], scratch: &str) {
     for cell in cells.iter_mut().filter(|cell| cell.repository == scratch && cell.unasked == Some(NOT_OFFERED)) {
         if works.contains(&cell.oracle) {
             cell.unasked = None;
-            let why = "refused as if the registry did not offer it, and others may do it".to_owned();
+            let why = "refused as if the registry did not offer it, but others may do it".to_owned();
             cell.add(Permission::Undecided(why), 0, None);
         }
     }
@@ -120,7 +120,7 @@ fn judged(answer: &Answer, changed: bool, anonymous: bool) -> Told {
             Permission::Undecided(format!("{}: the registry asks for a token", answer.brief()))
         }
         401 | 403 if is_registry_error(answer) => Permission::Denied,
-        401 | 403 => Permission::Undecided(format!("{}: not in the registry's own words", answer.brief())),
+        401 | 403 => Permission::Undecided(format!("{}: without the registry's own error", answer.brief())),
         200..=299 => Permission::Undecided(format!("{}, and nothing changed", answer.brief())),
         _ => Permission::Undecided(answer.brief()),
     };
@@ -134,7 +134,7 @@ fn failed(error: &anyhow::Error) -> Told {
 /// A step that only prepares did not work: nothing is known.
 fn unprepared(failure: &Failure) -> Told {
     let finding = failure.finding();
-    Ok((Permission::Undecided(format!("what it needs could not be prepared: {}", finding.actual)), 0, None))
+    Ok((Permission::Undecided(format!("the preparation failed: {}", finding.actual)), 0, None))
 }
 
 impl Work<'_> {
@@ -183,7 +183,7 @@ impl Work<'_> {
         Ok((answer, location))
     }
 
-    /// A session of one's own, else one of the writer's.
+    /// A session of this client, else one of the writer's.
     async fn some_session(&self) -> anyhow::Result<Option<String>> {
         if let (_, Some(location)) = self.session(&self.client).await? {
             return Ok(Some(location));
@@ -274,7 +274,7 @@ impl Work<'_> {
 
     async fn create(&self) -> Told {
         if self.writer.is_none() {
-            // Where nobody else brings the blobs, whoever may push brings them.
+            // Where no writer brings the blobs, the client brings them, if it may push.
             let _ = transfer::push_blobs(&self.client, self.scratch, &self.image, &PREPARED).await;
         }
         let tag = self.tag("new");

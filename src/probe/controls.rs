@@ -20,9 +20,8 @@ impl Controls {
         let uses =
             |methods: &[&str]| probes.iter().any(|p| p.expect == Expect::Denied && methods.contains(&p.shape.method));
         let Ok(repository) = facts.fill("{public}") else { return Ok(controls) };
-        let nobody = |what| {
-            format!("no identity may {what} in {repository}, so that no refusal can be told from a broken registry")
-        };
+        let nobody =
+            |what| format!("no identity may {what} in {repository}, so a refusal looks like a broken registry");
         if uses(&["PUT", "POST", "PATCH"]) {
             controls.creates = Some(match cx.scenario().one_who_may(Action::Create, &repository) {
                 None => Err(nobody("create")),
@@ -98,7 +97,7 @@ pub(super) fn is_promised(cx: &Cx, facts: &Facts, probe: &Probe) -> Result<(), S
 fn failed(name: &str, answer: &Answer) -> Failure {
     const CONTROL: Why<'static> = Why {
         claim: "the control: an identity that may do this gets through",
-        cause: "the identity lost its group, or this registry does not decide on rights before it looks at the request",
+        cause: "the identity lost its group, or this registry looks at the request before it decides on rights",
         remedy: "first make `publish::api_key_can_push` pass for this identity",
     };
     CONTROL.undecided(format_args!("the handler's own answer for {name}"), answer.brief(), answer.index)

@@ -17,21 +17,21 @@ use crate::transfer::{self, Descriptor};
 use crate::wire::Client;
 
 const WHY: Why<'static> = Why {
-    claim: "the repositories of the scenario can be read by those who may",
+    claim: "identities that may read the scenario's repositories can read them",
     cause: "the repository has no tag, or the identity lost its rights",
     remedy: "first make `access::anonymous_can_pull` pass, and look at [repositories] and [identities]",
 };
 
 const OPEN: Why<'static> = Why {
     claim: "a private repository is closed to identities that may not read it",
-    cause: "the running policy grants `read` there to more users than the promise does, by `defaultPolicy`, a group or a \
-            shorter pattern; or a cache in front of the registry serves what somebody else was shown",
-    remedy: "compare accessControl for this repository with the promise, restart zot if the file is right, and look at the \
+    cause: "the running policy grants `read` there to more users than promised, by `defaultPolicy`, a group or a \
+            shorter pattern; or a cache in front of the registry serves what it stored for another user",
+    remedy: "compare accessControl for this repository with the promise; restart zot if the file is right; look at the \
              proxy's caches",
 };
 
 const LOGIN: Why<'static> = Why {
-    claim: "the credentials that are tried where they have no right are good",
+    claim: "the credentials that are tried without the right are valid",
     cause: "the API key has expired or was revoked, or the user has another name",
     remedy: "renew the key, and look at `keys::expires_in_time` and `publish::api_key_can_push`",
 };
@@ -216,7 +216,8 @@ impl Facts {
                 401 | 403 => {
                     let refused = keeps_out && answer.status == 401;
                     if refused && client.get("/v2/").send().await?.status != 200 {
-                        let what = format!("{}: whose credentials are refused is kept out of nothing", answer.brief());
+                        let what =
+                            format!("{}: these credentials do not work, so a refusal proves nothing", answer.brief());
                         return Err(WHY.undecided(format_args!("a login of {name}"), what, answer.index));
                     }
                     let creates = scenario.promised(Some(name)).contains(&Action::Create);

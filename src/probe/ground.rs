@@ -25,12 +25,12 @@ const PREPARED: Why<'static> = Why {
 };
 
 const STATE: Why<'static> = Why {
-    claim: "what was refused did not happen",
-    cause: "the registry answers with a refusal and does it all the same",
+    claim: "a refused request changes nothing",
+    cause: "the registry answers with a refusal, and carries the request out",
     remedy: "look at the registry's log for these requests",
 };
 
-/// What a request does, if it is let through: each needs a control of its own.
+/// What a request does, if it is let through: each kind needs its control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     Push,
@@ -128,7 +128,7 @@ impl Ground {
         for step in [Step::EndUpload, Step::Delete].into_iter().filter(|step| does(&[*step])) {
             let told = match &remover {
                 None => Err(format!(
-                    "no identity may delete in {}, so that no refusal can be told from a broken registry",
+                    "no identity may delete in {}, so a refusal looks like a broken registry",
                     self.scratch
                 )),
                 Some(remover) if step == Step::Delete => self.deletes(cx, remover).await?,
@@ -256,7 +256,7 @@ impl Ground {
 
     /// What the verdict's own line says of it.
     pub(crate) fn line(&self) -> String {
-        format!("asked in {} alone: the registry is not zot, so that it may store what it is sent", self.scratch)
+        format!("asked only in {}: the registry is not zot, so it may store what it is sent", self.scratch)
     }
 }
 

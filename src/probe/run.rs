@@ -178,8 +178,12 @@ fn ready(cx: &Cx, known: &Known, probe: &Probe) -> Result<(Client, Filled), Stri
     let (facts, ground) = (known.facts(probe), known.ground(probe));
     let opted = &cx.scenario().probes;
     match probe.impact {
-        Impact::Litters if !opted.litter => return Err("it litters, and [probes] litter is not true".to_owned()),
-        Impact::Strains if !opted.strain => return Err("it strains, and [probes] strain is not true".to_owned()),
+        Impact::Litters if !opted.litter => {
+            return Err("it may leave data behind, and [probes] litter is not true".to_owned());
+        }
+        Impact::Strains if !opted.strain => {
+            return Err("it loads the registry, and [probes] strain is not true".to_owned());
+        }
         Impact::Scratch | Impact::Litters if cx.effect() < Effect::Writes => {
             return Err(format!("this run is allowed `{}`", cx.effect()));
         }
@@ -280,7 +284,7 @@ async fn ask(cx: &Cx, known: &Known, probe: &Probe, client: &Client, filled: &Fi
     // Some registries say of what they refuse that it is not there; what is there afterwards decides.
     let mut proof = if hidden && probe.expect == Expect::Denied { Ok(()) } else { judge(probe, &answer, &against) };
     if let (Ok(()), Some(realm), true) = (&proof, &facts.tokens, filled.target.starts_with("/v2/")) {
-        // Whoever has a token may be shown what is hidden from those who have none.
+        // A client with a token may be shown what is hidden from a client without one.
         let actual =
             format!("{}: the registry asks for tokens of {realm}, which this version does not fetch", answer.brief());
         proof = Err(why.undecided(probe.expect, actual, answer.index));

@@ -67,12 +67,12 @@ pub(crate) fn watched(watched: &Watched, last: Option<&Run>, fresh: bool) -> Str
     let labels = [("scenario", watched.scenario.as_str())];
     let flag = |is: bool| f64::from(u8::from(is));
     let seconds = watched.interval.as_secs_f64();
-    page.add("watch_interval_seconds", "From the start of one run to the start of the next.", &labels, seconds);
-    page.add("watch_fresh", "1 while the last run is recent enough to be told, 0 otherwise.", &labels, flag(fresh));
-    let help = "1 if scenario and secrets could be read anew for the last run, 0 if the former ones are in use.";
+    page.add("watch_interval_seconds", "Time from the start of one run to the start of the next.", &labels, seconds);
+    page.add("watch_fresh", "1 while the last run is recent, 0 otherwise.", &labels, flag(fresh));
+    let help = "1 if the last run read scenario and secrets anew, 0 if it used the former ones.";
     page.add("watch_last_reload_successful", help, &labels, flag(watched.reloaded));
     page.count("watch_runs_total", "How many runs have ended.", &labels, watched.runs);
-    let help = "How many starts were skipped, as the run before had not ended.";
+    let help = "How many starts were skipped because a run was still going on.";
     page.count("watch_missed_intervals_total", help, &labels, watched.missed);
     let help = "How often the scenario or its secrets could not be read anew.";
     page.count("watch_reload_errors_total", help, &labels, watched.reload_errors);

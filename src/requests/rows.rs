@@ -290,7 +290,7 @@ pub(crate) const REFUSED_MOVE: Rows = &[
 ];
 pub(crate) const STATE_OF_UPLOAD: Rows = &[sends(Writer, "GET", "/v2/{scratch}/blobs/uploads/<session><query>")];
 pub(crate) const WRITER_PING: Rows = &[sends(Writer, "GET", "/v2/")];
-/// The same two at the second vantage point, by whoever is asked for there.
+/// The same two at the second vantage point, by every client that is asked for there.
 pub(crate) const BEHIND: Rows = &[
     sends(Everyone, "GET", "/v2/_zot/ext/mgmt"),
     sends(Everyone, "GET", "/v2/_oci/ext/discover"),

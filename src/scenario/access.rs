@@ -297,7 +297,7 @@ fn users(loaded: &Loaded, pattern: Option<&str>, grants: &Grants) -> Result<(), 
         }
         let message = match identities.get(user) {
             Some(identity) => {
-                format!("`{user}` is what the scenario calls the user `{0}`; write `{0}`", identity.username)
+                format!("`{user}` is the scenario's name for the user `{0}`; write `{0}`", identity.username)
             }
             None => format!("no identity has the user name `{user}`{}", or_nearest(user, names)),
         };
@@ -322,7 +322,7 @@ fn patterns(loaded: &Loaded, access: &Access) -> Result<(), ScenarioError> {
         }
         if let Some(longer) = names.iter().find(|other| other.len() > pattern.len() && glob::covers(other, pattern)) {
             return failed(format!(
-                "`{pattern}` is never used: `{longer}` is longer and matches all that it matches; make it longer, or leave it out"
+                "`{pattern}` is never used: `{longer}` is longer and matches the same names; make it longer, or leave it out"
             ));
         }
         for other in names[..index].iter().filter(|other| other.len() == pattern.len()) {

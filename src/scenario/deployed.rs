@@ -20,7 +20,7 @@ const LIMIT: u64 = 4 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a file, or { file = \"values.yaml\", key = 'configFiles.\"config.json\"' }")]
 pub enum ZotConfig {
-    /// A file of its own.
+    /// A whole file.
     File(PathBuf),
     /// A part of another file.
     Part(Part),

@@ -16,7 +16,7 @@ use crate::zot::policy::{Decision, METRICS_ANONYMOUS_POLICY, Who, decide, metric
 use crate::zot::release::Release;
 use crate::zot::tree::Place;
 
-/// A release from before the metrics had a policy of their own.
+/// The last release before the metrics had a policy.
 const OLD: Release = Release { patch: METRICS_ANONYMOUS_POLICY.patch - 1, ..METRICS_ANONYMOUS_POLICY };
 
 /// Reads `registry.zot_config`, if there is one, and completes the scenario by it.

@@ -175,7 +175,7 @@ impl Loaded {
                     _ if cells.is_empty() => {
                         Some("no cell is named: leave `cells` out to accept all that the check finds")
                     }
-                    Some(_) => Some("a cell has a name, as the report of a run shows it"),
+                    Some(_) => Some("write the name of a cell as the report of a run shows it"),
                     None => None,
                 };
                 if let Some(wrong) = wrong {
@@ -211,7 +211,7 @@ impl Loaded {
                 return Err(self.error(path, "credentials do not belong into a URL; name them under [identities]"));
             }
             if url.query().is_some() || url.fragment().is_some() {
-                return Err(self.error(path, "a URL here has neither query nor fragment"));
+                return Err(self.error(path, "this URL must have no query and no fragment"));
             }
             if path[0] == "registry" && url.path() != "/" {
                 return Err(self.error(path, "the registry's URL has no path: the API starts at /v2/ of its host"));
@@ -238,8 +238,8 @@ impl Loaded {
             let elsewhere = address.parse::<SocketAddr>().is_ok_and(|address| !address.ip().is_loopback());
             if url.scheme() == "http" && has_secret && own && elsewhere {
                 let message = format!(
-                    "{url} is plain http, and leads to {address}, another machine, to which this scenario's secrets would \
-                     cross the network in clear; use https"
+                    "{url} is plain http and leads to {address}, another machine: this scenario's secrets would cross the \
+                     network in clear; use https"
                 );
                 return Err(self.error(&["registry", "resolve", name], message));
             }
@@ -250,7 +250,7 @@ impl Loaded {
         if let Some(driver) = driver.filter(|driver| types && !is_loopback(driver)) {
             let message = format!(
                 "{driver} is on another machine, and the password that the browser types would cross the network in clear; \
-                 lead it here, as `ssh -L 4444:127.0.0.1:4444` does, and name http://127.0.0.1:4444"
+                 tunnel it to loopback, as by `ssh -L 4444:127.0.0.1:4444`, and name http://127.0.0.1:4444"
             );
             return Err(self.error(&["browser", "webdriver"], message));
         }
@@ -275,7 +275,7 @@ impl Loaded {
         let https =
             [Some(&registry.url), registry.backend.as_ref()].into_iter().flatten().any(|url| url.scheme() == "https");
         if registry.client_cert.is_some() && !https {
-            return Err(self.error(&["registry", "client_cert"], "a certificate is only asked for over https"));
+            return Err(self.error(&["registry", "client_cert"], "a client certificate needs https"));
         }
         Ok(())
     }
@@ -334,7 +334,7 @@ impl Loaded {
                 }
             }
             if cache.cold.as_ref() == Some(&cache.image) {
-                let message = "the image for the cold fetch must not be one that other checks have cached";
+                let message = "the image for the cold fetch must not be one that other checks cache";
                 return Err(self.error(&["cache", &at, "cold"], message));
             }
         }
@@ -357,8 +357,7 @@ impl Loaded {
         if let Some(login) = scenario.oidc.as_ref().and_then(|oidc| oidc.login.as_ref())
             && Profile::named(&login.profile).is_none()
         {
-            let message =
-                format!("no login page is known by the name `{}`; known are {}", login.profile, Profile::names());
+            let message = format!("unknown login profile `{}`; known are {}", login.profile, Profile::names());
             return Err(self.error(&["oidc", "login", "profile"], message));
         }
         if let Some(metrics) = &scenario.metrics

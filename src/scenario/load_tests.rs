@@ -40,8 +40,8 @@ fn every_mistake_names_its_place_and_what_to_do() {
             "r.toml:4:7: ",
             "plain http",
         ),
-        (format!("{MINIMAL}{identity}password = \"hunter22\"\n"), "r.toml:7:12: ", "a secret is written into the file"),
-        (format!("{MINIMAL}{identity}password = {{ env = \"A\", file = \"b\" }}\n"), "r.toml:7:12: ", "one place"),
+        (format!("{MINIMAL}{identity}password = \"hunter22\"\n"), "r.toml:7:12: ", "this file contains a secret"),
+        (format!("{MINIMAL}{identity}password = {{ env = \"A\", file = \"b\" }}\n"), "r.toml:7:12: ", "one source"),
         (format!("{MINIMAL}{identity}password = {{ command = [] }}\n"), "r.toml:7:12: ", "empty"),
         (format!("{MINIMAL}[repositories]\nscratch = \"Upper/Case\"\n"), "r.toml:6:11: ", "repository name"),
         (format!("{MINIMAL}[repositories]\nscratch = \"a\"\npublic = [\"a\"]\n"), "r.toml:6:11: ", "written to"),
@@ -76,22 +76,18 @@ fn every_mistake_names_its_place_and_what_to_do() {
                 "{MINIMAL}[[waive]]\ncheck = \"access::anonymous_can_pull\"\nreason = \"r\"\nuntil = 2027-01-01\ncells = [\" \"]\n"
             ),
             "r.toml:9:9: ",
-            "a cell has a name",
+            "write the name of a cell",
         ),
         (format!("{MINIMAL}client_cert = \"c.pem\"\n"), "r.toml:5:15: ", "the key of this certificate is missing"),
         (format!("{MINIMAL}client_key = \"c.key\"\n"), "r.toml:5:14: ", "the certificate of this key is missing"),
-        (
-            format!("{MINIMAL}client_key = \"-----BEGIN hunter22\"\n"),
-            "r.toml:5:14: ",
-            "a secret is written into the file",
-        ),
+        (format!("{MINIMAL}client_key = \"-----BEGIN hunter22\"\n"), "r.toml:5:14: ", "this file contains a secret"),
         (
             format!(
                 "{}client_cert = \"c.pem\"\nclient_key = \"c.key\"\n",
                 MINIMAL.replace("https://r.example.test", "http://127.0.0.1:1")
             ),
             "r.toml:5:15: ",
-            "only asked for over https",
+            "a client certificate needs https",
         ),
         (
             format!("{MINIMAL}[access]\nanonymous = []\n{identity}password = {{ env = \"X\" }}\ngroups = [\"g\"]\n"),

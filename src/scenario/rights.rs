@@ -312,7 +312,7 @@ impl Scenario {
         names.find_map(|repository| Some((repository.as_str(), reader(repository)?)))
     }
 
-    /// An identity that may do this in a repository; whoever does it in the scratch repository, if that one may.
+    /// An identity that may do this in a repository; the one that does it in the scratch repository, if that one may.
     pub(crate) fn one_who_may(&self, action: Action, repository: &str) -> Option<&str> {
         let usual = if action == Action::Delete { self.remover() } else { self.writer() };
         let mut names = usual.into_iter().chain(self.by_rights());

@@ -53,7 +53,7 @@ fn set(actions: &[Action]) -> BTreeSet<Action> {
 use Action::{Create, Read, Update};
 
 #[test]
-fn whoever_reads_or_writes_may_do_so_in_that_repository() {
+fn readers_and_writers_are_chosen_by_repository() {
     // Anonymous clients read what `**` covers, and zot's `anonymousPolicy` is for nobody else; CI alone is in the scratch
     // repository; the cache is for those who log in.
     let access = r#"{"groups":{"ci":{"users":["zot-ci"]}},"repositories":{
@@ -74,7 +74,7 @@ fn whoever_reads_or_writes_may_do_so_in_that_repository() {
     scenario.repositories.public.clear();
     assert_eq!(scenario.seen_by_all(), "ci/scratch");
     let silent = self::scenario("");
-    assert_eq!(silent.reader("team/app"), Some("admin"), "nothing is known, so whoever has credentials");
+    assert_eq!(silent.reader("team/app"), Some("admin"), "nothing is known, so any identity with credentials");
 }
 
 #[test]

@@ -85,7 +85,7 @@ pub fn resolve(loaded: &Loaded) -> Result<Secrets, ScenarioError> {
         let twin = secrets.identities.iter().find(|(_, other)| other.expose() == secret.expose());
         if let Some((twin, _)) = twin {
             let message = format!(
-                "`{name}` and `{twin}` have the same secret, so a check could not tell them apart; give each its own"
+                "`{name}` and `{twin}` have the same secret, so a check could not distinguish them; give each its own"
             );
             return Err(loaded.error(&path, message));
         }

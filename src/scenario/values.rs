@@ -37,7 +37,7 @@ impl std::str::FromStr for Period {
         };
         let total = number.checked_mul(millis).ok_or_else(wrong)?;
         if total == 0 || total > 24 * 3_600_000 {
-            return Err(format!("`{text}` must be longer than nothing and at most 24h"));
+            return Err(format!("`{text}` must be more than 0 and at most 24h"));
         }
         Ok(Period(Duration::from_millis(total)))
     }
@@ -292,8 +292,8 @@ impl JsonSchema for KeySource {
 }
 
 /// The message must not repeat what was found: it may be a secret.
-const IN_THE_FILE: &str = "a secret is written into the file; write where it is instead: \
-    { env = \"NAME\" }, { file = \"path\" } or { command = [\"program\", \"argument\"] }, and change the secret, for it is no longer one";
+const IN_THE_FILE: &str = "this file contains a secret; write its source instead: \
+    { env = \"NAME\" }, { file = \"path\" } or { command = [\"program\", \"argument\"] }, and change the secret: it was exposed";
 
 struct SourceVisitor;
 
@@ -318,7 +318,7 @@ impl<'de> Visitor<'de> for SourceVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
         let Some(key) = map.next_key::<String>()? else {
-            return Err(A::Error::custom("nothing says where the secret is: use env, file or command"));
+            return Err(A::Error::custom("the secret has no source: use env, file or command"));
         };
         let source = match key.as_str() {
             "env" => SecretSource::Env(map.next_value()?),
@@ -327,7 +327,7 @@ impl<'de> Visitor<'de> for SourceVisitor {
             _ => return Err(A::Error::unknown_field("(not shown)", &["env", "file", "command"])),
         };
         if map.next_key::<String>()?.is_some() {
-            return Err(A::Error::custom("a secret is in one place: use one of env, file or command"));
+            return Err(A::Error::custom("a secret has one source: use only one of env, file or command"));
         }
         let empty = match &source {
             SecretSource::Env(name) => name.is_empty(),

@@ -18,24 +18,27 @@ pub(crate) struct Told {
 pub(crate) const CODES: &[(&str, &str)] = &[
     ("name-does-not-resolve", "The host name of `registry.url` has no address, as this machine sees it."),
     ("connection-refused", "The host answers, and nothing listens on this port: the registry or its proxy is stopped."),
-    ("registry-unreachable", "No connection to the registry came to be: a firewall, a route, or a host that is off."),
+    (
+        "registry-unreachable",
+        "No connection to the registry was made. A firewall, a route or a host that is off may be the cause.",
+    ),
     (
         "certificate-not-trusted",
         "The certificate is signed by an authority that this machine does not trust. A private authority belongs into \
          `[registry] ca_file`.",
     ),
-    ("certificate-expired", "The certificate of the registry or its proxy has ended."),
+    ("certificate-expired", "The certificate of the registry or its proxy has expired."),
     ("certificate-for-another-name", "The certificate is valid, and for another name than that of `registry.url`."),
     ("no-tls-on-this-port", "`registry.url` says https, and the port speaks plain HTTP."),
-    ("tls-expected", "`registry.url` says http, and the port speaks TLS alone."),
-    ("no-answer", "A connection was made, and no whole answer came within `[limits] request_timeout`."),
+    ("tls-expected", "`registry.url` says http, and the port speaks only TLS."),
+    ("no-answer", "A connection was made, and no complete answer came within `[limits] request_timeout`."),
     (
         "login-page",
-        "A page for people answers below `/v2/`, or a redirect to one. Container clients cannot log in there. A proxy that \
-         asks for a login must leave out `/v2/`, which the registry protects itself.",
+        "A web page answers below `/v2/`, or a redirect to one. Container clients cannot log in there. A proxy that asks for \
+         a login must leave out `/v2/`: the registry protects it.",
     ),
-    ("gateway-error", "The proxy answers, and the registry behind it does not: 502, 503 or 504."),
-    ("registry-error", "The registry, or its proxy, answers 500: an error inside it."),
+    ("gateway-error", "The proxy answers 502, 503 or 504: the registry behind it does not answer."),
+    ("registry-error", "The registry or its proxy fails inside and answers 500."),
     ("too-many-requests", "The registry or its proxy refuses requests because they come too fast: 429."),
     (
         "content-encoding",
@@ -44,18 +47,18 @@ pub(crate) const CODES: &[(&str, &str)] = &[
     ),
     (
         "credentials-stripped",
-        "Requests with credentials are answered as those of anonymous clients are. Something in front of the registry drops \
-         the header Authorization.",
+        "Requests with credentials get the answers of anonymous clients. Something in front of the registry drops the \
+         Authorization header.",
     ),
     ("credentials-refused", "The registry answers 401 to the name and the secret of an identity."),
-    ("right-missing", "The registry knows an identity, and refuses it what it is promised: 403."),
-    ("no-such-repository", "The registry has no repository of the name that the scenario promises something about."),
+    ("right-missing", "The registry knows an identity, and answers 403 to a request that the identity is promised."),
+    ("no-such-repository", "The scenario promises something about a repository that the registry does not have."),
     ("body-limit", "Something in front of the registry refuses bodies of this size: 413."),
     (
         "method-refused",
-        "Something in front of the registry does not let this method through: 405 without the registry's error.",
+        "Something in front of the registry refuses this method: it answers 405 without the registry's error body.",
     ),
-    ("not-the-registry", "404 without the registry's error: the path is served by something else."),
+    ("not-the-registry", "The answer is 404 without the registry's error body: something else serves the path."),
 ];
 
 impl Symptom {
@@ -138,7 +141,7 @@ impl Symptom {
                 "look at its load and its log; raise request_timeout in [limits] if it is only slow",
             ),
             Symptom::LoginPage => (
-                "a page for people answers in the registry's place".to_owned(),
+                "a web page answers in the registry's place".to_owned(),
                 "the proxy asks for its own login below /v2/, or leads to another service",
                 "leave /v2/ out of the proxy's login; the registry asks for credentials itself",
             ),
@@ -149,7 +152,7 @@ impl Symptom {
             ),
             Symptom::Broken(status) => (
                 format!("the registry or its proxy fails with {status}"),
-                "an error inside it: its log names it",
+                "an error inside the registry or the proxy, which its log names",
                 "look at the registry's log at the time of this run",
             ),
             Symptom::RateLimited => (
@@ -167,27 +170,27 @@ impl Symptom {
                 "switch compression off below /v2/ at the proxy: the bytes of a manifest must stay as they are",
             ),
             Symptom::BodyLimit => (
-                "the body is too large for what stands in front of the registry".to_owned(),
+                "something in front of the registry refuses the body as too large".to_owned(),
                 "the proxy limits the size of a request (nginx: client_max_body_size, 1 MiB unless set)",
                 "raise the limit above the largest layer, or switch it off below /v2/",
             ),
             Symptom::MethodRefused => (
-                "the method does not get through to the registry".to_owned(),
-                "a rule of the proxy lets other methods through, and not this one",
+                "something in front of the registry refuses the method".to_owned(),
+                "a rule of the proxy lets other methods pass, and refuses this one",
                 "let the proxy pass every method on below /v2/",
             ),
             Symptom::ForeignAbsence => (
-                "something else than the registry answers 404".to_owned(),
+                "404 comes from something else than the registry".to_owned(),
                 "the proxy has no route to the registry for this path",
-                "lead everything below /v2/ to the registry",
+                "route everything below /v2/ to the registry",
             ),
             Symptom::Stripped => (
                 "credentials are sent, and the registry has not seen them".to_owned(),
-                "the proxy drops the header Authorization",
+                "the proxy drops the Authorization header",
                 if zot {
-                    "let the proxy pass Authorization on as it is, below /v2/ and /zot/auth/"
+                    "let the proxy pass the Authorization header on unchanged, below /v2/ and /zot/auth/"
                 } else {
-                    "let the proxy pass Authorization on as it is, below /v2/"
+                    "let the proxy pass the Authorization header on unchanged, below /v2/"
                 },
             ),
         };
@@ -197,14 +200,14 @@ impl Symptom {
 
 fn certificate(symptom: &Symptom, facts: &Facts, place: &str) -> (String, String, String) {
     let (what, cause) = match symptom {
-        Symptom::Untrusted => ("is of an authority that is not trusted here", "a private authority signed it"),
-        Symptom::Expired => ("has expired", "it was not renewed, or the server still shows the old one"),
+        Symptom::Untrusted => ("is signed by an authority that is not trusted here", "a private authority signed it"),
+        Symptom::Expired => ("has expired", "it was not renewed, or the server still presents the old one"),
         _ => ("is for another name", "another server answers, or the name is missing from the certificate"),
     };
     let remedy = match (symptom, &facts.ca_file) {
         (Symptom::Untrusted, None) => "name the authority's certificate in [registry] ca_file".to_owned(),
         (Symptom::Untrusted, Some(file)) => {
-            format!("put the certificate of the authority that signed it into {file}; the one there is another")
+            format!("put the certificate of the authority that signed it into {file}; that file holds another one")
         }
         (Symptom::Expired, _) => "renew it, then reload the server on this port".to_owned(),
         _ => "correct registry.url, or renew the certificate with this name".to_owned(),
@@ -225,7 +228,7 @@ fn refused(person: Person) -> (String, String, String) {
     } else {
         format!("put the password of {username} into {secret}")
     };
-    (format!("the {what} of {name} ({username}) is refused: nothing that needs it can be judged"), cause, remedy)
+    (format!("the {what} of {name} ({username}) is refused: checks that need it are undecided"), cause, remedy)
 }
 
 fn missing(person: Person, zot: bool) -> (String, String, String) {
@@ -242,7 +245,7 @@ fn missing(person: Person, zot: bool) -> (String, String, String) {
         ),
         (false, false) => format!("look at the groups of {username}, and at their rights in the registry"),
     };
-    (format!("{name} ({username}) is known, and may not do what it is promised"), member, remedy)
+    (format!("{name} ({username}) is logged in, and is refused a promised right"), member, remedy)
 }
 
 impl Facts {

@@ -18,7 +18,7 @@ pub(crate) fn promised(mut config: Value, lab: &Lab, folder: &Path) -> PathBuf {
     let (_, after) = rest.split_once("\n\n").expect("and more after them");
     let before = before.replacen("[registry]", "[registry]\nzot_config = \"zot.json\"", 1);
     std::fs::write(&file, format!("{before}{after}")).expect("the scenario can be written");
-    // Each lab has addresses of its own.
+    // Each lab has other addresses.
     config["http"]["externalUrl"] = lab.url().into();
     config["http"]["auth"]["openid"]["providers"]["oidc"]["issuer"] = lab.issuer().into();
     std::fs::write(folder.join("zot.json"), config.to_string()).expect("the configuration can be written");

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Which requests it answers itself, by their first line, and with what: a status, and JSON in a line of its own.
+/// Which requests it answers itself, by their first line, and with what: a status, and JSON on a separate line.
 pub(crate) type Fault = fn(&str) -> Option<&'static str>;
 
 /// Starts it; it ends with the test's runtime.

@@ -86,7 +86,7 @@ async fn proven(id: &str, front: Front) -> Outcome {
 async fn a_closed_connection_on_a_malformed_request_is_a_refusal_while_the_registry_answers() {
     const ID: &str = "bypass::path_tricks_do_not_open_doors";
     proven(ID, |line, _| if line.contains("//") || line.contains("..") { Does::HangUp } else { Does::Pass }).await;
-    // Whoever hangs up once has not refused: the second answer counts.
+    // A registry that hangs up once has not refused: the second answer counts.
     let slips = |line: &str, count| match line.contains("//") || line.contains("..") {
         true if count == 0 => Does::HangUp,
         true => Does::Say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}"),

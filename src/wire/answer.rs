@@ -124,7 +124,7 @@ impl Answer {
         realms_of(self.status, &self.headers)
     }
 
-    /// Whether it is a 401 that asks for a password, and for no token, whoever wrote it.
+    /// Whether it is a 401 that asks for a password and for no token. The registry or a proxy may have written it.
     pub(crate) fn wants_a_password(&self) -> bool {
         self.status == 401 && takes_basic(&self.headers) && self.asks_for_token().is_none()
     }
@@ -182,8 +182,8 @@ impl Answer {
             claim: why.claim,
             cause: match self.status {
                 401 => "the credentials of the identity that may do this are refused",
-                403 => "the identity that may do this is known, and has not the right",
-                404 => "what was asked for is not there",
+                403 => "the identity that may do this is logged in, but lacks the right",
+                404 => "the requested object does not exist",
                 429 => "the registry limits the rate of requests",
                 500..=599 => "the registry or its proxy failed",
                 _ => "the identity that may do this did not get through",
@@ -229,8 +229,8 @@ impl Answer {
     fn foreign_refusal(&self, why: &Why<'_>, expected: &str) -> Failure {
         let foreign = Why {
             claim: why.claim,
-            cause: "something in front of the registry (a proxy, a firewall, a login page) refused the request, so \
-                    what the registry would do is not known",
+            cause: "something in front of the registry (a proxy, a firewall, a login page) refused the request; the \
+                    registry's own answer is not known",
             remedy: "send the request to the registry itself: look at the proxy's rules for this path and method",
         };
         foreign.undecided(expected, format_args!("{}, without the registry's error body", self.brief()), self.index)
@@ -273,10 +273,10 @@ impl Answer {
     }
 }
 
-pub(crate) const TOKEN_CAUSE: &str = "the registry uses token authentication: a client without a token is told to fetch one, and only the answer \
-     to the token says what it may do";
+pub(crate) const TOKEN_CAUSE: &str = "the registry uses token authentication: it tells each client to fetch a token, and only its \
+     answer to the token shows the rights";
 pub(crate) const TOKEN_REMEDY: &str =
-    "nothing needs mending for this: what this registry allows cannot be proven by this version";
+    "the registry needs no change: this version of regproof cannot prove rights that tokens carry";
 
 /// The realms of a 401 that asks for a token, as text.
 pub(super) fn realms_of(status: u16, headers: &HeaderMap) -> Option<String> {

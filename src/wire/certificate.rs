@@ -79,7 +79,7 @@ pub(crate) fn configuration(
     verifier: Arc<dyn ServerCertVerifier>,
     shown: Option<&ClientCertificate>,
 ) -> anyhow::Result<ClientConfig> {
-    // `dangerous` is how rustls takes any verifier of one's own; this one verifies as the system does.
+    // `dangerous` is how rustls takes any custom verifier; this one verifies as the system does.
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .dangerous()

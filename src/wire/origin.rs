@@ -29,7 +29,7 @@ impl Origin {
         Ok(url)
     }
 
-    /// Whether a URL is on this origin, and carries no user name of its own.
+    /// Whether a URL is on this origin and carries no user name.
     pub(crate) fn owns(&self, url: &Url) -> bool {
         url.scheme() == self.0.scheme()
             && url.host_str() == self.0.host_str()

@@ -48,7 +48,7 @@ impl Request<'_> {
         self
     }
 
-    /// Leaves a body unread that says to be longer than this, and ends its connection; the answer's size is what it says then.
+    /// If Content-Length exceeds this, the body stays unread and the connection ends. The answer's size is then Content-Length.
     pub(crate) fn opened(mut self, bytes: u64) -> Self {
         self.opened = Some(bytes);
         self

@@ -145,7 +145,7 @@ pub(crate) fn decide_by(config: &Config, who: &Who, patterns: &[&Repository], ac
         return without_access_control(config, who);
     };
     if who.is_anonymous() && config.can_authenticate() && !access.lets_anonymous_in() {
-        return Decision::Denied("no `anonymousPolicy` anywhere, so zot asks everybody for credentials".to_owned());
+        return Decision::Denied("no `anonymousPolicy` anywhere, so zot asks every client for credentials".to_owned());
     }
     if who.login == Login::Key && config.auth.openid.is_some() {
         let by = |login| with_groups(access, &Who { login, ..who.clone() }, config, patterns, action);
@@ -175,7 +175,7 @@ fn with_groups(
     Decision::Random(patterns.iter().map(|rule| rule.pattern.value.clone()).collect())
 }
 
-/// Bearer tokens carry rights of their own or claims that only their issuer knows.
+/// A Bearer token carries its rights, or claims that only its issuer knows.
 fn by_token(config: &Config) -> Option<Decision> {
     config.auth.bearer?;
     Some(Decision::Condition("the bearer token, which is not evaluated here".to_owned()))
@@ -185,7 +185,7 @@ fn without_access_control(config: &Config, who: &Who) -> Decision {
     if who.is_anonymous() && config.can_authenticate() {
         return Decision::Denied("no `accessControl`, so only authenticated users are let in".to_owned());
     }
-    let what = "no `accessControl`: whoever is let in may do everything".to_owned();
+    let what = "no `accessControl`: every client that is let in may do everything".to_owned();
     Decision::Allowed(Rule { what, place: config.http.place })
 }
 

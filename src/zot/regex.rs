@@ -54,7 +54,7 @@ fn plain_braces(text: &str) -> Option<String> {
     Some(plain)
 }
 
-/// How long an escape is; names of properties and code points have braces of their own.
+/// How long an escape is, with the braces of a property's name or a code point.
 fn escape(text: &str) -> usize {
     let pair = text.chars().take(2).map(char::len_utf8).sum();
     let braced = ["\\p{", "\\P{", "\\x{"].iter().any(|start| text.starts_with(start));

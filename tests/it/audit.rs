@@ -1,6 +1,6 @@
 //! `regproof audit` against registries that are whole, damaged, or that never come to an end.
 //!
-//! Runs the real program. Each test has a registry of its own on loopback.
+//! Runs the real program. Each test has a separate registry on loopback.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test by panicking")]
 
@@ -299,7 +299,7 @@ fn an_answer_that_is_cut_or_stands_still_is_undecided() {
 }
 
 #[tokio::test]
-async fn the_lab_is_audited_as_whoever_is_named_and_its_damage_is_found() {
+async fn the_lab_is_audited_as_the_named_identity_and_its_damage_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let lab = Lab::healthy().await.unwrap();
     lab.write_scenario(folder.path()).unwrap();

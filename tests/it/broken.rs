@@ -209,7 +209,7 @@ fn shown(text: &str) -> String {
         (r"localhost:\d+", "localhost:5000"),
         (r"%3A\d{2,}", "%3A5000"),
         // How many of them depends on what was asked before the run gave up.
-        (r"\d+ checks hang on this: .*", "… checks hang on this: …; -v shows them"),
+        (r"\d+ checks depend on this: .*", "… checks depend on this: …; -v shows them"),
         (r"regproof \d+\.\d+\.\d+\S*", "regproof 0.0.0"),
         (r"sha256:[0-9a-f]{64}", "sha256:…"),
         (r"regproof-[0-9a-f]{12}", "regproof-…"),
@@ -233,12 +233,12 @@ fn proven(broken: &Broken, world: &World) -> String {
     }
     assert_eq!(report["root"]["code"], broken.code, "{}:\n{text}", broken.what);
     assert_eq!(status, broken.status, "{}:\n{text}", broken.what);
-    // Told once: a check that hangs on the root has no line of its own.
+    // Told once: a check that hangs on the root has no separate line.
     for id in report["root"]["hangs"].as_array().unwrap() {
         let id = id.as_str().unwrap();
         let alone = report["root"]["hangs"].as_array().unwrap().len() == 1;
         let own = |line: &str| line.split_whitespace().nth(1) == Some(id) && !line.contains('│');
-        assert!(alone || !text.lines().any(own), "{}: {id} has a line of its own:\n{text}", broken.what);
+        assert!(alone || !text.lines().any(own), "{}: {id} has a separate line:\n{text}", broken.what);
     }
     shown(&text)
 }
@@ -270,7 +270,7 @@ async fn the_first_ten_lines_say_what_is_wrong_and_what_to_do() {
             revoked().await,
         ),
         (
-            case("CI has lost its group", "right-missing", 1, "may not do what it is promised", "log in once as"),
+            case("CI has lost its group", "right-missing", 1, "is refused a promised right", "log in once as"),
             group_lost().await,
         ),
         (
@@ -309,18 +309,12 @@ async fn the_first_ten_lines_say_what_is_wrong_and_what_to_do() {
                 "credentials-stripped",
                 1,
                 "the registry has not seen them",
-                "let the proxy pass Authorization on",
+                "let the proxy pass the Authorization header on",
             ),
             world(None).await.behind(stripped).await,
         ),
         (
-            case(
-                "A login page answers",
-                "login-page",
-                1,
-                "a page for people answers",
-                "leave /v2/ out of the proxy's login",
-            ),
+            case("A login page answers", "login-page", 1, "a web page answers", "leave /v2/ out of the proxy's login"),
             world(Some(Weakness::LoginPageWith200)).await,
         ),
         (case("The registry is down", "connection-refused", 2, "the connection is refused", "start it"), down().await),

@@ -63,7 +63,7 @@ impl World {
         command
     }
 
-    /// The scenario with a change, in a file of its own.
+    /// The scenario with a change, in a new file.
     fn variant(&self, name: &str, from: &str, to: &str) -> PathBuf {
         let text = std::fs::read_to_string(&self.scenario).unwrap();
         assert!(text.contains(from), "the lab's scenario has no {from}");

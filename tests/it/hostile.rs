@@ -147,7 +147,7 @@ async fn the_same_server_without_a_lie_passes() {
     assert_eq!(stage.front.told(), 0);
 }
 
-/// One that grants everything and one that refuses everything: whoever passes on both looks at nothing.
+/// One that grants everything and one that refuses everything: a check that passes on both looks at nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_check_passes_on_both_of_two_registries_that_decide_nothing() {
     let passed = |name: &'static str| async move {

@@ -193,7 +193,7 @@ fn every_scenario_that_the_project_shows_has_a_plan_and_a_lock() {
         std::fs::write(&file, &text).expect("a file can be written");
         if let Some(config) = &config {
             std::fs::write(folder.path().join("config.json"), config).expect("a file can be written");
-            assert!(text.contains("[access]"), "{name}: the intent stands beside the configuration");
+            assert!(text.contains("[access]"), "{name}: the scenario says the intent, next to the configuration");
         }
         let plan = |arguments: &[&str]| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_regproof"));

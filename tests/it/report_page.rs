@@ -1,7 +1,7 @@
 //! The HTML report as a reader has it: a clean, a failed and a hostile run in a real Chromium, on a phone and on a wide
 //! screen, in light and dark, on paper. axe finds nothing, nothing is loaded, no text is executed.
 //!
-//! The pictures of every look stay in the folder that Cargo gives to tests, for whoever changes how the page looks.
+//! The pictures of every look stay in the folder that Cargo gives to tests, for a developer who changes the page's look.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test by panicking")]
 

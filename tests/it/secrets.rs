@@ -153,7 +153,7 @@ async fn a_client_program_finds_no_secret_on_its_command_line_or_in_its_environm
     }
 }
 
-/// Clients tell what they sent when something goes wrong, and say it in forms of their own.
+/// Clients tell what they sent when something goes wrong, each in another form.
 #[tokio::test]
 async fn a_client_that_tells_its_login_on_all_its_outputs_shows_it_in_no_report() {
     const SCRIPT: &str = r#"

@@ -123,7 +123,7 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
 
 /// What it shows, method, target and headers.
 type Bent = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
-/// Requests in a disguise, or at doors of their own.
+/// Requests in a disguise, or at special doors.
 const BENT: &[Bent] = &[
     ("override", "GET", "/v2/blumeops/navidrome/tags/list", &[("X-HTTP-Method-Override", "DELETE")]),
     ("unclean", "GET", "/v2//private/ledger/tags/list", &[]),

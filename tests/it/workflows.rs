@@ -107,7 +107,7 @@ fn another_workflow_can_call_the_workflow() {
     assert!(report.contains("<testcase"), "{report}");
 }
 
-/// A lab in a process of its own, with a scenario for itself.
+/// A lab in a separate process, with its scenario.
 struct Lab {
     server: Option<Server>,
     folder: TempDir,

@@ -36,7 +36,7 @@ pub fn run(arguments: &Arguments) -> u8 {
     if libtest_mimic::run(arguments, trials).has_failed() { 101 } else { 0 }
 }
 
-#[expect(clippy::print_stderr, reason = "a test program of its own, which has no other way to say it")]
+#[expect(clippy::print_stderr, reason = "a separate test program, which has no other way to say it")]
 fn refused(message: &str) -> u8 {
     eprintln!("error: {message}");
     3
@@ -64,7 +64,7 @@ fn trials(file: &Path) -> Result<Vec<Trial>, String> {
 
 fn prove(step: Step, target: &Arc<Target>) -> Result<Completion, Failed> {
     if let Some(reason) = &step.skip {
-        // Only `--ignored` leads here: whoever forces a skipped check to run must not read it as proven.
+        // Only `--ignored` leads here: a skipped check that is forced to run must not read as proven.
         return Err(Failed::from(format!("not proven: {reason}")));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -19,7 +19,7 @@ const COLD: &str = "cache::cold_fetch_works";
 const PULL: &str = "cache::pull_through_serves_upstream";
 const WARM: &str = "cache::warm_hit_is_served_from_the_registry";
 
-/// A world whose cache has a pattern of its own, and whose upstream has more than one tag.
+/// A world where one pattern covers the cache alone, and whose upstream has more than one tag.
 fn world(test: &str) -> Option<World> {
     let world = World::start(test)?.reconfigure(|config| {
         config["http"]["accessControl"]["repositories"]["docker.io/**"] =
@@ -123,7 +123,7 @@ fn a_zot_that_waits_for_its_upstream_is_told_from_one_that_is_down() {
     let untold = run_with(&world, json!({ "image": CACHED, "cold": "docker.io/library/alpine:3.19" }), hasty);
     verdicts(&untold, &[(CLOSED, Pass), (COLD, Error), (PULL, Error), (WARM, Error)]);
     says(&untold, COLD, "no complete answer in 2", "cannot be reached");
-    assert!(judge::finding(&untold, PULL).actual.contains("with its `digest`"));
+    assert!(judge::finding(&untold, PULL).actual.contains("a `digest` in [[cache]]"));
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_warm_image_is_compared_with_what_the_upstream_has_where_the_scenario_names_
     verdicts(&sound, &[(CLOSED, Pass), (COLD, Skip), (PULL, Pass), (WARM, Pass)]);
     note(&sound, "has the same under the tag");
     let unnamed = run(&world, json!({ "image": CACHED }));
-    note(&unnamed, "is not known");
+    note(&unnamed, "not compared with its upstream");
     // Sync is removed, and the upstream moves its tag: what is served is what was.
     world = world.reconfigure(|config| {
         config["extensions"].as_object_mut().expect("it is a table").remove("sync");

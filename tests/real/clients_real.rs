@@ -179,7 +179,7 @@ fn every_client_fails_with_the_cause_when_ci_may_not_create() {
         assert_eq!(outcome.verdict, Verdict::Fail, "{client}: {:#?}", outcome.finding);
         let finding = judge::finding(&run, &id(client));
         assert!(finding.actual.to_lowercase().contains("denied"), "{client}: {finding:#?}");
-        assert!(finding.cause.contains("policy does not let it create"), "{client}: {finding:#?}");
+        assert!(finding.cause.contains("no policy lets it create"), "{client}: {finding:#?}");
         assert!(finding.remedy.contains("accessControl"), "{client}: {finding:#?}");
     }
     let tags = world.request("GET", &format!("/v2/{SCRATCH}/tags/list")).send();

@@ -92,7 +92,7 @@ fn a_webdriver_that_somebody_else_started_is_used_by_its_url() {
     assert!(!sessions.contains("capabilities"), "a session is left: {sessions}");
 }
 
-/// A grid in front of a driver: as a grid's node does, it adds its own arguments to those of whoever asks. As root that is
+/// A grid in front of a driver: as a grid's node does, it adds its own arguments to those of the client. As root that is
 /// the missing sandbox, which Chromium refuses to start for root.
 async fn grid(driver: String) -> String {
     let forward = move |method: Method, uri: Uri, body: Bytes| {
@@ -196,7 +196,7 @@ fn keycloak_logs_in_with_its_groups_and_with_a_second_factor() {
     let erich = Login { name: ADMIN.name, password: ADMIN.password, totp: Some(keycloak::TOTP_SECRET), ..ci };
     all_pass(&run(&with(erich), &["oidc::", "keys::lifecycle"]), 0);
 
-    // Whoever has no group is told so, and whoever has another password by the provider's own words.
+    // A user without a group is told so. A wrong password is reported in the provider's own words.
     let guest = run(&with(Login { name: GUEST.name, password: GUEST.password, ..ci }), &[LOGIN]);
     says(&guest, Verdict::Fail, "no groups claim");
     says(&run(&with(Login { password: "another", ..ci }), &[LOGIN]), Verdict::Error, "Invalid username or password");

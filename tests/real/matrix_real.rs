@@ -30,8 +30,8 @@ fn broken(outcome: &Outcome) -> Vec<&str> {
     outcome.cases.iter().filter(|case| case.verdict != Verdict::Pass).map(|case| case.name.as_str()).collect()
 }
 
-/// All files below a folder but those that zot writes of its own accord: sessions, and the databases that hold users,
-/// their keys' last use, and download counts.
+/// All files below a folder but those that zot writes without a request to do so: sessions, and the databases that hold
+/// users, their keys' last use, and download counts.
 fn content(folder: &Path, into: &mut BTreeMap<String, Vec<u8>>) {
     for entry in std::fs::read_dir(folder).expect("the folder can be read").flatten() {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());

@@ -64,7 +64,7 @@ fn a_cache_of_tags_for_ten_minutes_is_noticed_and_a_plain_proxy_is_not() {
     let test = "a_cache_of_tags_for_ten_minutes_is_noticed_and_a_plain_proxy_is_not";
     let Some((world, plain)) = behind(test, "") else { return };
     ends(&through(&world, &plain, FRESH), FRESH, Verdict::Pass);
-    // Whoever has credentials is not answered from it: pushes look sound.
+    // A client with credentials is not answered from it: pushes look sound.
     let rules = "proxy_cache tags; proxy_cache_valid 200 10m; proxy_cache_bypass $http_authorization; \
                  proxy_no_cache $http_authorization; proxy_cache_key $request_uri$http_accept;";
     let caching = Nginx::start(&world.zot.url, rules);

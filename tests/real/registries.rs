@@ -140,7 +140,7 @@ fn a_run_sends_nothing_there_that_the_plan_did_not_print() {
                 }
             }
         }
-        // crane's registry knows nobody whose rights could be asked about.
+        // crane's registry has no users, so it cannot be asked about rights.
         assert!(sent > if kind == Kind::Crane { 50 } else { 500 }, "{kind:?}: {sent} requests are not the checklist");
     }
     assert!(surprises.is_empty(), "{surprises:#?}");

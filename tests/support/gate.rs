@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::http::{block_on, runtime};
 
-/// What the gate does with a request before it passes it on; an answer of its own ends it there.
+/// What the gate does with a request before it passes it on; if it answers itself, the request ends there.
 pub type Before = fn(&mut Request) -> Option<Response>;
 /// What it does to the answer of the registry.
 pub type After = fn(StatusCode, &mut HeaderMap);

@@ -1,4 +1,4 @@
-//! Gitea on loopback, with SQLite in a folder of its own: an administrator, one more user, and a closed organisation.
+//! Gitea on loopback, with SQLite in a separate folder: an administrator, one more user, and a closed organisation.
 //!
 //! Knows how Gitea is set up; as a registry it is started, filled and looked into by `registries`.
 

@@ -1,7 +1,7 @@
 //! Keycloak, as its project distributes it, with one realm for a registry.
 //!
-//! Its accounts are those of the other provider; one of them owes a one-time code. What Keycloak writes goes to a folder
-//! of its own: the installed copy must stay as it is.
+//! Its accounts are those of the other provider; one of them owes a one-time code. Keycloak writes to a separate folder:
+//! the installed copy must stay as it is.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -70,7 +70,7 @@ impl Keycloak {
 
 const REALM: &str = "registry";
 
-/// A home of its own, with the installed programs in it; returns the program to start.
+/// A separate home with the installed programs in it; returns the program to start.
 fn lay_out(installed: &Path, home: &Path) -> String {
     for name in ["bin", "conf", "data/import"] {
         fs::create_dir_all(home.join(name)).expect("a folder can be made");

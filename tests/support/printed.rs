@@ -69,7 +69,7 @@ pub fn printed(plan: &str) -> Vec<Line> {
 pub fn is_printed(lines: &[Line], check: &str, exchange: &Value, origins: &[String]) -> bool {
     let text = |name: &str| exchange[name].as_str().unwrap_or_default();
     let url = origins.iter().find_map(|origin| text("url").strip_prefix(origin.as_str())).unwrap_or(text("url"));
-    // The browser's steps and a client's command line are not requests; theirs are lines of their own.
+    // The browser's steps and a client's command line are not requests; they have separate lines.
     let (method, url) = match text("method") {
         "RUN" => return lines.iter().any(|line| line.check == check && line.who == [text("who")]),
         "OPEN" => ("GET", url),

@@ -25,7 +25,7 @@ exec 3<&-
 exec "$@"
 "#;
 
-/// For one question whether a server is ready: whoever else has its port may never answer.
+/// For one question whether a server is ready: another program that has its port may never answer.
 pub const PING: Duration = Duration::from_secs(2);
 
 /// A running program, its process group and its log.
@@ -51,7 +51,7 @@ impl NotStarted {
 }
 
 impl Server {
-    /// Starts `program` in a process group of its own; both outputs go to the file `log`.
+    /// Starts `program` in a new process group; both outputs go to the file `log`.
     pub fn spawn(program: &Path, arguments: &[&str], log: &Path) -> Self {
         let output = File::create(log).expect("the log can be created");
         let errors = output.try_clone().expect("a file handle can be cloned");
@@ -205,7 +205,7 @@ impl Reserved {
 }
 
 /// A port of loopback that was free a moment ago, from below the range out of which systems give ports to those who ask for
-/// any. Whoever uses it must be ready to have lost it.
+/// any. The caller must be ready to have lost it.
 pub fn free_port() -> u16 {
     static ASKED: AtomicU32 = AtomicU32::new(0);
     let moment = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());

@@ -22,7 +22,7 @@ app = create_app(
         "SECRET_KEY": secrets.token_hex(32),
         # The address is not known before the port is: links follow the request's own host.
         "PREFERRED_URL_SCHEME": "http",
-        # Its scripts send each field once more while it is typed, which races with whoever types fast.
+        # Its scripts send each field once more while it is typed, which races with a fast typist.
         "CANAILLE": {"DATABASE": "memory", "JAVASCRIPT": False, "HTMX": False},
         "CANAILLE_OIDC": {
             # zot sends none, as a client of the code flow may (OpenID Connect Core, section 3.1.2.1).

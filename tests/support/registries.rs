@@ -1,5 +1,5 @@
 //! Registries that are not zot: Debian's docker-registry 2.8, distribution v3, crane's own and Gitea's. On loopback, each with
-//! its data in a folder of its own.
+//! its data in a separate folder.
 //!
 //! Knows how to start, fill and look into them; what is judged there is the tests' matter.
 
@@ -43,7 +43,7 @@ pub enum Kind {
     Distribution,
     /// `crane registry serve`: keeps everything in memory, takes any media type, and knows no users.
     Crane,
-    /// Gitea: asks for tokens of its own, and takes passwords too. Only `make registries` installs it.
+    /// Gitea: asks for tokens that it issues itself, and takes passwords too. Only `make registries` installs it.
     Gitea,
 }
 
@@ -260,7 +260,7 @@ fn files(folder: &Path, name: &str, into: &mut BTreeMap<String, Vec<u8>>) {
 pub struct Promise<'a> {
     pub anonymous: &'a [&'a str],
     pub authenticated: &'a [&'a str],
-    /// By identity; each is a group of its own.
+    /// By identity; each is a separate group.
     pub more: &'a [(&'a str, &'a [&'a str])],
     pub identities: bool,
     pub scratch: bool,

@@ -1,6 +1,6 @@
 //! A token server for registries that ask for tokens (distribution's token authentication specification): signs with RS256.
 //!
-//! It gives each user what the test says, to whoever knows the password, and to anonymous clients too.
+//! It gives each user who sends the right password what the test says, and anonymous clients too.
 
 use std::sync::OnceLock;
 

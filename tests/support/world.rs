@@ -127,7 +127,7 @@ impl World {
         Some(Self { zot: real, provider, upstream, keys, digest, setup, folder })
     }
 
-    /// Runs `facts` against a world of its own, without a cache and with [`PRIVATE`], on each release there is.
+    /// Runs `facts` against a new world, without a cache and with [`PRIVATE`], on each release there is.
     pub fn on_each_release(test: &str, facts: impl Fn(Release, World)) {
         for zot in Zot::find_all(test) {
             let Some(world) = Self::start_on(&zot, test, Setup::private_only()) else {

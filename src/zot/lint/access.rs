@@ -42,7 +42,7 @@ fn patterns(access: &AccessControl, rule: &Repository, findings: &mut Findings) 
     if simple && winning(access, &sample).is_empty() {
         let consequence =
             format!("`{pattern}` does not cover repositories such as `{sample}`, and no other pattern does");
-        let remedy = "write `**` as a segment of its own";
+        let remedy = "write `**` as a whole segment";
         findings.add("lint::single_star", rule.pattern.place, consequence, remedy);
     }
 }
@@ -54,7 +54,7 @@ fn defaults(config: &Config, rule: &Repository, findings: &mut Findings) {
         (!found.is_empty()).then(|| found.join(", "))
     };
     if let Some(words) = writes(&rule.anonymous) {
-        let consequence = format!("everybody, without credentials, may {words} in `{pattern}`");
+        let consequence = format!("every client, without credentials, may {words} in `{pattern}`");
         let place = rule.anonymous_place.unwrap_or(rule.pattern.place);
         findings.add("lint::anonymous_may_write", place, consequence, "leave only `read` in `anonymousPolicy`");
         let old: Vec<&str> = rule.anonymous.iter().map(|at| at.value.as_str()).collect();
@@ -64,10 +64,10 @@ fn defaults(config: &Config, rule: &Repository, findings: &mut Findings) {
     let place = rule.default_place.unwrap_or(rule.pattern.place);
     let wider: Vec<_> = rule.default.iter().filter(|at| !lists(&rule.anonymous, &at.value)).cloned().collect();
     if let Some(words) = writes(&wider) {
-        let consequence = format!("everybody who can log in may {words} in `{pattern}`");
+        let consequence = format!("every user who can log in may {words} in `{pattern}`");
         findings.add("lint::default_policy_writes", place, consequence, "grant it to a group instead");
     }
-    // That anonymous clients may write is a finding of its own, which says to take it away.
+    // Another lint reports that anonymous clients may write, and says to take it away.
     let narrower: Vec<_> = rule
         .anonymous
         .iter()
@@ -113,18 +113,18 @@ fn names(access: &AccessControl, findings: &mut Findings) {
 fn policy_names(access: &AccessControl, policy: &Policy, where_: &str, findings: &mut Findings) {
     actions(policy.actions.iter(), findings);
     for at in policy.users.iter().chain(&policy.groups).filter(|at| at.value == "*") {
-        let consequence = format!("the grant is for somebody called `*`, {where_}, and for nobody else");
+        let consequence = format!("the grant is only for a user or group called `*`, {where_}");
         findings.add("lint::star_is_a_name", at.place, consequence, "use `defaultPolicy` for every authenticated user");
     }
     let words: Vec<_> = policy.actions.iter().map(|at| at.value.as_str()).collect();
     for user in policy.users.iter().filter(|user| user.value.is_empty()) {
         let (severity, when) = if access.lets_anonymous_in() {
-            (Severity::High, "everybody, without credentials, may")
+            (Severity::High, "every client, without credentials, may")
         } else {
-            (Severity::Medium, "as soon as any `anonymousPolicy` is set, everybody may")
+            (Severity::Medium, "as soon as any `anonymousPolicy` is set, every client may")
         };
         let consequence = format!("{when} {} {where_}", words.join(", "));
-        let remedy = "remove the empty name; check the template variable that was to fill it";
+        let remedy = "remove the empty name; check the template variable that should fill it";
         findings.add_with("lint::empty_user", severity, user.place, consequence, remedy);
     }
 }
@@ -143,10 +143,8 @@ fn groups(config: &Config, access: &AccessControl, findings: &mut Findings) {
     for group in &access.groups {
         let written = &group.written.value;
         if group.name != *written && grants(written) && !grants(&group.name) {
-            let consequence = format!(
-                "zot knows this group as `{}`; what is granted to `{written}` reaches none of its users",
-                group.name
-            );
+            let consequence =
+                format!("zot knows this group as `{}`; a grant to `{written}` reaches none of its users", group.name);
             findings.add(
                 "lint::group_name_case",
                 group.written.place,
@@ -163,7 +161,7 @@ fn groups(config: &Config, access: &AccessControl, findings: &mut Findings) {
             findings.add("lint::config_groups_reach_nobody", group.written.place, consequence, remedy);
         } else if config.auth.openid.is_some() {
             let consequence =
-                format!("who logs in by OpenID, and their API keys, are not in `{written}`, whoever it lists");
+                format!("users who log in by OpenID, and their API keys, are not in `{written}`, even if listed");
             let remedy = "let the identity provider send the group too, if it is meant for them";
             findings.add("lint::config_groups_miss_openid", group.written.place, consequence, remedy);
         }
@@ -184,7 +182,7 @@ fn cache(config: &Config, subjects: &[Subject], findings: &mut Findings) {
         let patterns = config.access.as_ref().map_or(Vec::new(), |access| winning(access, &name));
         for subject in subjects {
             let ask = |action| decide_by(config, &subject.who, &patterns, action);
-            // Whoever may delete there is an administrator of the cache.
+            // A user who may delete there is an administrator of the cache.
             if let (Decision::Allowed(rule), false) = (ask(Action::Create), ask(Action::Delete).is_allowed()) {
                 let known = by_rule.iter_mut().find(|known| known.0 == rule.place);
                 let (_, who, patterns) = match known {
@@ -205,7 +203,7 @@ fn cache(config: &Config, subjects: &[Subject], findings: &mut Findings) {
     }
     for (place, who, patterns) in by_rule {
         let consequence = format!("{} may push into the cache {}", who.join(", "), patterns.join(", "));
-        let remedy = "give the cache a longer pattern of its own that grants `read` only";
+        let remedy = "give the cache a longer pattern that grants `read` only";
         findings.add("lint::create_in_cache", place, consequence, remedy);
     }
 }

@@ -15,7 +15,7 @@ pub(super) const TIMEOUTS_AND_CONDITIONS: Release = Release::new(2, 1, 17);
 
 pub(super) fn lint(config: &Config, release: Option<Release>, findings: &mut Findings) {
     let since = |first: Release| release.is_none_or(|release| release >= first);
-    // What zot does of its own accord is told only where it is known to do it.
+    // A default of zot is reported only where the release is known to have it.
     let surely = |first: Release| release.is_some_and(|release| release >= first);
     listener(config, findings);
     sessions(config, since(SECURE_BY_CONFIG), findings);
@@ -34,7 +34,7 @@ fn listener(config: &Config, findings: &mut Findings) {
         let place = config.http.address.as_ref().map_or(config.http.place, |at| at.place);
         let port = config.http.listen_port();
         let empty = if config.http.tls.is_some() {
-            " (`http.tls` has no certificate and key, so it counts for nothing)"
+            " (`http.tls` has no certificate and key, so it has no effect)"
         } else {
             ""
         };
@@ -62,7 +62,7 @@ fn sessions(config: &Config, by_config: bool, findings: &mut Findings) {
     if config.http.external_url.is_none() {
         let (address, port) = (config.http.listen_address(), config.http.listen_port());
         let scheme = if config.http.tls.is_some() { "https" } else { "http" };
-        let consequence = format!("the identity provider is told to return to {scheme}://{address}:{port}");
+        let consequence = format!("zot tells the identity provider to return to {scheme}://{address}:{port}");
         findings.add("lint::no_external_url", openid, consequence, "set `http.externalUrl` to what users open");
     }
     if let Some(off) = config.auth.api_key.as_ref().filter(|at| !at.value) {
@@ -75,7 +75,8 @@ fn sessions(config: &Config, by_config: bool, findings: &mut Findings) {
         || config.auth.session_driver.as_ref().is_some_and(|driver| driver.value == "redis")
         || config.keys.iter().any(|key| key.eq_ignore_ascii_case("http.auth.sessionHashKey"));
     if !kept {
-        let consequence = "zot makes up the key of its sessions at each start: a restart ends every login, and a second node knows none of them";
+        let consequence =
+            "zot makes a new session key at each start: a restart ends every login, and a second node knows none";
         let remedy =
             "write `hashKey` and `encryptKey` into a file that only zot may read, and name it in `sessionKeysFile`";
         findings.add("lint::random_session_keys", openid, consequence.to_owned(), remedy);
@@ -114,8 +115,8 @@ fn timeouts(config: &Config, defaults: bool, findings: &mut Findings) {
 fn rate(config: &Config, findings: &mut Findings) {
     if let Some(rate) = &config.http.rate_limit {
         let consequence = format!(
-            "more than {} requests a second, of all clients together, are answered with 429: pulls of images with many layers, and a \
-             dozen of nodes at once, feel it",
+            "zot answers more than {} requests a second, of all clients together, with 429: pulls of images with many layers, \
+             or by a dozen nodes at once, may fail",
             rate.value
         );
         let remedy = "set it well above what all clients ask at once; regproof itself asks no faster";
@@ -175,9 +176,7 @@ fn upstreams(config: &Config, findings: &mut Findings) {
     for upstream in &config.extensions.upstreams {
         if let Some(off) = upstream.tls_verify.as_ref().filter(|at| !at.value) {
             let url = upstream.urls.first().map_or("the upstream", |url| &url.value);
-            let consequence = format!(
-                "zot does not check the certificate of {url}: an attacker on the way there decides what is cached"
-            );
+            let consequence = format!("anyone between zot and {url} can replace what is cached");
             findings.add(
                 "lint::tls_verify_off",
                 off.place,
@@ -193,13 +192,13 @@ fn dropped(config: &Config, findings: &mut Findings) {
     for at in &config.vanished {
         let lower = at.value.to_ascii_lowercase();
         let consequence = if lower == "http.accesscontrol" || lower == "http" && config.access.is_none() {
-            "zot reads no `accessControl` at all: every user may do everything".to_owned()
+            "zot reads no `accessControl` at all: every user who can log in may do everything".to_owned()
         } else if let Some(pattern) =
             lower.strip_prefix("http.accesscontrol.repositories.").filter(|rest| !is_inside(rest))
         {
             format!("zot does not see `{pattern}`: shorter patterns that match decide")
         } else if lower == "extensions.metrics" && config.extensions.metrics.is_none() {
-            "beside other extensions an empty `metrics` is dropped: there are no metrics".to_owned()
+            "together with other extensions an empty `metrics` is dropped: there are no metrics".to_owned()
         } else {
             continue;
         };

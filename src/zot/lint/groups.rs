@@ -18,7 +18,7 @@ pub(super) fn lint(config: &Config, beside: &Beside, findings: &mut Findings) {
             continue;
         }
         let nearest = nearest(group, granted.keys().copied());
-        let nearest = nearest.map(|name| format!("; the nearest that one names is `{name}`")).unwrap_or_default();
+        let nearest = nearest.map(|name| format!("; the most similar group is `{name}`")).unwrap_or_default();
         let consequence =
             format!("identity `{identity}` is said to be in the group `{group}`, and no policy names it{nearest}");
         let remedy = "write the group as the identity provider sends it, here and in the scenario";
@@ -28,9 +28,8 @@ pub(super) fn lint(config: &Config, beside: &Beside, findings: &mut Findings) {
         return;
     }
     for (group, place) in granted.iter().filter(|(group, _)| !said.contains(*group)) {
-        let consequence =
-            format!("no identity of the scenario is in the group `{group}`: what it may do is not proven");
-        let remedy = "name an identity of that group in the scenario, or take the grant away if nobody is in it";
+        let consequence = format!("no identity of the scenario is in the group `{group}`: its rights are not proven");
+        let remedy = "name an identity of that group in the scenario, or remove the grant if the group is empty";
         findings.add("lint::granted_group_without_identity", *place, consequence, remedy);
     }
 }

@@ -10,12 +10,12 @@ pub(super) fn lint(config: &Config, release: Option<Release>, findings: &mut Fin
     dated(config, release, findings);
     for at in &config.overruled {
         let consequence =
-            format!("`{}` stands twice in one object, and zot takes the last one: this one does not count", at.value);
+            format!("`{}` is twice in one object, and zot takes the last one: this one does not count", at.value);
         findings.add("lint::key_written_twice", at.place, consequence, "remove one of the two");
     }
     for at in &config.placeholders {
         let consequence = format!("zot does not fill in `{}`: it takes the text as it is", at.value);
-        let remedy = "name the file as it is after the values were filled in";
+        let remedy = "name the file in which the values are filled in";
         findings.add("lint::placeholder", at.place, consequence, remedy);
     }
     secrets(config, findings);
@@ -30,7 +30,7 @@ fn dated(config: &Config, release: Option<Release>, findings: &mut Findings) {
         let newer = key.since.is_none_or(|since| since > NEWEST);
         let lacking = release.is_some_and(|release| key.since.is_some_and(|since| since > release));
         match (lacking, release) {
-            // A finding of its own says how to write it there.
+            // Another lint says how to write it there.
             (true, _) if key.path == "http.accessControl.metrics.anonymousPolicy" => continue,
             (true, Some(release)) => {
                 let since = key.since.filter(|since| *since <= NEWEST);
@@ -44,7 +44,7 @@ fn dated(config: &Config, release: Option<Release>, findings: &mut Findings) {
                     "no release up to {NEWEST} knows `{}`, and none of them starts with it: this zot may be newer",
                     key.path
                 );
-                let remedy = "say which zot reads the file: `release` in [registry]; what it newly means is not proven";
+                let remedy = "name zot's release: `release` in [registry]; the effect of the key is not proven";
                 findings.add_with("lint::key_newer_than_known", Severity::Low, key.place, consequence, remedy);
             }
             _ => continue,
@@ -56,7 +56,7 @@ fn dated(config: &Config, release: Option<Release>, findings: &mut Findings) {
 fn secrets(config: &Config, findings: &mut Findings) {
     for at in &config.secrets {
         let consequence =
-            format!("`{}` is a secret: everyone who may read this file, or its history, has it", at.value);
+            format!("`{}` is a secret: everyone who can read this file, or its history, knows it", at.value);
         let client = at.value.to_lowercase().ends_with(".clientsecret");
         let remedy = match client {
             true => {

@@ -8,9 +8,9 @@ use crate::zot::config::Config;
 
 pub(super) fn lint(config: &Config, findings: &mut Findings) {
     if let Some(at) = &config.auth.partial_bearer {
-        let open = if config.can_authenticate() { "it counts for nothing" } else { "everyone is let in without one" };
+        let open = if config.can_authenticate() { "it has no effect" } else { "everyone is let in without one" };
         let consequence = format!("`bearer` has no `{}`, so zot asks for no token: {open}", at.value);
-        let remedy = "give it `realm`, `service` and the `cert` of the token service, or take it out";
+        let remedy = "give it `realm`, `service` and the `cert` of the token service, or remove it";
         findings.add("lint::partial_bearer", at.place, consequence, remedy);
     }
     if config.access.is_some() {
@@ -20,7 +20,7 @@ pub(super) fn lint(config: &Config, findings: &mut Findings) {
     if !config.can_authenticate() {
         let metrics = config.metrics_path().map(|path| format!("; {path} is open to everyone too")).unwrap_or_default();
         let consequence = format!(
-            "anyone who reaches the port may push, overwrite and delete every image, without credentials{metrics}"
+            "everyone who reaches the port may push, overwrite and delete every image, without credentials{metrics}"
         );
         let remedy = "configure `http.auth`, and `http.accessControl` with a pattern for every repository";
         findings.add("lint::no_access_control", place, consequence, remedy);

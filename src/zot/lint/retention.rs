@@ -26,7 +26,7 @@ pub(super) fn lint(config: &Config, beside: &Beside, findings: &mut Findings) {
             Severity::High
         };
         let remedy =
-            "leave it so if that is meant; try it with `dryRun`, and keep what others deploy by its own pattern";
+            "keep it if that is meant; try it with `dryRun`, and add a pattern for the tags that others deploy";
         findings.add_with("lint::retention_deletes", severity, rule.place, consequence, remedy);
     }
 }

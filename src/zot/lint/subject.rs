@@ -3,7 +3,7 @@
 use crate::zot::config::{AccessControl, Config, Policy};
 use crate::zot::policy::{Who, groups_of};
 
-/// A name that no configuration lists: somebody who can log in and has no grant of its own.
+/// A name that no configuration lists: a user who can log in and has no grant by name.
 const STRANGER: &str = "\u{0}stranger";
 
 /// One kind of client.
@@ -29,7 +29,7 @@ pub(super) fn subjects(config: &Config, access: &AccessControl) -> Vec<Subject> 
     if !config.can_authenticate() {
         return subjects;
     }
-    subjects.push(subject(STRANGER, Vec::new(), "users without a grant of their own".to_owned(), false));
+    subjects.push(subject(STRANGER, Vec::new(), "users whom no policy names".to_owned(), false));
     let policies = || access.repositories.iter().flat_map(|rule| &rule.policies).chain(&access.admin);
     let names = |pick: fn(&Policy) -> &[crate::zot::tree::At<String>]| {
         let mut names: Vec<String> = policies().flat_map(pick).map(|at| at.value.clone()).collect();

@@ -23,14 +23,13 @@ fn root(rule: &CacheNamespace, findings: &mut Findings) {
     if !first.contains(['*', '?', '[', '{']) {
         return;
     }
-    let leak =
-        if rule.on_demand { "is told every name that is asked for and not here, private ones too, and " } else { "" };
+    let leak = if rule.on_demand { "learns every requested name that is not here, private ones too, and " } else { "" };
     let consequence = format!(
-        "`{}` is filled at the root: {} {leak}can serve an image under one of your names (dependency confusion)",
+        "`{}` fills names at the root: {} {leak}can serve an image under a name of yours (dependency confusion)",
         rule.pattern, rule.upstream
     );
     let host = Url::parse(&rule.upstream).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let remedy = "set a `destination`: what comes from there is then below it, and clients ask for that name";
+    let remedy = "set a `destination`: images from there then have a name below it, and clients ask for that name";
     findings.add("lint::sync_fills_the_root", rule.place, consequence, remedy);
     if let Some(host) = host {
         findings.fix("extensions.sync.registries.content", &[Change::add("destination", format!("/{host}"))]);
@@ -55,7 +54,7 @@ fn digests(config: &Config, findings: &mut Findings) {
         let found = upstream.urls.iter().filter_map(|at| host(&at.value)).find(|host| DOCKERS.contains(&host.as_str()));
         let Some(host) = found else { continue };
         let consequence = format!(
-            "images in Docker's format from {host} are made OCI images here and get another digest: a pull by the upstream's digest is 404"
+            "zot makes OCI images of {host}'s images in Docker's format, with another digest: a pull by the upstream's digest is 404"
         );
         let remedy = "set `preserveDigest`, with `http.compat`, where clients pull by digest";
         findings.add("lint::digest_changes", upstream.place, consequence, remedy);
@@ -73,10 +72,10 @@ fn meets(earlier: &[CacheNamespace], later: &CacheNamespace, findings: &mut Find
     let met = others.filter_map(|one| Some((one, glob::common_name(&one.pattern, &later.pattern)?))).next();
     if let Some((one, name)) = met {
         let consequence = format!(
-            "`{name}` can come from {} and from {}: which one answers first decides what is served under that name",
+            "`{name}` can come from {} and from {}: zot serves the image of the one that answers first",
             one.upstream, later.upstream
         );
-        let remedy = "give each upstream its own `destination`, as `/docker.io` and `/ghcr.io`";
+        let remedy = "give each upstream a different `destination`, as `/docker.io` and `/ghcr.io`";
         findings.add("lint::sync_rules_meet", later.place, consequence, remedy);
     }
 }
@@ -89,7 +88,7 @@ fn covers(rule: &CacheNamespace, beside: &Beside, findings: &mut Findings) {
         return;
     }
     let consequence = format!(
-        "the rule for `{}` covers {}: zot asks {} for them, which learns their names and can serve an image under them",
+        "the rule for `{}` covers {}: zot asks {} for them, so this upstream learns their names and can serve an image under them",
         rule.pattern,
         own.join(", "),
         rule.upstream

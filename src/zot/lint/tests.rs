@@ -325,7 +325,7 @@ fn sync_at_the_root_and_images_with_another_digest_are_told() {
     let told = of(root, "lint::sync_fills_the_root");
     assert_eq!(told.len(), 2);
     assert!(
-        told[0].consequence.contains("told every name") && told[0].fix[1].contains("\"/one.example.test\""),
+        told[0].consequence.contains("learns every requested name") && told[0].fix[1].contains("\"/one.example.test\""),
         "{told:?}"
     );
     let mirror = |more: &str| {

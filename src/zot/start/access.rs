@@ -13,8 +13,8 @@ pub(super) fn needs_a_login(zot: &Zot<'_>) -> Result<(), Broken> {
     if only_anonymous(access) || zot.has(18) && only_metrics(access) {
         return Ok(());
     }
-    let why = "`accessControl` needs a way to log in (htpasswd, ldap, openid, apikey, bearer or client certificates in \
-               `http.auth` and `http.tls`), or `anonymousPolicy` alone";
+    let why = "`accessControl` needs a way to log in (htpasswd, ldap, openid, apikey, bearer or a client certificate), or only \
+               `anonymousPolicy`";
     Err((entry.place, why.to_owned()))
 }
 

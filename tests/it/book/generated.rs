@@ -136,7 +136,7 @@ fn line(description: &Value) -> String {
     description.as_str().unwrap_or_default().replace('\n', " ").replace('|', "\\|")
 }
 
-/// One row for each key with a plain value; each table is left for a section of its own.
+/// One row for each key with a plain value; each table is left for a separate section.
 fn rows(root: &Value, schema: &Value, path: &str, text: &mut String, tables: &mut Vec<(String, Value)>) {
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (key, value) in schema["properties"].as_object().unwrap() {
@@ -170,7 +170,7 @@ fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     target.unwrap_or(schema)
 }
 
-/// The table behind a schema, if it is one with keys of its own.
+/// The table behind a schema, if it has keys.
 fn table<'a>(root: &'a Value, schema: &'a Value) -> Option<&'a Value> {
     let some = schema["anyOf"].as_array().and_then(|choices| choices.iter().find(|choice| choice["type"] != "null"));
     let target = resolve(root, some.unwrap_or(schema));

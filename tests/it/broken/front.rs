@@ -1,4 +1,4 @@
-//! What stands in front of the lab: a proxy that changes requests or answers itself, or TLS with an authority of its own.
+//! A front end for the lab: a proxy that changes requests or answers itself, or TLS with a private authority.
 //!
 //! Only on loopback. Ends with the test.
 

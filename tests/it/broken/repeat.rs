@@ -8,7 +8,7 @@ use regproof::lab::Weakness;
 use super::front::with_tls;
 use super::world;
 
-/// Behind TLS of its own authority, at a name that no DNS knows, with the key in a variable.
+/// Behind TLS of a private authority, at a name that no DNS knows, with the key in a variable.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_line_repeats_as_it_stands() {
     const VARIABLE: &str = "KEY_OF_CI_IN_THIS_TEST";

@@ -38,7 +38,7 @@ fn scenarios(port: u16) -> Vec<Bad> {
         bad(with(&identity("a", "{ env = \"REGPROOF_TEST_EMPTY\" }")), "is empty"),
         bad(with(&identity("a", "{ file = \"no-such-file\" }")), "cannot read"),
         bad(with(&twins.concat()), "have the same secret"),
-        bad(with(&identity("a", "\"zak_canary_canary\"")), "a secret is written into the file"),
+        bad(with(&identity("a", "\"zak_canary_canary\"")), "this file contains a secret"),
         bad(with(&identity("a", "{ env = 7 }")), "expected a string"),
         bad(plain + &twins[0], "use https"),
         bad(with("[repositories]\nscratch = \"Not A Name\"\n"), "is not a repository name"),

@@ -34,7 +34,7 @@ fn started(folder: &Path, listener: &TcpListener, url: &str, more: &[&OsStr]) ->
     let command =
         command.args(["run", "--no-browser", "--junit"]).arg(folder.join("report.xml")).arg(scenario).args(more);
     let child = Ends(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
-    // Kept open: a closed connection would be an answer of its own.
+    // Kept open: a closed connection would be an answer too.
     std::mem::forget(accepted(listener));
     child
 }

@@ -42,7 +42,7 @@ pub const fn lie(name: &'static str, concerns: &'static [&'static str], tell: Te
 pub const JSON: &str = "application/json";
 pub const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const BOMB: usize = 1 << 20;
-/// Names that break whoever prints, stores or parses them carelessly.
+/// Names that break a program that prints, stores or parses them carelessly.
 pub const NASTY: &str = "::set-output name=x::y\n::stop-commands::z\n##[error]w\u{1b}]8;;http://evil.test\u{7}\u{9b}31m\
                          \u{202e}\u{2066}\u{200b}\u{fffe}\u{ffff}\u{0}]]>&<script>alert(1)</script>\r\u{85}\u{2028}%0A";
 

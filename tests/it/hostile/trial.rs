@@ -179,7 +179,7 @@ fn beyond_the_rule(front: &Front) -> Vec<String> {
     wrong
 }
 
-/// Writing in the scratch repository, keys of one's own, and what no handler accepts.
+/// Writing in the scratch repository, keys of the user that asks, and what no handler accepts.
 fn may_be_sent(ask: &Ask) -> bool {
     let dotted = ask.target.contains("..") || ask.target.contains('%');
     let scratch = SCRATCH.iter().any(|place| ask.target.starts_with(place)) && !dotted;

@@ -77,7 +77,7 @@ impl World {
     /// Waits until somebody calls the registry that never answers.
     pub fn wait_for_a_caller(&self) {
         let silent = self.silent.as_ref().expect("the registry stalls");
-        // Kept open: a closed connection would be an answer of its own.
+        // Kept open: a closed connection would be an answer too.
         std::mem::forget(accepted(silent));
     }
 

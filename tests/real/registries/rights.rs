@@ -63,8 +63,8 @@ fn rights<const BROKEN: u8>(request: &mut Arrived) -> Option<Response> {
     (!allowed).then(gate::denied)
 }
 
-/// Registries without rights of their own, and without oracles: what one identity may do beyond the promise is noticed, and
-/// nothing else is.
+/// Registries that know no rights, and without oracles: a right of one identity beyond the promise is noticed, and nothing
+/// else is.
 #[test]
 fn each_right_too_many_is_noticed_on_a_registry_without_oracles() {
     let gates: [(gate::Before, &[&str]); 5] = [

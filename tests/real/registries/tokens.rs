@@ -6,7 +6,7 @@ use super::*;
 #[test]
 fn what_is_asked_without_a_token_is_undecided() {
     for kind in [Kind::Debian, Kind::Distribution] {
-        // Whoever fetches a token may do anything: a 401 without one is no refusal here.
+        // A client that fetches a token may do anything: a 401 without one is no refusal here.
         let tokens = TokenServer::start(|_, _| &["pull", "push", "delete"], kind == Kind::Debian);
         let auth = Auth::Tokens(tokens.realm.clone());
         let promise = Promise { anonymous: &["read"], ..ALL_OR_NOTHING };

@@ -103,7 +103,7 @@ mod tests {
     async fn proven_on_the_healthy_lab() {
         let outcome = proven(ID).await;
         let proven = outcome.proven.unwrap_or_default();
-        assert!(proven.contains("201; of a blob that nobody has: 202"), "{proven}");
+        assert!(proven.contains("201; of a blob that does not exist: 202"), "{proven}");
     }
 
     #[tokio::test]

@@ -39,13 +39,15 @@ pub(crate) fn plan(args: &cli::Plan, terminal: &Terminal) -> Result<ExitStatus, 
 /// What differs from the promises that were agreed; with `write`, these are agreed from now on.
 fn agreed(target: &Target, write: bool) -> Result<String, Trouble> {
     let scenario = target.scenario();
-    let now = lock::now(scenario, CHECKS);
     let file = lock::path(&target.loaded);
     let shown = file.display();
+    if scenario.agreed.is_none() && !write {
+        return Ok(format!("\nthe promises are not kept: {}\n", lock::missing(scenario)));
+    }
+    let now = lock::now(scenario, CHECKS);
     let differences = scenario.agreed.as_ref().map(|agreed| lock::compare(agreed, &now));
     let mut text = match &differences {
-        None if write => format!("\n{shown} is new\n"),
-        None => format!("\nthe promises are not kept: {}\n", lock::missing(scenario)),
+        None => format!("\n{shown} is new\n"),
         Some(differences) if differences.is_empty() => format!("\nthe promises are those of {shown}\n"),
         Some(differences) => format!("\n{} promises differ from {shown}\n", differences.len()),
     };

@@ -41,7 +41,8 @@ pub fn is_valid(pattern: &str) -> bool {
 
 /// What every name that the pattern matches starts with. `a/**` matches `a` too, so that a slash at the end does not count.
 fn literal_start(pattern: &str) -> &str {
-    let end = pattern.find(['*', '?', '[', '{', '\\']).unwrap_or(pattern.len());
+    let wild = |byte| matches!(byte, b'*' | b'?' | b'[' | b'{' | b'\\');
+    let end = pattern.bytes().position(wild).unwrap_or(pattern.len());
     pattern[..end].trim_end_matches('/')
 }
 

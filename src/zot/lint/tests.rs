@@ -198,10 +198,10 @@ fn a_group_that_only_one_of_scenario_and_configuration_knows_is_told_with_the_ne
     );
     assert!(
         slip[0].1.contains("`artifact-workload`")
-            && slip[0].1.contains("the nearest that one names is `artifact-workloads`"),
+            && slip[0].1.contains("the most similar group is `artifact-workloads`"),
         "{slip:?}"
     );
-    assert!(!told(&[("ci", "quite-another")])[0].1.contains("nearest"));
+    assert!(!told(&[("ci", "quite-another")])[0].1.contains("similar"));
 }
 
 #[test]

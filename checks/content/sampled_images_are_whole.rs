@@ -28,7 +28,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::check::prelude::*;
-use crate::meanwhile::Since;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::PublicRepository, Need::PublicReader],
@@ -62,13 +61,13 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             }
             match image(cx, &client, repository, tag, &mut sample, &mut seen).await {
                 Err(Failure::Fail(fault)) => match meanwhile::since(cx, &client, repository, tag).await {
-                    Since::Same => return Err(Failure::Fail(fault)),
+                    meanwhile::Since::Same => return Err(Failure::Fail(fault)),
                     // What others moved or deleted meanwhile is no finding, and says nothing about the others.
-                    Since::Moved => {
+                    meanwhile::Since::Moved => {
                         moved.push(tag.clone());
                         continue;
                     }
-                    Since::Back => return Err(meanwhile::torn(repository, tag, &WHY)),
+                    meanwhile::Since::Back => return Err(meanwhile::torn(repository, tag, &WHY)),
                 },
                 proof => proof?,
             }

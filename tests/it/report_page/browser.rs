@@ -48,12 +48,17 @@ impl Browser {
             return None;
         };
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let mut driver = Server::spawn(&program, &["--port=0"], &folder.path().join("driver.log"));
-        let port = driver.wait_until(Duration::from_secs(120), |log| {
-            let line = log.lines().find_map(|line| line.split_once("started successfully on port "))?;
-            line.1.trim_end_matches('.').parse::<u16>().ok()
-        });
-        let url = format!("http://127.0.0.1:{}/session", port.unwrap_or_else(|error| panic!("{error:?}")));
+        let start = || {
+            let mut driver = Server::spawn(&program, &["--port=0"], &folder.path().join("driver.log"));
+            let port = driver.wait_until(Duration::from_secs(120), |log| {
+                let line = log.lines().find_map(|line| line.split_once("started successfully on port "))?;
+                line.1.trim_end_matches('.').parse::<u16>().ok()
+            });
+            port.map(|port| (driver, port))
+        };
+        // It takes a free port of IPv6 and gives up where the same one of IPv4 is taken; the next may be free.
+        let (driver, port) = start().or_else(|_| start()).or_else(|_| start()).expect("chromedriver starts");
+        let url = format!("http://127.0.0.1:{port}/session");
         let arguments = [
             "--headless".to_owned(),
             "--disable-gpu".to_owned(),

@@ -198,7 +198,7 @@ fn a_sound_registry_leaves_nothing_undecided_at_any_effect() {
                 let expected = if effect == Effect::Writes { Pass } else { Skip };
                 assert_eq!(outcome.verdict, expected, "{id} {at} {:#?} {:?}", outcome.finding, outcome.notes);
                 let proven = outcome.proven.as_deref().unwrap_or_default();
-                assert_eq!(proven.contains("asked in team/regproof alone"), expected == Pass, "{id}: {proven}");
+                assert_eq!(proven.contains("asked only in team/regproof"), expected == Pass, "{id}: {proven}");
             }
         }
     }

@@ -136,7 +136,7 @@ fn an_open_registry_is_not_passed_in_silence() {
         assert_eq!((found.verdict, found.warns()), (traps, traps == Fail), "{at}");
         if traps == Fail {
             let finding = judge::finding(&run, TRAPS);
-            assert!(finding.summary.contains("everybody, without credentials, may create"), "{finding:?}");
+            assert!(finding.summary.contains("every client, without credentials, may create"), "{finding:?}");
         }
         // Nothing passes that says of anybody that they cannot.
         let passed = ended(&run, Pass);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::support::hardened::write_secret;
 use crate::support::process::run_within;
-use crate::support::provider::CI;
-use crate::support::world::World;
+use crate::support::provider::{ADMIN, CI};
+use crate::support::world::{PUBLIC, World};
 use regproof::outcome::Verdict;
 use regproof::plan::Machine;
 
@@ -56,6 +56,9 @@ fn the_shipped_scenario_holds_on_a_hardened_registry_and_notices_closed_metrics(
     else {
         return;
     };
+    // The operator tags releases alone.
+    let latest = format!("/v2/{PUBLIC}/manifests/latest");
+    world.request("DELETE", &latest).credentials(world.credentials(&ADMIN)).send().must_be(202);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let (status, text) = regproof(&scenario(&world, folder.path()), &[]);
     assert_eq!(status, Some(0), "{text}");

@@ -1,6 +1,5 @@
 //! A real zot on loopback with storage that is written before it starts; ended when dropped, whatever happens.
 
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +8,8 @@ use regproof::zot::release::Release;
 use sha2::{Digest, Sha256};
 
 use super::{REPOSITORIES, USERS};
-use crate::support::process::{Server, on_free_port};
+use crate::support::http::Request;
+use crate::support::process::{PING, Server, on_free_port};
 
 /// The password of every user of the htpasswd file, and its bcrypt hash at the lowest cost.
 pub const PASSWORD: &str = "loopback";
@@ -43,9 +43,10 @@ pub fn start(binary: &Path, folder: &Path, mut config: impl FnMut(u16) -> String
         std::fs::write(folder.join(file), &config).unwrap();
         let written = folder.join(file);
         let mut server = Server::spawn(binary, &["serve", written.to_str().unwrap()], &folder.join("log"));
-        server.wait_until(Duration::from_secs(60), |_| TcpStream::connect(("127.0.0.1", port)).ok())?;
-        // Somebody else may have answered; zot ends then.
-        server.wait_until(Duration::from_secs(60), |log| log.contains("\"Starting server\"").then_some(()))?;
+        let ready = format!("http://127.0.0.1:{port}/readyz");
+        server.wait_until(Duration::from_secs(60), |_| {
+            Request::new("GET", &ready).within(PING).try_send().ok().filter(|answer| answer.status == 200)
+        })?;
         Ok(Zot { _server: server, url: format!("http://127.0.0.1:{port}"), file, config })
     });
     started.unwrap_or_else(|error| {

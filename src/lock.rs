@@ -113,7 +113,7 @@ pub(crate) fn not_needed(scenario: &Scenario) -> Option<String> {
     (scenario.agreed.is_none() && scenario.config.is_none()).then(|| missing(scenario))
 }
 
-/// What follows where the promises are not kept.
+/// What follows where the promises have no lock.
 pub(crate) fn missing(scenario: &Scenario) -> String {
     let file = scenario.lock.as_deref().unwrap_or(Path::new(FILE)).display();
     match &scenario.config {

@@ -31,9 +31,11 @@ pub(crate) enum Since {
 pub(crate) async fn since(cx: &Cx, client: &Client, repository: &str, tag: &str) -> Since {
     let request = client.get(format!("/v2/{repository}/manifests/{tag}")).header("Accept", ACCEPT);
     match request.limit(MANIFEST_LIMIT).send().await {
-        Ok(answer) if answer.status == 404 => Since::Moved,
-        // The request is the last of the transcript now.
-        Ok(answer) if answer.status == 200 => became(digests(&cx.recorder().exchanges(), repository, tag)),
+        // The request is the last of the transcript now. A tag that was never read and is gone was deleted.
+        Ok(answer) if matches!(answer.status, 200 | 404) => {
+            let digests = digests(&cx.recorder().exchanges(), repository, tag);
+            if digests.is_empty() && answer.status == 404 { Since::Moved } else { became(digests) }
+        }
         _ => Since::Same,
     }
 }
@@ -52,15 +54,20 @@ fn became(mut digests: Vec<String>) -> Since {
 
 const DIGEST: &str = "docker-content-digest";
 
-/// The digests that the tag had when it was read, oldest first.
+/// The digests that the tag had when it was read, oldest first; an empty one where it was gone after it had been there.
 fn digests(exchanges: &[Exchange], repository: &str, tag: &str) -> Vec<String> {
     let target = format!("/v2/{repository}/manifests/{tag}");
-    let digest = |exchange: &Exchange| {
+    let mut had = Vec::new();
+    for exchange in exchanges.iter().filter(|exchange| exchange.url.ends_with(&target)) {
         let mut headers = exchange.response_headers.iter();
-        headers.find(|(name, _)| name.eq_ignore_ascii_case(DIGEST)).map(|(_, digest)| digest.clone())
-    };
-    let reads = exchanges.iter().filter(|exchange| exchange.status == Some(200) && exchange.url.ends_with(&target));
-    reads.filter_map(digest).collect()
+        let digest = headers.find(|(name, _)| name.eq_ignore_ascii_case(DIGEST)).map(|(_, digest)| digest.clone());
+        match exchange.status {
+            Some(200) => had.extend(digest),
+            Some(404) if !had.is_empty() => had.push(String::new()),
+            _ => {}
+        }
+    }
+    had
 }
 
 /// Does something with a tag of a repository; where it fails and the tag was moved or deleted by then, begins anew.
@@ -145,6 +152,20 @@ mod tests {
         ];
         assert_eq!(digests(&all, "team/app", "latest"), ["sha256:first", "sha256:second"]);
         assert_eq!(digests(&all, "team/app", "v2"), [""; 0]);
+    }
+
+    #[test]
+    fn a_tag_that_is_gone_between_two_answers_is_back() {
+        let read = |status: u16, digest: &str| Exchange {
+            url: "http://registry.test/v2/app/manifests/latest".to_owned(),
+            status: Some(status),
+            response_headers: vec![("Docker-Content-Digest".to_owned(), digest.to_owned())],
+            ..Exchange::default()
+        };
+        let all = [read(404, ""), read(200, "sha256:a"), read(404, ""), read(200, "sha256:a")];
+        assert_eq!(became(digests(&all[..2], "app", "latest")), Since::Same, "an absence before the first answer");
+        assert_eq!(became(digests(&all[..3], "app", "latest")), Since::Moved);
+        assert_eq!(became(digests(&all, "app", "latest")), Since::Back);
     }
 
     #[test]

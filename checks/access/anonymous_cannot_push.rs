@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! A client that can push can replace what clusters run. A push has several kinds of requests, each with its rule. A refusal
-//! of one kind proves nothing about the others.
+//! A client that can push can replace what clusters run. A push has several kinds of requests, and each kind has its
+//! own rule. So the check sends each kind.
 //!
 //! ## How it is proven
 //!

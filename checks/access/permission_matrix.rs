@@ -2,7 +2,7 @@
 //!
 //! ## Why it matters
 //!
-//! One refused request proves nothing about the next. A longer pattern silently replaces a shorter one. A group may be missing
+//! Each request has its own rule. A longer pattern silently replaces a shorter one. A group may be missing
 //! from a login. A file on disk can differ from the policy that runs. Only the live answer counts.
 //!
 //! ## How it is proven

@@ -96,7 +96,7 @@ pub(crate) const PROBES: &[Probe] = &[
         id: "user-cookie",
         severity: Severity::High,
         shape: Shape::new("PUT", "/v2/{public}/manifests/{tag}").with(&[("Cookie", "user={other_user}")]),
-        reason: "zot's cookie of that name is for its pages, and proves nothing",
+        reason: "zot's cookie of that name is for its pages alone: it is no login",
         ..BASE
     },
     Probe {

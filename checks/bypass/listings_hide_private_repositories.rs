@@ -121,7 +121,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::get("/v2/{private}/manifests/{private_tag}"),
         expect: Expect::Unauthorized,
         bad: Bad::body("{\"digest\":\"{private_digest}\"}"),
-        reason: "Each route has its own rule: a refusal on one proves nothing about the others",
+        reason: "Each route has its own rule, so each is asked",
         ..BASE
     },
     Probe {
@@ -130,7 +130,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::get("/v2/{private}/manifests/{private_digest}"),
         expect: Expect::Unauthorized,
         bad: Bad::body("{\"digest\":\"{private_digest}\"}"),
-        reason: "Each route has its own rule: a refusal on one proves nothing about the others",
+        reason: "Each route has its own rule, so each is asked",
         ..BASE
     },
     Probe {
@@ -139,7 +139,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::get("/v2/{private}/blobs/{private_blob}"),
         expect: Expect::Unauthorized,
         bad: Bad::body("p"),
-        reason: "Each route has its own rule: a refusal on one proves nothing about the others",
+        reason: "Each route has its own rule, so each is asked",
         ..BASE
     },
     Probe {
@@ -157,7 +157,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shape: Shape::get("/v2/{private}/referrers/{private_digest}"),
         expect: Expect::Unauthorized,
         bad: Bad::body("{\"manifests\":[]}"),
-        reason: "Each route has its own rule: a refusal on one proves nothing about the others",
+        reason: "Each route has its own rule, so each is asked",
         ..BASE
     },
     Probe {

@@ -153,7 +153,7 @@ pub(crate) const PROBES: &[Probe] = &[
             .with(&[("Cookie", "state=regproof; statecookie=regproof")]),
         expect: Expect::Closed,
         bad: Bad::header(200, &[("set-cookie", "session=regproof")]),
-        reason: "A state that the client made itself proves nothing",
+        reason: "The registry must not accept a state that the client made",
         ..BASE
     },
     Probe {

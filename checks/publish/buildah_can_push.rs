@@ -10,8 +10,8 @@
 //! 1. A tiny image and a tiny index for two architectures are written as OCI layouts into a private folder. They are loaded into
 //!    a store there. The identity's login is in a file that only this user may read; no secret is on the command line.
 //! 2. `buildah push` and `buildah manifest push --all` push each to the scratch repository under a new tag.
-//! 3. Their exit status proves nothing: tag, manifests and blobs are read over HTTP and hashed. The tag's digest is the one
-//!    that buildah reports.
+//! 3. The exit status does not count. The check reads tag, manifests and blobs over HTTP and hashes them.
+//!    The tag's digest is the one that buildah reports.
 //! 4. The same push again is refused or changes nothing: the tag keeps its digest.
 //!
 //! ## When it fails

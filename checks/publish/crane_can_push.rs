@@ -10,7 +10,7 @@
 //! 1. A tiny image and a tiny index for two architectures are written as OCI layouts into a private folder. The identity's login
 //!    is in a file there that only this user may read; no secret is on the command line.
 //! 2. `crane push` pushes each to the scratch repository under a new tag.
-//! 3. Its exit status proves nothing: tag, manifests and blobs are read over HTTP and hashed.
+//! 3. The exit status does not count. The check reads tag, manifests and blobs over HTTP and hashes them.
 //! 4. The same push again is refused or changes nothing: the tag keeps its digest.
 //!
 //! ## When it fails

@@ -11,8 +11,8 @@
 //!
 //! 1. `dagger core container … publish` makes a tiny image and publishes it to the scratch repository under a new tag. The login
 //!    is in a file that only this user may read; no secret is on the command line.
-//! 2. Its exit status proves nothing: tag, manifest and blobs are read over HTTP and hashed. The digest that dagger printed is
-//!    the tag's.
+//! 2. The exit status does not count. The check reads tag, manifest and blobs over HTTP and hashes them.
+//!    The digest that dagger printed is the tag's.
 //!
 //! `publish::buildkit_sequence_can_push` proves the engine's requests without the engine.
 //!

@@ -11,7 +11,8 @@
 //!
 //! 1. A tiny image is loaded into the daemon from an archive, under a name that only this run uses.
 //! 2. `docker push` sends it to the scratch repository under a new tag. The login is in a file that only this user may read.
-//! 3. Its exit status proves nothing: tag, manifest and blobs are read over HTTP and hashed. The config is the image's.
+//! 3. The exit status does not count. The check reads tag, manifest and blobs over HTTP and hashes them.
+//!    The config is the image's.
 //! 4. The same push again is refused or changes nothing. The image is removed from the daemon.
 //!
 //! ## When it fails

@@ -11,8 +11,8 @@
 //!    written as a Docker archive, as Nix builds it. The identity's login is in a file there that only this user may read; no
 //!    secret is on the command line or in the environment.
 //! 2. `skopeo copy` pushes each to the scratch repository under a new tag, image and index at once.
-//! 3. Its exit status proves nothing: tag, manifests and blobs are read over HTTP and hashed. An image from a layout has the
-//!    layout's digest. An image from the archive has the digest that skopeo reports.
+//! 3. The exit status does not count. The check reads tag, manifests and blobs over HTTP and hashes them.
+//!    An image from a layout has the layout's digest. An image from the archive has the digest that skopeo reports.
 //! 4. The same push again is refused or changes nothing: the tag keeps its digest.
 //!
 //! ## When it fails

@@ -11,7 +11,7 @@
 //! 2. The answer is the API's: it names the registry API, or its body is JSON.
 //! 3. A challenge, where there is one, stays on this origin: its realm names no other host over plain http.
 //! 4. A public repository of the scenario lists its tags under its own name, so that this is the right registry.
-//! 5. A note has the product and the release that it names. A release is a claim, and proves nothing.
+//! 5. A note has the product and the release that it names. A release is a claim, not a proof.
 //!
 //! ## When it fails
 //!

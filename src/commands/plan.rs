@@ -42,7 +42,7 @@ fn agreed(target: &Target, write: bool) -> Result<String, Trouble> {
     let file = lock::path(&target.loaded);
     let shown = file.display();
     if scenario.agreed.is_none() && !write {
-        return Ok(format!("\nthe promises are not kept: {}\n", lock::missing(scenario)));
+        return Ok(format!("\nthe promises have no lock: {}\n", lock::missing(scenario)));
     }
     let now = lock::now(scenario, CHECKS);
     let differences = scenario.agreed.as_ref().map(|agreed| lock::compare(agreed, &now));

@@ -33,7 +33,8 @@ pub(crate) fn judge(probe: &Probe, answer: &Answer, against: &Against<'_>) -> Re
     if !matches!(probe.expect, Expect::NoForeignOrigin | Expect::SameLogin) {
         answer.needs_no_token(why, probe.expect)?;
     }
-    if asks_the_api(probe) {
+    // A page that names a private repository shows content: a Fail.
+    if asks_the_api(probe) && unnamed(answer, against).is_ok() {
         answer.expect_no_page(why, probe.expect)?;
     }
     let broken = |actual: String| Err(why.fail(probe.expect, actual, answer.index));

@@ -118,6 +118,12 @@ fn a_closed_door_serves_nothing_and_leads_nowhere_else() {
 fn a_page_in_the_apis_place_decides_nothing() {
     let page = answer(200, &[HTML], "<!doctype html><title>Sign in</title>");
     let ask = |target: &'static str, expect| judged_at(Shape::get(target), expect, &page, None);
+    let content = answer(200, &[HTML], "the bytes of a layer");
+    let named = answer(200, &[HTML], "<html>private/ledger</html>");
+    for shown in [content, named] {
+        let is = judged_at(Shape::get("/v2/{private}/blobs/{private_blob}"), Expect::Closed, &shown, None);
+        assert_eq!(is, Is::Broken, "{shown:?}");
+    }
     for expect in [Expect::Denied, Expect::Unauthorized, Expect::Closed, Expect::Silent] {
         assert_eq!(ask("/v2/{private}/tags/list?n=..", expect), Is::Undecided, "{expect}");
         for target in ["/debug/pprof/", "/v2/../debug/pprof/", "/v2/%2e%2e/debug/pprof/", "/v2//debug", "/v2/;/debug"] {

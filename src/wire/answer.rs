@@ -238,7 +238,8 @@ impl Answer {
 
     /// What else than the registry answered, if the answer shows it: a page where only the API answers.
     pub(crate) fn expect_no_page(&self, why: &Why<'_>, expected: impl std::fmt::Display) -> Result<(), Failure> {
-        if !(200..300).contains(&self.status) || !self.is_html() {
+        let markup = self.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
+        if !(200..300).contains(&self.status) || !self.is_html() || !markup {
             return Ok(());
         }
         let page = Why {

@@ -111,7 +111,7 @@ fn a_deployed_configuration_that_gives_ci_more_is_one_fail_until_it_is_agreed() 
     let scenario = deployed.path("regproof.toml");
     deployed.deploy(false);
     let (status, plan) = deployed.regproof(&["plan", &scenario]);
-    assert!(status == 0 && plan.contains("the promises are not kept"), "{plan}");
+    assert!(status == 0 && plan.contains("the promises have no lock"), "{plan}");
     let (status, run) = deployed.run(&["--only", "policy::promises"]);
     let warned = ended(&run, "fail");
     assert!(warned.len() == 1 && warned[0]["level"] == "advice", "{status}: {warned:#?}");
@@ -205,7 +205,7 @@ fn every_scenario_that_the_project_shows_has_a_plan_and_a_lock() {
             assert_eq!(output.status.code(), Some(0), "{name}: {said}");
             said
         };
-        assert!(plan(&[]).contains("the promises are not kept"), "{name}");
+        assert!(plan(&[]).contains("the promises have no lock"), "{name}");
         assert!(plan(&["--lock"]).contains("regproof.lock is new"), "{name}");
         assert!(plan(&["--no-browser"]).contains("the promises are those of"), "{name}");
     }

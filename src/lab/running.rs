@@ -54,6 +54,8 @@ pub struct Options {
 pub struct Lab {
     shared: Arc<Shared>,
     runtime: Option<Runtime>,
+    /// The registry's, the provider's and the upstream's.
+    ports: [Port; 3],
     keys: BTreeMap<&'static str, String>,
     passwords: BTreeMap<&'static str, String>,
     client_secret: String,
@@ -70,13 +72,14 @@ impl Lab {
         signing::prepare();
         let has = |weakness| options.weaknesses.contains(&weakness);
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let registry = bind(options.listen.unwrap_or(loopback))?;
+        let (registry, registry_port) = bind(options.listen.unwrap_or(loopback))?;
         // Beside a chosen port, so that a scenario written by hand can name the issuer.
         let beside = options.listen.filter(|address| address.port() != 0).and_then(|address| {
             let port = address.port().checked_add(1)?;
             Some(SocketAddr::new(address.ip(), port))
         });
-        let (provider, upstream) = (bind(beside.unwrap_or(loopback))?, bind(loopback)?);
+        let (provider, provider_port) = bind(beside.unwrap_or(loopback))?;
+        let (upstream, upstream_port) = bind(loopback)?;
         let at = Addresses { registry: url(&registry)?, issuer: url(&provider)?, upstream: url(&upstream)? };
         let client_secret = opaque();
         let mut redirect_uris = options.redirect_uris.clone();
@@ -162,7 +165,8 @@ impl Lab {
         for (listener, which) in servers {
             runtime.spawn(server::serve(listener, which, Arc::clone(&shared)));
         }
-        Ok(Self { shared, runtime: Some(runtime), keys, passwords, client_secret })
+        let ports = [registry_port, provider_port, upstream_port];
+        Ok(Self { shared, runtime: Some(runtime), ports, keys, passwords, client_secret })
     }
 
     /// The hardened lab, as the checks must find it proven.
@@ -313,15 +317,11 @@ impl Lab {
     ///
     /// # Errors
     ///
-    /// Where somebody else took an address in the moment between.
-    pub async fn vacate(self) -> io::Result<Vacancy> {
-        let addresses =
-            [self.url(), self.issuer(), self.upstream()].map(|url| url.trim_start_matches("http://").to_owned());
+    /// Where the system cannot keep a port under a listener, and another program took it in the moment between.
+    pub async fn vacate(mut self) -> io::Result<Vacancy> {
+        let ports = std::mem::take(&mut self.ports);
         self.stop().await;
-        let sockets = addresses.iter().map(|address| {
-            let address = address.parse().map_err(io::Error::other)?;
-            refusing(address)
-        });
+        let sockets = ports.into_iter().map(Port::refuse);
         Ok(Vacancy { _sockets: sockets.collect::<io::Result<_>>()? })
     }
 
@@ -341,10 +341,31 @@ pub struct Vacancy {
     _sockets: Vec<TcpSocket>,
 }
 
+/// A port of the lab, with a socket that keeps it from before the listener starts until after it ended.
+#[derive(Default)]
+enum Port {
+    #[default]
+    None,
+    Kept(TcpSocket),
+    /// Where the system refuses a second socket at an address: macOS.
+    Listened(SocketAddr),
+}
+
+impl Port {
+    /// A socket that has the address and does not listen, after the listener ended.
+    fn refuse(self) -> io::Result<TcpSocket> {
+        match self {
+            Self::None => Err(io::Error::other("the lab gave its ports away")),
+            Self::Kept(socket) => Ok(socket),
+            Self::Listened(address) => unheard(address),
+        }
+    }
+}
+
 /// A socket that has the address and does not listen.
-fn refusing(address: SocketAddr) -> io::Result<TcpSocket> {
+fn unheard(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // Connections of the lab may still be on their way out.
+    // With it, Linux lets a listener start at the same address. Connections may also still be on their way out.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)
@@ -371,10 +392,19 @@ fn keys_live(end_soon: bool) -> time::Duration {
     time::Duration::days(if end_soon { 3 } else { 90 })
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
+fn bind(address: SocketAddr) -> io::Result<(TcpListener, Port)> {
+    let keeper = unheard(address)?;
+    let (listener, port) = match TcpListener::bind(keeper.local_addr()?) {
+        Ok(listener) => (listener, Port::Kept(keeper)),
+        Err(_) => {
+            drop(keeper);
+            let listener = TcpListener::bind(address)?;
+            let address = listener.local_addr()?;
+            (listener, Port::Listened(address))
+        }
+    };
     listener.set_nonblocking(true)?;
-    Ok(listener)
+    Ok((listener, port))
 }
 
 fn url(listener: &TcpListener) -> io::Result<String> {

@@ -58,11 +58,10 @@ impl Failure {
     pub(crate) fn finding(&self) -> Finding {
         match self {
             Failure::Fail(finding) | Failure::Error(_, Some(finding)) => (**finding).clone(),
-            Failure::Error(error, None) => Finding {
-                summary: "the check could not decide".to_owned(),
-                actual: format!("{error:#}"),
-                ..Finding::default()
-            },
+            Failure::Error(error, None) => {
+                let actual = format!("{error:#}");
+                Finding { summary: actual.clone(), actual, ..Finding::default() }
+            }
         }
     }
 
@@ -70,7 +69,7 @@ impl Failure {
     pub(crate) fn into_control(self) -> Failure {
         match self {
             Failure::Fail(finding) => {
-                let text = format!("{}: {}: a step before the proof failed", finding.summary, finding.actual);
+                let text = format!("a step before the proof failed: {}", finding.summary);
                 Failure::Error(anyhow::anyhow!(text), Some(finding))
             }
             error @ Failure::Error(..) => error,
@@ -97,6 +96,26 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         });
         Failure::Error(error, tokens)
     }
+}
+
+/// What happened, in one line: what came, and what was expected.
+///
+/// Cuts long texts, so secrets have to be taken out before: a redactor does not know a half of one.
+pub(crate) fn happened(expected: &str, actual: &str) -> String {
+    match (short(actual), short(expected)) {
+        (actual, expected) if expected.is_empty() => actual,
+        (actual, expected) if actual.is_empty() => format!("not {expected}"),
+        (actual, expected) => format!("{actual}, expected {expected}"),
+    }
+}
+
+/// The first line of a text, of at most `HEADLINE` characters, ended after a word.
+fn short(text: &str) -> String {
+    const HEADLINE: usize = 120;
+    let line = text.trim().lines().next().unwrap_or_default();
+    let Some((most, _)) = line.char_indices().nth(HEADLINE) else { return line.to_owned() };
+    let end = line[..most].rfind(' ').unwrap_or(most);
+    format!("{}…", line[..end].trim_end_matches([',', ';', ':']))
 }
 
 /// What should have been true, why it may not be, and what to do: the parts of a finding that a check knows beforehand.
@@ -133,10 +152,17 @@ impl Why<'_> {
     }
 
     fn finding(&self, expected: &dyn fmt::Display, actual: &dyn fmt::Display, exchange: Option<usize>) -> Finding {
+        let (expected, actual) = (expected.to_string(), actual.to_string());
+        // Where nothing else was expected than the claim's opposite, the claim says what is the matter.
+        let (summary, promise) = match expected.as_str() {
+            "" => (self.claim.to_owned(), String::new()),
+            _ => (format!("{actual}, expected {expected}"), self.claim.to_owned()),
+        };
         Finding {
-            summary: self.claim.to_owned(),
-            expected: expected.to_string(),
-            actual: actual.to_string(),
+            summary,
+            promise,
+            expected,
+            actual,
             cause: self.cause.to_owned(),
             remedy: self.remedy.to_owned(),
             exchange,
@@ -357,7 +383,8 @@ mod tests {
     #[test]
     fn a_finding_says_all_that_is_known_and_a_failed_control_decides_nothing() {
         let expected = Finding {
-            summary: "a claim".to_owned(),
+            summary: "404, expected 200".to_owned(),
+            promise: "a claim".to_owned(),
             expected: "200".to_owned(),
             actual: "404".to_owned(),
             cause: "a cause".to_owned(),
@@ -370,7 +397,7 @@ mod tests {
         let Failure::Error(error, Some(finding)) = WHY.undecided(200, 404, 3) else { panic!("no error") };
         assert_eq!((error.to_string().as_str(), &*finding), ("404", &expected));
         let Failure::Error(error, Some(finding)) = WHY.fail(200, 404, 3).into_control() else { panic!("no error") };
-        assert_eq!(error.to_string(), "a claim: 404: a step before the proof failed");
+        assert_eq!(error.to_string(), "a step before the proof failed: 404, expected 200");
         assert_eq!(*finding, expected);
         let Failure::Error(error, None) = Failure::from(anyhow::anyhow!("reset")).into_control() else {
             panic!("decided")

@@ -44,6 +44,8 @@ pub struct Terminal {
     pub end: fn(ExitStatus) -> !,
     /// Whether stdout takes colours.
     pub colour: bool,
+    /// The columns of stdout, where it is a terminal.
+    pub width: Option<usize>,
     /// Whether somebody looks at stderr.
     pub live: bool,
 }

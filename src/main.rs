@@ -34,7 +34,9 @@ fn run() -> ExitStatus {
 fn terminal() -> Terminal {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    Terminal { print, tell, end, colour: io::stdout().is_terminal() && !plain, live: io::stderr().is_terminal() }
+    let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+    let colour = io::stdout().is_terminal() && !plain;
+    Terminal { print, tell, end, colour, width, live: io::stderr().is_terminal() }
 }
 
 fn print(text: &str) -> io::Result<()> {

@@ -42,8 +42,11 @@ impl Verdict {
 /// What a check saw that broke its promise, or that kept it from deciding.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// The sentence that should have been true, or what was being done.
+    /// What happened, in one line, as `401 to GET /metrics, expected 200`; of a skip, why.
     pub summary: String,
+    /// The sentence that should have been true, where it says more than the check's title.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub promise: String,
     /// What a good registry answers.
     pub expected: String,
     /// What this one answered.

@@ -21,8 +21,10 @@ pub fn redacted(run: &Run, redactor: &Redactor) -> Run {
     let mut run = run.clone();
     let clean = |text: &mut String| *text = redactor.text(text);
     let clean_finding = |finding: &mut Option<Finding>| {
-        let Some(Finding { summary, expected, actual, cause, remedy, exchange: _, code: _ }) = finding else { return };
-        [summary, expected, actual, cause, remedy].into_iter().for_each(clean);
+        let Some(Finding { summary, promise, expected, actual, cause, remedy, exchange: _, code: _ }) = finding else {
+            return;
+        };
+        [summary, promise, expected, actual, cause, remedy].into_iter().for_each(clean);
     };
     [&mut run.scenario, &mut run.target].into_iter().for_each(clean);
     run.registry.evidence.iter_mut().for_each(clean);

@@ -33,6 +33,22 @@ pub use self::prometheus::prometheus;
 pub(crate) use self::prometheus::{Watched, watched};
 pub use self::text::{visible, xml_text};
 
+// The labels of a finding, the same in each format that people read.
+const PROMISE: &str = "promise";
+const EXPECTED: &str = "expected";
+const ACTUAL: &str = "actual";
+const CAUSE: &str = "likely cause";
+const FIX: &str = "fix";
+const REPRODUCE: &str = "reproduce";
+/// Wider than the longest label.
+const LABEL: usize = 13;
+
+/// The parts of a root that say something, each under its label.
+fn labelled_root(root: &Root) -> impl Iterator<Item = (&'static str, &str)> {
+    let rows = [(ACTUAL, root.actual.as_str()), (CAUSE, &root.cause), (FIX, &root.remedy)];
+    rows.into_iter().filter(|(_, text)| !text.is_empty())
+}
+
 /// The version of the JSON format.
 const SCHEMA: u32 = 1;
 
@@ -123,15 +139,21 @@ fn differing(outcome: &Outcome) -> impl Iterator<Item = &Case> {
 fn details(outcome: &Outcome) -> Vec<(&'static str, &str)> {
     let finding = outcome.finding.as_ref().or_else(|| differing(outcome).find_map(|case| case.finding.as_ref()));
     let Some(finding) = finding else { return Vec::new() };
-    labelled(finding)
+    let mut rows = labelled(finding);
+    // A check's promise, unless its finding has a narrower one.
+    if finding.promise.is_empty() && !outcome.title.is_empty() {
+        rows.insert(0, (PROMISE, outcome.title.as_str()));
+    }
+    rows
 }
 
 fn labelled(finding: &Finding) -> Vec<(&'static str, &str)> {
     [
-        ("expected", finding.expected.as_str()),
-        ("actual", finding.actual.as_str()),
-        ("cause", finding.cause.as_str()),
-        ("setting", finding.remedy.as_str()),
+        (PROMISE, finding.promise.as_str()),
+        (EXPECTED, finding.expected.as_str()),
+        (ACTUAL, finding.actual.as_str()),
+        (CAUSE, finding.cause.as_str()),
+        (FIX, finding.remedy.as_str()),
     ]
     .into_iter()
     .filter(|(_, text)| !text.is_empty())
@@ -261,7 +283,8 @@ mod tests {
         });
         let formats = sample::every_format(&run);
         let of = |wanted: &str| formats.iter().find(|(name, _)| *name == wanted).unwrap().1.as_str();
-        let (pretty, verbose) = (of("pretty"), console(&[&run], Format::Pretty, Look { colour: false, verbose: true }));
+        let (pretty, verbose) =
+            (of("pretty"), console(&[&run], Format::Pretty, Look { verbose: true, ..Look::default() }));
         let first: Vec<&str> = pretty.lines().take(10).collect();
         assert!(first.iter().any(|line| line.contains("nothing answers there")), "{pretty}");
         assert!(first.iter().any(|line| line.contains("start it")), "{pretty}");

@@ -150,6 +150,10 @@ pub(crate) async fn client_fails(id: &str) {
 fn whole_finding(id: &str, weakness: Option<Weakness>, outcome: Outcome) -> Finding {
     assert_eq!(outcome.verdict, Verdict::Fail, "{id} under {}: {:#?}", named(weakness), outcome.finding);
     let finding = outcome.finding.expect("a Fail has a finding");
+    assert!(!finding.summary.is_empty(), "{id} under {}: nothing happened", named(weakness));
+    for promise in [&finding.promise, &outcome.title] {
+        assert_ne!(&finding.summary, promise, "{id} under {}: says the promise, not what happened", named(weakness));
+    }
     for (part, text) in [
         ("expected", &finding.expected),
         ("actual", &finding.actual),

@@ -170,7 +170,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_one_client_is_let_in() {
         let finding = fails(ID, Weakness::KeyLentToDocker).await;
-        assert!(finding.summary.contains("User-Agent of docker"), "{finding:?}");
+        assert!(finding.promise.contains("User-Agent of docker"), "{finding:?}");
     }
 
     #[tokio::test]

@@ -132,7 +132,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_paths_are_decoded_after_the_decision() {
         let finding = fails(ID, Weakness::EncodedPathsDecoded).await;
-        assert!(finding.summary.ends_with(": encoded-dot-dot"), "{finding:?}");
+        assert!(finding.promise.ends_with(": encoded-dot-dot"), "{finding:?}");
     }
 
     #[tokio::test]

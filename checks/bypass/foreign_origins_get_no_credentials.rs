@@ -109,7 +109,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_every_origin_is_trusted() {
         let finding = fails(ID, Weakness::CorsReflectsOrigin).await;
-        assert!(finding.summary.ends_with(": cors-preflight-keys"), "{finding:?}");
+        assert!(finding.promise.ends_with(": cors-preflight-keys"), "{finding:?}");
     }
 
     #[tokio::test]

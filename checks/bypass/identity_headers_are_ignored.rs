@@ -167,7 +167,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_a_header_is_the_login() {
         let finding = fails(ID, Weakness::IdentityHeadersTrusted).await;
-        assert!(finding.summary.ends_with(": x-forwarded-user"), "{finding:?}");
+        assert!(finding.promise.ends_with(": x-forwarded-user"), "{finding:?}");
     }
 
     #[tokio::test]

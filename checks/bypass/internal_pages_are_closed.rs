@@ -189,7 +189,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_profiling_is_open() {
         let finding = fails(ID, Weakness::ProfilingOpen).await;
-        assert!(finding.summary.ends_with(": pprof-zot"), "{finding:?}");
+        assert!(finding.promise.ends_with(": pprof-zot"), "{finding:?}");
         assert!(finding.cause.contains("every zot has this page"), "{finding:?}");
     }
 

@@ -189,7 +189,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_the_catalog_is_not_filtered() {
         let finding = fails(ID, Weakness::CatalogListsEverything).await;
-        assert!(finding.summary.ends_with(": catalog"), "{finding:?}");
+        assert!(finding.promise.ends_with(": catalog"), "{finding:?}");
     }
 
     #[tokio::test]

@@ -187,7 +187,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_the_client_chooses_the_return_address() {
         let finding = fails(ID, Weakness::RedirectUriFromHost).await;
-        assert!(finding.summary.ends_with(": login-x-forwarded-host"), "{finding:?}");
+        assert!(finding.promise.ends_with(": login-x-forwarded-host"), "{finding:?}");
     }
 
     #[tokio::test]

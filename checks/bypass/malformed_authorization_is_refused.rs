@@ -165,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_any_scheme_is_taken() {
         let finding = fails(ID, Weakness::AnySchemeAccepted).await;
-        assert!(finding.summary.ends_with(": bearer-with-a-key"), "{finding:?}");
+        assert!(finding.promise.ends_with(": bearer-with-a-key"), "{finding:?}");
     }
 
     #[tokio::test]

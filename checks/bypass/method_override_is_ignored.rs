@@ -136,7 +136,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_an_override_is_honoured() {
         let finding = fails(ID, Weakness::MethodOverrideHonoured).await;
-        assert!(finding.summary.ends_with(": override-header-put"), "{finding:?}");
+        assert!(finding.promise.ends_with(": override-header-put"), "{finding:?}");
     }
 
     #[tokio::test]

@@ -88,7 +88,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_the_labels_are_not_filtered() {
         let finding = fails(ID, Weakness::MetricsNamePrivateRepositories).await;
-        assert!(finding.summary.ends_with(": metrics"), "{finding:?}");
+        assert!(finding.promise.ends_with(": metrics"), "{finding:?}");
     }
 
     #[tokio::test]

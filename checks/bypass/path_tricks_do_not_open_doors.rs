@@ -153,7 +153,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_unclean_paths_are_served() {
         let finding = fails(ID, Weakness::UncleanPathsServed).await;
-        assert!(finding.summary.ends_with(": path-dot-dot-from-public"), "{finding:?}");
+        assert!(finding.promise.ends_with(": path-dot-dot-from-public"), "{finding:?}");
     }
 
     #[tokio::test]

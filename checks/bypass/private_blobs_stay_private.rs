@@ -117,7 +117,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_a_range_is_served_to_anyone() {
         let finding = fails(ID, Weakness::RangedGetUnchecked).await;
-        assert!(finding.summary.ends_with(": foreign-blob-range"), "{finding:?}");
+        assert!(finding.promise.ends_with(": foreign-blob-range"), "{finding:?}");
     }
 
     #[tokio::test]

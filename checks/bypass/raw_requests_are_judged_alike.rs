@@ -162,7 +162,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_old_requests_are_not_checked() {
         let finding = fails(ID, Weakness::OldProtocolUnchecked).await;
-        assert!(finding.summary.ends_with(": http10-push"), "{finding:?}");
+        assert!(finding.promise.ends_with(": http10-push"), "{finding:?}");
     }
 
     #[tokio::test]

@@ -148,7 +148,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_sessions_are_enough() {
         let finding = fails(ID, Weakness::UploadSessionsOpen).await;
-        assert!(finding.summary.ends_with(": upload-continue"), "{finding:?}");
+        assert!(finding.promise.ends_with(": upload-continue"), "{finding:?}");
     }
 
     #[tokio::test]

@@ -123,7 +123,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_a_revoked_key_works_and_says_that_it_is_left() {
         let finding = fails(ID, Weakness::RevokedKeysWork).await;
-        assert!(finding.summary.contains("revoked"), "{finding:?}");
+        assert!(finding.promise.contains("revoked"), "{finding:?}");
         let lab = Lab::with(Weakness::RevokedKeysWork).await.expect("the lab starts");
         let left = run_on(ID, &lab).await.leftovers;
         assert!(left.iter().any(|left| left.reason.contains("it ends by itself at")), "{left:?}");

@@ -106,7 +106,7 @@ mod tests {
     #[tokio::test]
     async fn fails_when_ci_cannot_create_and_when_the_push_is_lost() {
         let finding = fails(ID, Weakness::CiCannotCreate).await;
-        assert!(finding.actual.contains("403") && finding.summary.starts_with("ci can"), "{finding:?}");
+        assert!(finding.actual.contains("403") && finding.promise.starts_with("ci can"), "{finding:?}");
         let finding = fails(ID, Weakness::PushAcceptedButLost).await;
         assert!(finding.actual.contains("404"), "{finding:?}");
     }

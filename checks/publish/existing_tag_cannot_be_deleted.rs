@@ -68,7 +68,7 @@ async fn keeps(cx: &Cx, number: usize, name: &str, ci: &Client) -> Proof {
         let answer = ci.delete(format!("/v2/{scratch}/{what}")).send().await?;
         let there = transfer::left_behind(&reader, scratch, &tag, &WHY).await?;
         if there.as_deref() != Some(&image.digest()) {
-            let actual = there.map_or_else(|| "it is gone".to_owned(), |digest| format!("it is at {digest}"));
+            let actual = there.map_or_else(|| "the tag is gone".to_owned(), |digest| format!("the tag is at {digest}"));
             return Err(WHY.fail(format_args!("{tag} still there after DELETE {what}"), actual, answer.index));
         }
         let manifest = transfer::manifest(&reader, scratch, &image.digest(), &WHY).await?;

@@ -36,6 +36,7 @@ pub(crate) fn junit(audit: &Audit) -> Result<String, ReportError> {
         level: Level::Promise,
         finding: Some(Finding {
             summary: format!("{} is {}", place(found), state(found.verdict)),
+            promise: String::new(),
             expected: found.expected.clone(),
             actual: found.actual.clone(),
             cause: found.cause.clone(),
@@ -95,10 +96,14 @@ fn place(found: &Found) -> String {
 pub(crate) fn line(found: &Found) -> String {
     let word = if found.verdict == Verdict::Fail { "FAIL" } else { "ERROR" };
     let mut text = format!("{word:<6} {}\n", visible(&place(found), LINE));
-    let parts =
-        [("expected", &found.expected), ("actual", &found.actual), ("cause", &found.cause), ("remedy", &found.remedy)];
+    let parts = [
+        ("expected", &found.expected),
+        ("actual", &found.actual),
+        ("likely cause", &found.cause),
+        ("fix", &found.remedy),
+    ];
     for (label, part) in parts {
-        text.push_str(&format!("       {label:<9} {}\n", visible(part, LINE)));
+        text.push_str(&format!("       {label:<13} {}\n", visible(part, LINE)));
     }
     text
 }

@@ -76,7 +76,9 @@ impl Closing {
     }
 
     fn look(&self) -> Look {
-        Look { colour: self.colour, verbose: self.verbose }
+        // A runner reads its lines as they are.
+        let width = self.terminal.width.filter(|_| self.format == Format::Pretty);
+        Look { colour: self.colour, verbose: self.verbose, width }
     }
 
     /// Writes and prints all reports. Nothing if another thread is already at it.
@@ -223,7 +225,7 @@ mod tests {
         let target = Arc::new(Target::ready(loaded, None, Machine::here(true)).unwrap());
         let steps = vec![Step { check: &BLOCKS, skip: None, waived: None, level: None, last: false }];
         let board = Arc::new(Board::new(target, Plan { steps, share: None }));
-        let terminal = Terminal { print: |_| Ok(()), tell: silent, end, colour: false, live: false };
+        let terminal = Terminal { print: |_| Ok(()), tell: silent, end, colour: false, width: None, live: false };
         let junit = folder.path().join("report.xml");
         let files = Files { junit: Some(junit.clone()), ..Files::default() };
         let closing = Arc::new(Closing { files, ..Closing::new(vec![Arc::clone(&board)], &terminal) });

@@ -216,8 +216,7 @@ impl Facts {
                 401 | 403 => {
                     let refused = keeps_out && answer.status == 401;
                     if refused && client.get("/v2/").send().await?.status != 200 {
-                        let what =
-                            format!("{}: these credentials do not work, so a refusal proves nothing", answer.brief());
+                        let what = format!("{}: these credentials do not work", answer.brief());
                         return Err(WHY.undecided(format_args!("a login of {name}"), what, answer.index));
                     }
                     let creates = scenario.promised(Some(name)).contains(&Action::Create);

@@ -2,13 +2,15 @@
 //!
 //! Remote text never starts a line: runners take a line that begins with `::` as a command. Detail lines carry a fixed bar.
 
+use std::borrow::Cow;
+
 use crate::level::Shown;
 use crate::outcome::{Case, Outcome, Root, Run, Table, Verdict};
 use crate::report::left;
 use crate::report::text::{count, seconds, visible};
 use crate::report::{
-    Format, details, differing, evidence, exit_status, hanging, hangs_on_root, is_broken, lead, reason, registry_name,
-    to_look_at, with_warnings,
+    Format, LABEL, REPRODUCE, details, differing, evidence, exit_status, hanging, hangs_on_root, is_broken,
+    labelled_root, lead, reason, registry_name, to_look_at, with_warnings,
 };
 
 /// What stands before every line that holds remote text.
@@ -21,6 +23,8 @@ const CASES: usize = 20;
 const BESIDE: usize = 160;
 /// Enough for a request that regproof makes, so that the line can be pasted.
 const COMMAND: usize = 4000;
+/// The least room for a text beside its label: a terminal of fewer columns wraps by itself.
+const NARROWEST: usize = 24;
 
 /// How the console looks: a matter of the terminal and of its user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,11 +33,13 @@ pub struct Look {
     pub colour: bool,
     /// Whether the checks are shown too that hang on the root.
     pub verbose: bool,
+    /// The columns of the terminal; lines are not wrapped where there is none.
+    pub width: Option<usize>,
 }
 
 impl From<bool> for Look {
     fn from(colour: bool) -> Look {
-        Look { colour, verbose: false }
+        Look { colour, ..Look::default() }
     }
 }
 
@@ -55,11 +61,14 @@ fn named(run: &Run, id: &str, several: bool) -> String {
 }
 
 #[derive(Clone, Copy)]
-struct Paint(bool);
+struct Paint {
+    colour: bool,
+    width: Option<usize>,
+}
 
 impl Paint {
     fn code(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     fn verdict(self, shown: Shown, width: usize) -> String {
@@ -80,10 +89,41 @@ impl Paint {
     fn bold(self, text: &str) -> String {
         self.code("1", text)
     }
+
+    /// A text after the bar, under its label: as many lines as the terminal needs, each behind the bar.
+    fn row(self, label: &str, text: &str) -> Vec<String> {
+        let label = format!("{label:<LABEL$} ");
+        let (first, others) = (self.dim(&label), " ".repeat(label.chars().count()));
+        let lines = self.wrapped(text, BAR.chars().count() + label.chars().count());
+        let lead = |at: usize| if at == 0 { first.as_str() } else { others.as_str() };
+        lines.into_iter().enumerate().map(|(at, line)| format!("{BAR}{}{line}", lead(at))).collect()
+    }
+
+    /// A text after the bar, without a label.
+    fn barred(self, text: &str) -> Vec<String> {
+        let lines = self.wrapped(text, BAR.chars().count());
+        lines.into_iter().map(|line| format!("{BAR}{line}")).collect()
+    }
+
+    /// A text in lines that fit beside what stands in front of each. Words stay whole: they are names and addresses.
+    fn wrapped(self, text: &str, before: usize) -> Vec<String> {
+        let Some(width) = self.width else { return vec![text.to_owned()] };
+        let options = textwrap::Options::new(width.saturating_sub(before).max(NARROWEST)).break_words(false);
+        let options = options.word_splitter(textwrap::WordSplitter::NoHyphenation);
+        textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
+    }
+
+    /// A heading in bold; what does not fit follows behind the bar.
+    fn heading(self, before: &str, shown: &str, text: &str) -> Vec<String> {
+        let mut lines = self.wrapped(text, before.chars().count()).into_iter();
+        let first = lines.next().unwrap_or_default();
+        let others = lines.map(|line| format!("{BAR}{}", self.bold(&line)));
+        std::iter::once(format!("{shown}{}", self.bold(&first))).chain(others).collect()
+    }
 }
 
 fn pretty(run: &Run, look: Look) -> String {
-    let paint = Paint(look.colour);
+    let paint = Paint { colour: look.colour, width: look.width };
     let folded = |outcome: &Outcome| !look.verbose && hangs_on_root(run, outcome);
     let mut lines = vec![header(run, paint), String::new()];
     if let Some(root) = &run.root {
@@ -93,17 +133,19 @@ fn pretty(run: &Run, look: Look) -> String {
     let readable = left::readable(run);
     if !readable.is_empty() {
         lines.push(paint.bold(&format!("left behind, and readable by others: {}", readable.len())));
-        lines.extend(readable.into_iter().map(|left| format!("{BAR}{}", visible(&left::line(left), DETAIL))));
+        lines.extend(readable.into_iter().flat_map(|left| paint.barred(&visible(&left::line(left), DETAIL))));
         lines.push(String::new());
     }
     let width = run.outcomes.iter().map(|outcome| visible(&outcome.id, BESIDE).chars().count()).max().unwrap_or(0);
-    lines.extend(run.outcomes.iter().filter(|outcome| !folded(outcome)).map(|outcome| line(outcome, width, paint)));
+    lines
+        .extend(run.outcomes.iter().filter(|outcome| !folded(outcome)).flat_map(|outcome| line(outcome, width, paint)));
     let told = |outcome: &Outcome| folded(outcome) || lead(run).is_some_and(|lead| lead.id == outcome.id);
     for (_, outcome) in to_look_at(run).filter(|(_, outcome)| !told(outcome)) {
         lines.push(String::new());
         lines.extend(explained(outcome, paint));
     }
-    let noted: Vec<String> = run.outcomes.iter().filter(|outcome| !folded(outcome)).flat_map(notes).collect();
+    let noted: Vec<String> =
+        run.outcomes.iter().filter(|outcome| !folded(outcome)).flat_map(|outcome| notes(outcome, paint)).collect();
     if !noted.is_empty() {
         lines.push(String::new());
         lines.push(paint.bold("notes"));
@@ -118,31 +160,32 @@ fn pretty(run: &Run, look: Look) -> String {
 
 /// What is wrong first, and what to do: the part of a report that is read.
 fn first(run: &Run, root: &Root, look: Look) -> Vec<String> {
-    let paint = Paint(look.colour);
-    let row = |label: &str, text: &str, most: usize| {
-        format!("{BAR}{} {}", paint.dim(&format!("{label:<9}")), visible(text, most))
-    };
-    let mut lines = match lead(run) {
+    let paint = Paint { colour: look.colour, width: look.width };
+    let lead = lead(run);
+    let mut lines = match lead {
         Some(outcome) => explained(outcome, paint),
         None => {
-            let mut lines =
-                vec![format!("{} {}", paint.code("1;31", "FIRST"), paint.bold(&visible(&root.summary, DETAIL)))];
-            for (label, text) in [("actual", &root.actual), ("cause", &root.cause), ("setting", &root.remedy)] {
-                lines.extend((!text.is_empty()).then(|| row(label, text, DETAIL)));
-            }
+            let text = visible(&root.summary, DETAIL);
+            let mut lines = paint.heading("FIRST ", &format!("{} ", paint.code("1;31", "FIRST")), &text);
+            lines.extend(labelled_root(root).flat_map(|(label, text)| paint.row(label, &visible(text, DETAIL))));
             lines
         }
     };
-    lines.extend(hanging(root).map(|text| {
+    if let Some(text) = hanging(root) {
         let verbose = if look.verbose { "" } else { "; -v shows them" };
-        format!("{BAR}{}", visible(&format!("{text}{verbose}"), DETAIL))
-    }));
-    if lead(run).is_none() {
+        lines.extend(paint.barred(&visible(&format!("{text}{verbose}"), DETAIL)));
+    }
+    if lead.is_none() {
         let shown = run.outcomes.iter().find(|outcome| outcome.id == root.check);
         let exchange = shown.and_then(|outcome| outcome.transcript.get(root.exchange?));
-        lines.extend(exchange.map(|exchange| row("repeat", &exchange.repeat(), COMMAND)));
+        lines.extend(exchange.map(|exchange| reproduce(&exchange.repeat(), paint)));
     }
     lines
+}
+
+/// A command to paste: never wrapped.
+fn reproduce(command: &str, paint: Paint) -> String {
+    format!("{BAR}{} {}", paint.dim(&format!("{REPRODUCE:<LABEL$}")), visible(command, COMMAND))
 }
 
 fn header(run: &Run, paint: Paint) -> String {
@@ -151,7 +194,7 @@ fn header(run: &Run, paint: Paint) -> String {
     format!("{}  {}", paint.bold(&name), facts.join("  "))
 }
 
-fn line(outcome: &Outcome, width: usize, paint: Paint) -> String {
+fn line(outcome: &Outcome, width: usize, paint: Paint) -> Vec<String> {
     let id = visible(&outcome.id, BESIDE);
     let time = if outcome.verdict == Verdict::Skip && outcome.waived.is_none() {
         String::new()
@@ -161,40 +204,44 @@ fn line(outcome: &Outcome, width: usize, paint: Paint) -> String {
     let verdict = paint.verdict(outcome.shown(), 5);
     let time = paint.dim(&format!("{time:>7}"));
     let beside = if outcome.verdict == Verdict::Pass { proven(outcome) } else { visible(&reason(outcome), BESIDE) };
-    format!("  {verdict}  {id:<width$}  {time}  {beside}")
+    let line = format!("  {verdict}  {id:<width$}  {time}");
+    // Two spaces, five of the verdict, two, the id, two, seven of the time, two.
+    let room = paint.width.map(|columns| columns.saturating_sub(width + 20));
+    match room {
+        _ if beside.is_empty() => vec![line],
+        Some(room) if room < beside.chars().count() => {
+            // What is broken is explained below, in whole.
+            let below = if is_broken(outcome) { Vec::new() } else { paint.barred(&beside) };
+            std::iter::once(line).chain(below).collect()
+        }
+        _ => vec![format!("{line}  {beside}")],
+    }
 }
 
 fn proven(outcome: &Outcome) -> String {
     visible(outcome.proven.as_deref().unwrap_or_default(), DETAIL)
 }
 
+/// A check that is broken, undecided or warns: first what happened, then what was promised, and what to do.
 fn explained(outcome: &Outcome, paint: Paint) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{} {} — {}",
-        paint.verdict(outcome.shown(), 0),
-        paint.bold(&visible(&outcome.id, BESIDE)),
-        visible(&outcome.title, BESIDE)
-    )];
-    let mut detail = |label: &str, text: &str, most: usize| {
-        lines.push(format!("{BAR}{} {}", paint.dim(&format!("{label:<9}")), visible(text, most)));
-    };
-    detail("found", &reason(outcome), DETAIL);
-    if let Some(proven) = &outcome.proven {
-        detail("proven", proven, DETAIL);
-    }
+    let (word, id) = (outcome.shown().word(), visible(&outcome.id, BESIDE));
+    let shown = format!("{} {}: ", paint.verdict(outcome.shown(), 0), paint.bold(&id));
+    let mut lines = paint.heading(&format!("{word} {id}: "), &shown, &visible(&reason(outcome), DETAIL));
+    let mut detail = |label: &str, text: &str| lines.extend(paint.row(label, &visible(text, DETAIL)));
     for (label, text) in details(outcome) {
-        detail(label, text, DETAIL);
+        detail(label, text);
+    }
+    if let Some(proven) = &outcome.proven {
+        detail("proven", proven);
     }
     for case in differing(outcome).take(CASES) {
-        detail("case", &case_line(case), DETAIL);
+        detail("case", &case_line(case));
     }
     let more = differing(outcome).count().saturating_sub(CASES);
     if more > 0 {
-        detail("case", &format!("and {more} more, in the other reports"), DETAIL);
+        detail("case", &format!("and {more} more, in the other reports"));
     }
-    if let Some(exchange) = evidence(outcome) {
-        detail("repeat", &exchange.repeat(), COMMAND);
-    }
+    lines.extend(evidence(outcome).map(|exchange| reproduce(&exchange.repeat(), paint)));
     for table in outcome.tables.iter().filter(|table| differs(table)) {
         lines.push(BAR.to_owned());
         lines.extend(aligned(table).into_iter().map(|row| format!("{BAR}{row}")));
@@ -203,13 +250,8 @@ fn explained(outcome: &Outcome, paint: Paint) -> Vec<String> {
 }
 
 fn case_line(case: &Case) -> String {
-    let why = case.finding.as_ref().map_or(String::new(), |finding| match (&finding.expected, &finding.actual) {
-        (expected, actual) if expected.is_empty() && actual.is_empty() => finding.summary.clone(),
-        (expected, actual) if expected.is_empty() => format!("{}: {actual}", finding.summary),
-        (expected, actual) if actual.is_empty() => format!("{}: expected {expected}", finding.summary),
-        (expected, actual) => format!("expected {expected}, got {actual}"),
-    });
-    format!("{} {}: {why}", case.shown().word().to_uppercase(), case.name)
+    let what = case.finding.as_ref().map_or("", |finding| finding.summary.as_str());
+    format!("{} {}: {what}", case.shown().word().to_uppercase(), case.name)
 }
 
 fn differs(table: &Table) -> bool {
@@ -242,9 +284,9 @@ pub(crate) fn aligned(table: &Table) -> Vec<String> {
     lines
 }
 
-fn notes(outcome: &Outcome) -> Vec<String> {
+fn notes(outcome: &Outcome, paint: Paint) -> Vec<String> {
     let id = visible(&outcome.id, BESIDE);
-    outcome.notes.iter().map(|note| format!("{BAR}{id}: {}", visible(note, DETAIL))).collect()
+    outcome.notes.iter().flat_map(|note| paint.barred(&format!("{id}: {}", visible(note, DETAIL)))).collect()
 }
 
 fn closing(run: &Run, paint: Paint) -> Vec<String> {
@@ -263,7 +305,7 @@ fn closing(run: &Run, paint: Paint) -> Vec<String> {
         lines.push(format!("left behind: {}", left.len()));
     }
     for leftover in left {
-        lines.push(format!("{BAR}{}", visible(&left::line(leftover), DETAIL)));
+        lines.extend(paint.barred(&visible(&left::line(leftover), DETAIL)));
     }
     lines
 }
@@ -292,7 +334,7 @@ fn annotations(run: &Run, several: bool) -> String {
     if let Some(root) = run.root.as_ref().filter(|_| lead(run).is_none()) {
         let title = property(&named(run, &format!("FIRST {}", root.code), several));
         let mut message = visible(&root.summary, DETAIL);
-        for (label, detail) in [("actual", &root.actual), ("cause", &root.cause), ("setting", &root.remedy)] {
+        for (label, detail) in labelled_root(root) {
             message.push_str(&format!("\n{label}: {}", visible(detail, DETAIL)));
         }
         message.extend(hanging(root).map(|text| format!("\n{text}")));
@@ -307,7 +349,7 @@ fn annotations(run: &Run, several: bool) -> String {
         };
         let title =
             property(&format!("{} {}", outcome.shown().word().to_uppercase(), named(run, &outcome.id, several)));
-        let mut message = format!("{}: {}", visible(&outcome.title, BESIDE), visible(&reason(outcome), DETAIL));
+        let mut message = visible(&reason(outcome), DETAIL);
         for (label, detail) in rows {
             message.push_str(&format!("\n{label}: {}", visible(detail, DETAIL)));
         }

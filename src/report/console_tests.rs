@@ -72,26 +72,19 @@ fn annotations_are_the_only_commands_of_the_github_format() {
 
 #[test]
 fn a_check_of_many_cases_shows_the_first_that_differ_and_how_many_more_there_are() {
-    let finding = |summary: &str, expected: &str, actual: &str| Finding {
-        summary: summary.to_owned(),
-        expected: expected.to_owned(),
-        actual: actual.to_owned(),
-        ..Finding::default()
-    };
+    let finding = |summary: &str| Finding { summary: summary.to_owned(), ..Finding::default() };
     let case = |name: &str, verdict, finding| Case {
         name: name.to_owned(),
         verdict,
         finding: Some(finding),
         level: Level::Promise,
     };
-    assert_eq!(case_line(&case("a", Verdict::Fail, finding("s", "", ""))), "FAIL a: s");
-    assert_eq!(case_line(&case("a", Verdict::Fail, finding("s", "x", ""))), "FAIL a: s: expected x");
-    assert_eq!(case_line(&case("a", Verdict::Error, finding("s", "", "y"))), "ERROR a: s: y");
+    assert_eq!(case_line(&case("a", Verdict::Error, finding("y, expected x"))), "ERROR a: y, expected x");
     let told = |count: usize| {
         let mut outcome = sample::outcome("a::b", "t", Verdict::Fail, 0);
-        outcome.cases = (0..count).map(|n| case(&n.to_string(), Verdict::Fail, finding("s", "", ""))).collect();
-        outcome.cases.push(case("good", Verdict::Pass, finding("s", "", "")));
-        explained(&outcome, Paint(false))
+        outcome.cases = (0..count).map(|n| case(&n.to_string(), Verdict::Fail, finding("s"))).collect();
+        outcome.cases.push(case("good", Verdict::Pass, finding("s")));
+        explained(&outcome, Paint { colour: false, width: None })
     };
     let exact = told(CASES);
     assert!(exact.iter().filter(|line| line.contains("FAIL ")).count() > CASES && !exact.concat().contains("more"));
@@ -125,7 +118,7 @@ fn advice_that_does_not_hold_is_a_warning_and_the_run_is_proven() {
     run.outcomes[0].finding = Some(Finding { summary: "said by nobody".to_owned(), ..Finding::default() });
     let text = console(&[&run], Format::Pretty, false);
     assert!(text.contains("  WARN  ") && text.contains("0 passed, 0 failed, 0 errors, 1 warning, 1 skipped"), "{text}");
-    assert!(text.contains("exit 0") && text.contains("found     said by nobody"), "{text}");
+    assert!(text.contains("exit 0") && text.contains("WARN access::anonymous_can_pull: said by nobody"), "{text}");
     assert!(console(&[&run], Format::Services, false).contains("... WARNING (said by nobody)\n"));
     assert!(console(&[&run], Format::Github, false).starts_with("::warning title=WARN "));
 }
@@ -141,6 +134,30 @@ fn colour_is_used_only_when_asked_for() {
 fn a_run_that_only_skips_can_break_says_what_no_skips_would_do() {
     let text = console(&[&sample::small()], Format::Pretty, false);
     assert!(text.contains("1 passed, 0 failed, 0 errors, 1 skipped in 0.17s   exit 0 (2 with --no-skips)"), "{text}");
+}
+
+#[test]
+fn lines_are_as_wide_as_the_terminal_and_nothing_is_lost() {
+    let run = sample::run();
+    let whole = console(&[&run], Format::Pretty, false);
+    let words = |text: &str| {
+        let words = text.split_whitespace().filter(|word| *word != "│");
+        words.map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+    };
+    for width in [40, 80, 120] {
+        let text = console(&[&run], Format::Pretty, Look { width: Some(width), ..Look::default() });
+        assert_no_command(&text);
+        let missing: Vec<_> = words(&whole).difference(&words(&text)).cloned().collect();
+        assert!(missing.is_empty(), "{width}: {missing:?}\n{text}");
+        // A long word, a table and a command to paste stay in one piece.
+        let wide = |line: &&str| {
+            let words = line.trim_start_matches([' ', '│']).split_whitespace();
+            let own = line.chars().count() > width && words.clone().all(|word| word.chars().count() < width / 2);
+            own && line.starts_with(BAR) && !line.contains(REPRODUCE) && !line.contains("  ")
+        };
+        let wide: Vec<&str> = text.lines().filter(wide).collect();
+        assert!(wide.is_empty(), "{width}: {wide:#?}");
+    }
 }
 
 proptest! {

@@ -10,7 +10,10 @@ use crate::outcome::{Finding, Outcome, Run, Verdict};
 use crate::report::console::aligned;
 use crate::report::left;
 use crate::report::text::{exchange, visible, xml_text};
-use crate::report::{ReportError, evidence, hanging, hangs_on_root, labelled, reason, registry_name};
+use crate::report::{
+    LABEL, PROMISE, REPRODUCE, ReportError, evidence, hanging, hangs_on_root, labelled, labelled_root, reason,
+    registry_name,
+};
 
 /// The longest message; the element's text has the rest.
 const MESSAGE: usize = 300;
@@ -107,10 +110,8 @@ fn head(run: &Run) -> String {
 fn first(run: &Run) -> String {
     let Some(root) = &run.root else { return String::new() };
     let mut text = format!("first: {}\n", root.summary);
-    for (label, detail) in [("actual", &root.actual), ("cause", &root.cause), ("setting", &root.remedy)] {
-        if !detail.is_empty() {
-            text.push_str(&format!("{label:<9} {detail}\n"));
-        }
+    for (label, detail) in labelled_root(root) {
+        text.push_str(&format!("{label:<LABEL$} {detail}\n"));
     }
     text.extend(hanging(root).map(|hanging| format!("{hanging}\n")));
     text
@@ -173,15 +174,16 @@ fn testcase(run: &Run, outcome: &Outcome, row: &Row<'_>) -> TestCase {
 }
 
 fn explained(outcome: &Outcome, row: &Row<'_>) -> String {
-    let mut text = format!("{}\n{}\n", outcome.title, row.reason);
-    if let Some(finding) = row.finding {
-        for (label, detail) in labelled(finding) {
-            text.push_str(&format!("{label:<9} {detail}\n"));
-        }
+    let mut text = format!("{}\n", row.reason);
+    if row.finding.is_none_or(|finding| finding.promise.is_empty()) {
+        text.push_str(&format!("{PROMISE:<LABEL$} {}\n", outcome.title));
+    }
+    for (label, detail) in row.finding.map(labelled).unwrap_or_default() {
+        text.push_str(&format!("{label:<LABEL$} {detail}\n"));
     }
     let index = row.finding.and_then(|finding| finding.exchange);
     if let Some(exchange) = index.and_then(|index| outcome.transcript.get(index)) {
-        text.push_str(&format!("repeat    {}\n", exchange.repeat()));
+        text.push_str(&format!("{REPRODUCE:<LABEL$} {}\n", exchange.repeat()));
     }
     text
 }

@@ -8,7 +8,8 @@ use crate::report::console::aligned;
 use crate::report::left;
 use crate::report::text::{count, exchange, printable, seconds, visible};
 use crate::report::{
-    details, differing, evidence, hanging, hangs_on_root, reason, registry_name, to_look_at, with_warnings,
+    LABEL, REPRODUCE, details, differing, evidence, hanging, hangs_on_root, labelled_root, reason, registry_name,
+    to_look_at, with_warnings,
 };
 
 /// The longest line of code; a summary is read, and the other reports are kept.
@@ -26,8 +27,7 @@ pub fn markdown(run: &Run) -> String {
     }
     if let Some(root) = &run.root {
         text.push_str(&format!("**First:** {}\n\n", code(&root.summary)));
-        let mut lines = vec![row("actual", &root.actual), row("cause", &root.cause), row("setting", &root.remedy)];
-        lines.retain(|line| line.len() > 10);
+        let mut lines: Vec<String> = labelled_root(root).map(|(label, detail)| row(label, detail)).collect();
         lines.extend(hanging(root));
         lines.push(row("code", &root.code));
         text.push_str(&fenced(&lines.join("\n")));
@@ -46,7 +46,7 @@ pub fn markdown(run: &Run) -> String {
     ));
     for (_, outcome) in to_look_at(run).filter(|(_, outcome)| !hangs_on_root(run, outcome)) {
         text.push_str(&format!("\n### {} {}\n\n", mark(outcome.shown()), code(&outcome.id)));
-        let mut lines = vec![visible(&outcome.title, LINE), String::new(), row("found", &reason(outcome))];
+        let mut lines = vec![visible(&reason(outcome), LINE), String::new()];
         lines.extend(outcome.proven.iter().map(|proven| row("proven", proven)));
         lines.extend(details(outcome).into_iter().map(|(label, detail)| row(label, detail)));
         lines.extend(differing(outcome).map(|case| row("case", &format!("{}: {}", case.shown().word(), case.name))));
@@ -55,7 +55,7 @@ pub fn markdown(run: &Run) -> String {
             lines.extend(aligned(table));
         }
         if let Some(shown) = evidence(outcome) {
-            lines.extend([String::new(), row("repeat", &shown.repeat()), String::new()]);
+            lines.extend([String::new(), row(REPRODUCE, &shown.repeat()), String::new()]);
             lines.extend(printable(&exchange(shown)).lines().map(|line| visible(line, LINE)));
         }
         text.push_str(&fenced(&lines.join("\n")));
@@ -102,7 +102,7 @@ fn mark(shown: Shown) -> &'static str {
 }
 
 fn row(label: &str, detail: &str) -> String {
-    format!("{label:<9} {}", visible(detail, LINE))
+    format!("{label:<LABEL$} {}", visible(detail, LINE))
 }
 
 /// An inline code span, with more backticks around it than in it (CommonMark, section 6.1).

@@ -113,6 +113,7 @@ fn pushed() -> Outcome {
     Outcome {
         finding: Some(Finding {
             summary: "an anonymous upload was accepted".into(),
+            promise: String::new(),
             expected: "401 by the registry itself".into(),
             actual: "202 Accepted".into(),
             cause: "the anonymous policy of the repository's pattern grants create".into(),

@@ -177,7 +177,7 @@ impl Answer {
         }
         let expected = statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ");
         self.needs_no_token(why, format_args!("{expected} for {who}"))?;
-        let actual = format!("{}: the control failed, so the refusal of others proves nothing", self.brief());
+        let actual = format!("{}: the control failed", self.brief());
         let control = Why {
             claim: why.claim,
             cause: match self.status {

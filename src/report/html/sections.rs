@@ -6,7 +6,8 @@ use crate::outcome::{Outcome, Run, Table, Verdict};
 use crate::report::left;
 use crate::report::text::{count, exchange, seconds};
 use crate::report::{
-    details, differing, evidence, hanging as hanging_on, hangs_on_root, is_broken, labelled, reason, to_look_at,
+    ACTUAL, CAUSE, EXPECTED, FIX, PROMISE, details, differing, evidence, hanging as hanging_on, hangs_on_root,
+    is_broken, labelled, labelled_root, reason, to_look_at,
 };
 
 /// What broke, and what could not be proven: everything someone needs to repair it.
@@ -30,8 +31,7 @@ pub(super) fn first(page: &mut Page, at: usize, run: &Run) {
     let Some(root) = &run.root else { return };
     page.raw("<section>\n<h2>First</h2>\n<div class=\"card fail\">\n<h3>").text(&root.summary).raw("</h3>\n");
     page.raw("<p class=\"id\"><code>").id(&root.code).raw("</code></p>\n");
-    let rows = [("actual", root.actual.as_str()), ("cause", &root.cause), ("setting", &root.remedy)];
-    let rows: Vec<_> = rows.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+    let rows: Vec<_> = labelled_root(root).collect();
     labels(page, &rows);
     if let Some(text) = hanging_on(root) {
         page.raw("<p>").text(&text).raw("</p>\n");
@@ -49,19 +49,15 @@ fn cards(page: &mut Page, at: usize, shown: &[(usize, &Outcome)]) {
             Shown::Fail => "<div class=\"card fail\" id=\"",
             _ => "<div class=\"card error\" id=\"",
         });
-        page.anchor(at, check).raw("\">\n<h3>").verdict(outcome.shown()).raw(" ").text(&outcome.title).raw("</h3>\n");
+        page.anchor(at, check).raw("\">\n<h3>").verdict(outcome.shown()).raw(" ").text(&reason(outcome)).raw("</h3>\n");
         page.raw("<p class=\"id\"><code>").id(&outcome.id).raw("</code></p>\n");
-        let why = reason(outcome);
-        if !why.eq_ignore_ascii_case(&outcome.title) {
-            page.raw("<p class=\"found\">").text(&why).raw("</p>\n");
-        }
         if let Some(proven) = &outcome.proven {
             page.raw("<p>Proven: ").text(proven).raw("</p>\n");
         }
         labels(page, &details(outcome));
         cases(page, outcome);
         if let Some(shown) = evidence(outcome) {
-            page.raw("<p class=\"label\">Repeat it</p>\n<pre><code>").text(&shown.repeat());
+            page.raw("<p class=\"label\">Reproduce</p>\n<pre><code>").text(&shown.repeat());
             page.raw("</code></pre>\n");
         }
         transcript(page, outcome);
@@ -76,10 +72,11 @@ fn labels(page: &mut Page, rows: &[(&'static str, &str)]) {
     page.raw("<dl class=\"finding\">");
     for (label, text) in rows {
         let label = match *label {
-            "expected" => "Expected",
-            "actual" => "Actual",
-            "cause" => "Likely cause",
-            _ => "What to do",
+            PROMISE => "Promise",
+            EXPECTED => "Expected",
+            ACTUAL => "Actual",
+            CAUSE => "Likely cause",
+            _ => "Fix",
         };
         page.raw("<div><dt>").raw(label).raw("</dt><dd>").text(text).raw("</dd></div>");
     }
@@ -105,7 +102,7 @@ fn cases(page: &mut Page, outcome: &Outcome) {
                 page.raw(" ").text(&finding.summary);
             }
             // A cause and a remedy that the card has already are not said again for each case.
-            let again = |label: &(&str, &str)| matches!(label.0, "cause" | "setting") && told.contains(label);
+            let again = |label: &(&str, &str)| matches!(label.0, PROMISE | CAUSE | FIX) && told.contains(label);
             let own: Vec<_> = labelled(finding).into_iter().filter(|label| !again(label)).collect();
             labels(page, &own);
         }

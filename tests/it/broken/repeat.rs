@@ -35,7 +35,7 @@ async fn a_repeat_line_repeats_as_it_stands() {
     command.args(["run", "--no-browser", "--only", "publish::api_key_can_push", "regproof.toml"]);
     let done = command.current_dir(world.folder()).env(VARIABLE, &key).output().unwrap();
     let text = String::from_utf8(done.stdout).unwrap();
-    let line = text.lines().find_map(|line| line.split_once("repeat    ")).unwrap_or_else(|| panic!("{text}")).1;
+    let line = text.lines().find_map(|line| line.split_once("reproduce     ")).unwrap_or_else(|| panic!("{text}")).1;
     for part in ["--cacert", "--connect-to", &format!("\"${VARIABLE}\"")] {
         assert!(line.contains(part), "{part} is not in {line}");
     }

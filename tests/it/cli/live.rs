@@ -72,7 +72,7 @@ async fn each_check_is_a_test_of_its_own_and_listing_sends_nothing() {
     let (code, text, _) = on(&["--exact", "registry::answers_as_a_registry"]);
     assert!(code == 0 && text.contains("1 passed"), "{text}");
     let (code, text, _) = on(&["--exact", "metrics::anonymous_can_scrape"]);
-    assert!(code != 0 && text.contains("expected") && text.contains("repeat"), "{text}");
+    assert!(code != 0 && text.contains("expected") && text.contains("reproduce"), "{text}");
     let (code, _, errors) = on(&["--exact", "metrics::no_such_check"]);
     assert!(code == 3 && errors.contains("metrics::no_such_check"), "{errors}");
 }

@@ -65,6 +65,7 @@ pub fn run() -> Run {
 fn finding(at: usize) -> Finding {
     Finding {
         summary: text(at),
+        promise: text(at + 5),
         expected: text(at + 1),
         actual: huge(),
         cause: text(at + 2),

@@ -12,8 +12,8 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 CARGO := cargo
 FLAGS := --locked
 
-# As many at once as there are cores: browsers beside two busy tests come too late on a small machine.
-export RUST_TEST_THREADS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 2 ? cores : 2)))
+# One more at once than there are cores: tests wait for browsers and deadlines. Many more, and browsers come too late.
+export RUST_TEST_THREADS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # Where tests note that they did not run.
 SKIPS := $(CURDIR)/target/skipped-tests
 

@@ -280,7 +280,7 @@ pub struct Prove {
     /// Run browser checks against every weakness they must catch, and client checks against all; takes minutes
     #[arg(long)]
     pub all: bool,
-    /// Run each weakness with the checks that must notice it, and with one in five of the others
+    /// Run each weakness with the checks that must notice it, and with one in ten of the others
     #[arg(long, conflicts_with = "all")]
     pub quick: bool,
 }

@@ -170,7 +170,7 @@ proptest! {
         times in 1usize..80, padding in 0usize..400, form in 0usize..60, limit in 100usize..600, cut in 0usize..400,
     ) {
         let redactor = Redactor::new([("zot-ci", "zak_0123456789abcdef0123456789abcdef")]);
-        let form = &redactor.forms[form % redactor.forms.len()];
+        let form = &redactor.forms.list[form % redactor.forms.list.len()];
         let text = format!("{}{}", "-".repeat(padding), format!("{form} ").repeat(times));
         // The reader may have stopped anywhere.
         for (text, whole) in [(text.as_str(), true), (&text[..text.len().saturating_sub(cut)], false)] {

@@ -56,7 +56,7 @@ pub(crate) fn prove(args: &cli::Prove, terminal: &Terminal) -> Result<ExitStatus
     }
     let (mut text, status) = verdict(&healthy, &rows, args.no_browser);
     if args.quick {
-        text.push_str("of the checks that need not notice a weakness, one in five ran; without `--quick` all run\n");
+        text.push_str("of the checks that need not notice a weakness, one in ten ran; without `--quick` all run\n");
     }
     show(terminal, &text)?;
     Ok(status)
@@ -84,11 +84,11 @@ fn is_wanted(check: &Check, weakness: Weakness, args: &cli::Prove) -> bool {
     listed && (args.all || asked || alone() || first() == Some(weakness))
 }
 
-/// One in five of all pairs, the same in each run: each check on a fifth of the weaknesses, each weakness with a fifth of the checks.
+/// One in ten of all pairs, the same in each run: each check on a tenth of the weaknesses, each weakness with a tenth of the checks.
 fn is_of_the_share(check: &Check, weakness: Weakness) -> bool {
     let of_check = CHECKS.iter().position(|one| one.id == check.id);
     let of_weakness = Weakness::all().position(|one| one == weakness);
-    (of_check.unwrap_or(0) + of_weakness.unwrap_or(0)).is_multiple_of(5)
+    (of_check.unwrap_or(0) + of_weakness.unwrap_or(0)).is_multiple_of(10)
 }
 
 async fn row(weakness: Option<Weakness>, args: &cli::Prove, stop: Stop) -> Result<Row, Trouble> {

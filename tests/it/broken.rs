@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use assert_cmd::Command;
 use regex::Regex;
 use regproof::lab::{Lab, Vacancy, Weakness};
+use regproof::outcome::Run;
+use regproof::report::{Format, Look, console};
 use serde_json::{Value, json};
 
 use self::front::{Front, with_tls};
@@ -203,7 +205,12 @@ fn shown(text: &str) -> String {
     // The header, an empty line, and what is told first.
     let lines: Vec<&str> =
         text.lines().take(2).chain(text.lines().skip(2).take(8).take_while(|line| !line.is_empty())).collect();
-    let mut text = lines.join("\n");
+    Regex::new(r"(?m)^(.{150}).*$").unwrap().replace_all(&same_each_time(&lines.join("\n")), "$1…").into_owned()
+}
+
+/// A text without what differs from run to run.
+fn same_each_time(text: &str) -> String {
+    let mut text = text.to_owned();
     for (what, by) in [
         (r"127\.0\.0\.1:\d+", "127.0.0.1:5000"),
         (r"localhost:\d+", "localhost:5000"),
@@ -216,7 +223,6 @@ fn shown(text: &str) -> String {
         (r"/[^' ]*/secrets/", "secrets/"),
         (r" *\d+\.\d\ds", "  0.00s"),
         (r"failed to lookup address information: [A-Za-z ]+", "failed to lookup address information"),
-        (r"(?m)^(.{150}).*$", "$1…"),
         (r"(?m) +$", ""),
     ] {
         text = Regex::new(what).unwrap().replace_all(&text, by).into_owned();
@@ -224,8 +230,22 @@ fn shown(text: &str) -> String {
     text
 }
 
-/// Runs a deployment, looks at its first lines, and tells them.
-fn proven(broken: &Broken, world: &World) -> String {
+/// The console at 80 and at 120 columns: its first lines, and its last.
+fn captured(what: &str, report: &Value) -> String {
+    let run: Run = serde_json::from_value(report.clone()).unwrap();
+    let mut page = format!("\n## {what}\n");
+    for width in [80, 120] {
+        let text = console(&[&run], Format::Pretty, Look { width: Some(width), ..Look::default() });
+        let lines: Vec<&str> = text.lines().collect();
+        let last = lines.iter().rfind(|line| line.contains("   exit ")).unwrap();
+        let text = same_each_time(&[&lines[..lines.len().min(24)], &["…", last]].concat().join("\n"));
+        write!(page, "\n{width} columns:\n\n```text\n{text}\n```\n").unwrap();
+    }
+    page
+}
+
+/// Runs a deployment, looks at its first lines, and tells them, with the report.
+fn proven(broken: &Broken, world: &World) -> (String, Value) {
     let (text, status, report) = world.run();
     let first = text.lines().take(10).collect::<Vec<_>>().join("\n");
     for words in [broken.wrong, broken.remedy] {
@@ -240,7 +260,7 @@ fn proven(broken: &Broken, world: &World) -> String {
         let own = |line: &str| line.split_whitespace().nth(1) == Some(id) && !line.contains('│');
         assert!(alone || !text.lines().any(own), "{}: {id} has a separate line:\n{text}", broken.what);
     }
-    shown(&text)
+    (shown(&text), report)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -351,8 +371,16 @@ async fn the_first_ten_lines_say_what_is_wrong_and_what_to_do() {
         "# Broken deployments\n\n<!-- Generated: `make book` writes this page again. -->\n\nThe first lines of the console, for mistakes \
          that operators make. Each was run against the lab.\nWhat differs from run to run is left out.\n",
     );
+    let mut captures = String::from(
+        "# The console\n\n<!-- Generated: `make book` writes this page again. -->\n\nThe first lines of a run, and the line that ends \
+         it, in terminals of 80 and of 120 columns.\nEach run was made on the lab. What differs from run to run is left out.\n",
+    );
+    captures += &captured("A clean run", &world(None).await.run().2);
     for (broken, world) in &all {
-        let text = proven(broken, world);
+        let (text, report) = proven(broken, world);
+        if ["metrics::anonymous_can_scrape", "connection-refused"].contains(&broken.code) {
+            captures += &captured(broken.what, &report);
+        }
         write!(
             page,
             "\n## {}\n\nExit status {}, code `{}`.\n\n```text\n{text}\n```\n",
@@ -361,4 +389,5 @@ async fn the_first_ten_lines_say_what_is_wrong_and_what_to_do() {
         .unwrap();
     }
     crate::book::hold("broken-deployments.md", &page);
+    crate::book::hold("console.md", &captures);
 }

@@ -173,6 +173,12 @@ async fn peak(stage: &Stage) -> u64 {
     std::fs::write(&stage.scenario, usual).expect("the scenario can be written");
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_regproof"));
     command.arg("run").arg(&stage.scenario).arg("--no-browser").env("PATH", "").env_remove("RUST_LOG");
+    if !trial::is_whole() {
+        // One check for each way to read an answer: `make prove` lets all read it.
+        for area in ["access::", "content::", "metrics::", "registry::answers", "tags::"] {
+            command.args(["--only", area]);
+        }
+    }
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().expect("it starts");
     let file = format!("/proc/{}/status", child.id().expect("it was just started"));
     let (end, mut peak) = (Instant::now() + Duration::from_secs(1200), 0);

@@ -103,8 +103,8 @@ pub fn alone(target: &Target) -> Vec<&'static str> {
     plan.steps.iter().filter(|step| step.skip.is_none()).map(|step| step.check.id).collect()
 }
 
-/// Whether a lie is told to all checks that could hear it. Else each hears a quarter of the lies: `make prove` tells all.
-fn is_whole() -> bool {
+/// Whether a lie is told to all checks that could hear it. Else each hears an eighth of the lies: `make prove` tells all.
+pub fn is_whole() -> bool {
     std::env::var_os("REGPROOF_TEST_WHOLE").is_some()
 }
 
@@ -128,13 +128,15 @@ async fn run_share(scenario: &std::path::Path, whom: Whom, is_wanted: impl Fn(&s
     (runner::execute(&board, runner::no_stop(), |_| ()).await, target)
 }
 
-/// What is wrong with how a run went, as lines; nothing if all is well. `turn` chooses the quarter of the checks that hear a lie
+/// What is wrong with how a run went, as lines; nothing if all is well. `turn` chooses the eighth of the checks that hear a lie
 /// about everything.
 pub async fn complaints(stage: &Stage, concerns: &[&str], whom: Whom, turn: usize) -> Vec<String> {
     let heard = |id: &str| {
         let at = CHECKS.iter().position(|check| check.id == id).unwrap_or(0);
         let named = concerns != EVERY && concerns.iter().any(|start| id.starts_with(start));
-        is_whole() || concerns.is_empty() || named || (at + turn).is_multiple_of(4)
+        // A lie that concerns no check by name may concern any.
+        let share = if concerns.is_empty() { 2 } else { 8 };
+        is_whole() || named || (at + turn).is_multiple_of(share)
     };
     let (run, target) = run_share(&stage.scenario, whom, heard).await;
     let most = stage.limits.deadline + SLACK;

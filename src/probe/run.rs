@@ -375,7 +375,7 @@ async fn without_trick(known: &Known, probe: &Probe, client: &Client, why: &Why<
     if expected.contains(&answer.status) {
         return Ok(answer);
     }
-    let actual = format!("{}: the plain request failed, so there is nothing to compare with", answer.brief());
+    let actual = format!("{}: the plain request failed, so the answers cannot be compared", answer.brief());
     Err(why.undecided("the plain answer", actual, answer.index))
 }
 

@@ -56,8 +56,8 @@ pub(crate) async fn by_tag(
 
 const UPSTREAM: Why<'static> = Why {
     claim: "the upstream shows its digest for the tag",
-    cause: "the upstream cannot be reached from here, limits the rate of requests, or has no such image for clients without \
-            credentials",
+    cause: "the upstream cannot be reached from here, or limits the rate of requests; or it has no such image for clients \
+            without credentials",
     remedy: "compare `upstream` in [[cache]] with urls in extensions.sync; ask it by hand; remove `upstream` if this machine \
              may not ask it",
 };

@@ -24,13 +24,13 @@ pub(crate) const EXIT_STATUS: &str = "\
 Exit status:
   0  everything that ran passed, and something ran
   1  at least one promise is broken
-  2  nothing is broken, but at least one check could not decide, or a report could not be written
+  2  nothing is broken, but a check is undecided or a report is not written
   3  bad usage or scenario; nothing was sent
   4  nothing to run";
 
-/// Proves, after a deploy, that a live container registry keeps the promises its operator made.
+/// Proves, after a deploy, that a live registry keeps its operator's promises.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "regproof", version, max_term_width = 100, after_help = EXIT_STATUS)]
+#[command(name = "regproof", version, max_term_width = 80, after_help = EXIT_STATUS)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -42,33 +42,33 @@ pub struct Cli {
 pub enum Command {
     /// Run the checklist on a sound lab, then on a weak one
     Demo(Demo),
-    /// Prove this binary: show which checks catch each weakness of the lab
+    /// Show which checks of this program catch each weakness of the lab
     Prove(Prove),
     /// Run the checklist against the registry of a scenario
     Run(Run),
-    /// Run the checklist at intervals, and serve the results to Prometheus and to people
+    /// Run the checklist at intervals, and serve the results over HTTP
     Watch(Watch),
-    /// Check that every tag, manifest and blob of the registry is there and whole; writes nothing
+    /// Check that every tag, manifest and blob is whole; writes nothing
     Audit(Audit),
     /// Merge the JSON reports of a partitioned run or audit into one
     Merge(Merge),
-    /// Show what `run` would do, what it would skip, and why; sends nothing
+    /// Show what `run` would do and skip, and why; sends nothing
     Plan(Plan),
-    /// Save the registry's current answers for a later `diff`; stores nothing in the registry
+    /// Save a registry's answers for a `diff`; stores nothing there
     Snapshot(Snapshot),
-    /// Show every answer and tag that differs between two snapshots; sends nothing
+    /// Show what differs between two snapshots; sends nothing
     Diff(Diff),
     /// List every check
     List(List),
-    /// Explain why a check matters, how it works, and what to do when it fails
+    /// Explain why a check matters, how it works, and what to do
     Explain(Explain),
     /// Print the JSON Schema of the scenario file
     Schema,
-    /// Ask a live registry without credentials, and print a draft scenario to review
+    /// Ask a registry without credentials, and print a draft scenario
     Init(Init),
-    /// Serve the lab on loopback: a hardened registry, an OpenID provider and an upstream
+    /// Serve the lab on loopback: registry, OpenID provider, upstream
     Lab(Lab),
-    /// Remove the tags `regproof-…` that runs left in the scratch repositories
+    /// Remove the tags that runs left in the scratch repositories
     Clean(Clean),
     /// Print completions for a shell
     Completions(Completions),
@@ -79,11 +79,12 @@ pub enum Command {
 /// Which checks of which scenarios.
 #[derive(Clone, Debug, Args)]
 pub struct Selection {
-    /// Only checks whose id starts with this, as `access::`; can be given several times
+    /// Run only checks whose id starts with this, as `access::`; repeatable
     #[arg(long, value_name = "ID-PREFIX")]
     pub only: Vec<String>,
-    /// The most that a check may send; `oracle` requests store nothing [default: writes with a scratch repository, else
-    /// oracle]
+    /// The most that a check may send
+    ///
+    /// `oracle` requests store nothing. The default is `writes` with a scratch repository, else `oracle`.
     #[arg(long, value_name = "EFFECT", value_parser = effects())]
     pub effects: Option<Effect>,
     /// Skip checks that need a browser
@@ -92,7 +93,9 @@ pub struct Selection {
     /// Count warnings as broken promises: exit status 1
     #[arg(long)]
     pub strict: bool,
-    /// Only one part of the checks, as `hash:1/4`; `auto` reads $JOB_COMPLETION_INDEX and $JOB_COMPLETIONS
+    /// Run only one part of the checks, as `hash:1/4` or `auto`
+    ///
+    /// `auto` reads $JOB_COMPLETION_INDEX and $JOB_COMPLETIONS.
     #[arg(long, value_name = "hash:PART/PARTS", value_parser = part)]
     pub partition: Option<Part>,
 }
@@ -120,13 +123,15 @@ pub struct Look {
 /// `run`.
 #[derive(Clone, Debug, Args)]
 pub struct Run {
-    /// Scenario files; several run at the same time into one report [default: $REGPROOF_SCENARIO, else regproof.toml]
+    /// The scenario files [default: $REGPROOF_SCENARIO, else regproof.toml]
+    ///
+    /// Several run at the same time into one report.
     #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
     pub scenarios: Vec<PathBuf>,
     /// Which checks.
     #[command(flatten)]
     pub selection: Selection,
-    /// Wait up to this long for the registry to answer before the first check, as `60s`
+    /// Wait up to this long for the registry's first answer, as `60s`
     #[arg(long, value_name = "PERIOD")]
     pub wait: Option<Period>,
     /// Count a skipped check as not proven: exit status 2
@@ -144,7 +149,9 @@ pub struct Run {
     /// Also prove that nothing changed since this snapshot, after all other checks
     #[arg(long, value_name = "SNAPSHOT", conflicts_with = "partition", value_hint = ValueHint::FilePath)]
     pub against: Option<PathBuf>,
-    /// Changes that do not count, as `regproof diff` prints them: one per line, or `accept = [...]` in .toml
+    /// Changes that do not count, as `regproof diff` prints them
+    ///
+    /// One per line, or `accept = [...]` in a .toml file.
     #[arg(long, value_name = "FILE", requires = "against", value_hint = ValueHint::FilePath)]
     pub accept: Option<PathBuf>,
     /// How the console looks.
@@ -188,11 +195,15 @@ pub struct Plan {
     /// Which checks.
     #[command(flatten)]
     pub selection: Selection,
-    /// Also print every request that a run may send: method, target, identity, effect and check
+    /// Also print every request that a run may send
+    ///
+    /// Each line has method, target, identity, effect and check.
     #[arg(long)]
     pub requests: bool,
-    /// Write the promises into `regproof.lock` next to the scenario; a run whose promises differ from it fails. The lock
-    /// does not depend on this machine, nor on --only, --effects, --no-browser or --partition
+    /// Write the promises into `regproof.lock` next to the scenario
+    ///
+    /// A run whose promises differ from the lock fails. The lock does not depend on this machine. Nor does it depend on
+    /// --only, --effects, --no-browser or --partition.
     #[arg(long)]
     pub lock: bool,
 }
@@ -208,7 +219,7 @@ pub struct List {
 /// `explain`.
 #[derive(Clone, Debug, Args)]
 pub struct Explain {
-    /// The id of a check (see `regproof list`), lint, advisory, finding or weakness of the lab
+    /// The id of a check, lint, advisory, finding or weakness of the lab
     pub id: String,
 }
 
@@ -218,13 +229,13 @@ pub struct Lab {
     /// Where the registry listens, on loopback [default: a free port]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = loopback)]
     pub listen: Option<SocketAddr>,
-    /// A weakness of the lab; can be given several times
+    /// A weakness of the lab; repeatable
     #[arg(long, value_name = "NAME", value_parser = weaknesses())]
     pub weakness: Vec<Weakness>,
     /// The zot release whose behaviour it shows
     #[arg(long, value_name = "VERSION", default_value = "v2.1.20", value_parser = releases())]
     pub release: crate::lab::Release,
-    /// Write a complete scenario for this lab, with its secrets in a folder next to it
+    /// Write a scenario for this lab, with its secrets in a folder next to it
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub scenario_out: Option<PathBuf>,
 }
@@ -271,16 +282,18 @@ pub struct Init {
 /// `prove`.
 #[derive(Clone, Debug, Args)]
 pub struct Prove {
-    /// Only this weakness; can be given several times
+    /// Only this weakness; repeatable
     #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = weaknesses())]
     pub weakness: Vec<Weakness>,
     /// Skip checks that need a browser
     #[arg(long)]
     pub no_browser: bool,
-    /// Run browser checks against every weakness they must catch, and client checks against all; takes minutes
+    /// Run browser and client checks on more weaknesses; takes minutes
+    ///
+    /// Browser checks run on every weakness that they must catch. Client checks run on all.
     #[arg(long)]
     pub all: bool,
-    /// Run each weakness with the checks that must notice it, and with one in ten of the others
+    /// Run the checks that must notice a weakness, and one in ten of the others
     #[arg(long, conflicts_with = "all")]
     pub quick: bool,
 }

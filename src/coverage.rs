@@ -81,7 +81,7 @@ pub(crate) fn told(scenario: &Scenario) -> String {
 pub fn page() -> String {
     let mut text = "# Coverage\n\nWhich check would notice if the live registry did otherwise than a key says. Written from the table in \
                     `src/coverage/table.rs` by\n`REGPROOF_UPDATE=1 cargo test --lib coverage`. A name behind a check is a weakness of the lab or a \
-                    mutant of a real zot under which it was seen to fail\n([kill matrix](kill-matrix.md)); where there is none, only its own tests show it, or nothing yet.\n"
+                    mutant of a real zot. The check was seen to fail\nunder it ([kill matrix](kill-matrix.md)). Without such a name, only the check's own tests show it, or nothing yet.\n"
         .to_owned();
     for (title, rows, about) in [
         ("The scenario", SCENARIO, ""),

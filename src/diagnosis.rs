@@ -169,8 +169,8 @@ pub(crate) fn groups(clues: &Clues<'_>) -> Diagnosis {
              name{name}",
             clues.asked.join(" ")
         ),
-        "look at the provider's mapping of groups to a claim (in Authentik: the scope mapping of profile), at the groups of \
-         the user, and at claimMapping.groups in zot, which is `groups` unless set",
+        "look at the provider's mapping of groups to a claim (in Authentik: the scope mapping of profile); look at the \
+         groups of the user, and at claimMapping.groups in zot, which is `groups` unless set",
     )
 }
 

@@ -60,7 +60,7 @@ impl Dialect {
             }
             Dialect::Other if !reads => Some("that cannot be asked on this registry, which is not zot"),
             Dialect::Other if !subject.holds(oracle) => {
-                Some("that this registry, which is not zot, may say of what it hides")
+                Some("where this registry, which is not zot, may hide the repository")
             }
             Dialect::Zot(_) | Dialect::Other => None,
         }
@@ -216,7 +216,7 @@ pub(crate) fn permission(
         401 | 403 => "refused, but without the registry's own error",
         429 => "the registry limits the rate of requests",
         500..=599 => "the registry or its proxy failed",
-        _ => "neither a refusal nor the answer to a client that may",
+        _ => "neither a refusal nor the answer to a client with this right",
     };
     Permission::Undecided(format!("{}: {reason}", answer.brief()))
 }

@@ -193,8 +193,8 @@ fn a_registry_that_is_not_zot_is_asked_for_what_is_there_alone() {
     for (subject, oracle, told) in [
         (&tagged, Oracle::ReadManifest, None),
         (&tagged, Oracle::ListTags, None),
-        (&tagged, Oracle::ReadBlob, Some("may say of what it hides")),
-        (&nothing, Oracle::ReadManifest, Some("may say of what it hides")),
+        (&tagged, Oracle::ReadBlob, Some("may hide the repository")),
+        (&nothing, Oracle::ReadManifest, Some("may hide the repository")),
         (&tagged, Oracle::CreateTag, Some("cannot be asked")),
         (&nothing, Oracle::DeleteBlob, Some("cannot be asked")),
     ] {

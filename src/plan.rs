@@ -283,7 +283,7 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         Need::BehindLogin => promised(
             scenario.behind_a_login().is_none(),
             &format!(
-                "{by} has no repository of [repositories] that only users may read, and elsewhere a pull does not show \
+                "{by} has no repository of [repositories] that only users may read; elsewhere a pull does not show \
                  whether the login was sent"
             ),
         ),

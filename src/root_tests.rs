@@ -110,7 +110,7 @@ fn what_waits_for_a_check_by_its_own_remedy_hangs_on_the_same_root() {
 }
 
 #[test]
-fn without_a_symptom_the_deepest_finding_is_the_first_and_a_broken_promise_before_an_undecided_one() {
+fn without_a_symptom_the_deepest_finding_is_first_and_a_fail_before_an_error() {
     let login = || outcome("oidc::login_returns_with_a_session", Verdict::Fail, vec![]);
     let redirect = || outcome("oidc::login_redirects_to_the_provider", Verdict::Fail, vec![]);
     let cookies = || outcome("oidc::session_cookie_is_protected", Verdict::Error, vec![]);

@@ -19,8 +19,9 @@
 //!    promised to no client and works is a Fail without a control.
 //! 5. The answer is compared with the zot configuration, evaluated independently of zot, or with `[access]`.
 //! 6. On the scratch and the first public repository, anonymous clients and CI send each changing request 20 times. Where zot
-//!    delays its refusals, they send it 5 times. So random answers and one bad backend show. There, and for reading the first
-//!    private repository, each client also asks with the User-Agents of docker, containerd, containers/image, oras, Helm and Go.
+//!    delays its refusals, they send it 5 times. So random answers and one bad backend show. There, each client also
+//!    asks with the User-Agents of docker, containerd, containers/image, oras, Helm and Go. It does so too for reading the first
+//!    private repository.
 //! 7. Every tag that was asked about, outside of the scratch repository, is read again. Tags that others moved or removed
 //!    meanwhile are asked about anew.
 //!

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! Registries keep one copy of equal blobs. If the registry does not check the rights to the original, a client that knows a
-//! digest gets the bytes under another name.
+//! Registries keep one copy of equal blobs. Some registries do not check the rights to the original. A client that knows a digest
+//! then gets the bytes under another name.
 //!
 //! ## How it is proven
 //!

@@ -2,8 +2,8 @@
 //!
 //! ## Why it matters
 //!
-//! An image that is pushed below `docker.io/` is served to all users of the cache, under a name that they trust. One hijacked CI
-//! job would be enough to replace base images.
+//! All users of the cache get what is pushed below `docker.io/`, under a name that they trust. One hijacked CI job would be
+//! enough to replace base images.
 //!
 //! ## How it is proven
 //!

@@ -8,7 +8,7 @@
 //! ## How it is proven
 //!
 //! On a public repository, once as each client, with its User-Agent, its order of requests and its Accept header. The requests
-//! are a ping (if this client pings), HEAD of the tag, the manifest by digest, and one blob, each hashed.
+//! are a ping (if this client pings), HEAD of the tag, the manifest by digest, and one blob. Manifest and blob are hashed.
 //!
 //! ## When it fails
 //!

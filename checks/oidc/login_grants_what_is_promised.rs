@@ -43,8 +43,8 @@ const WHY: Why<'static> = Why {
     claim: "a login gives its user only the rights that are promised",
     cause: "the provider sends a group that the scenario does not name; or a policy grants more to one of the user's groups or \
             to every user",
-    remedy: "look at the groups that the provider sends for this user (its preview of claims), and at their policies in \
-             accessControl; then let the user log in once more, since zot keeps the groups of the last login",
+    remedy: "look at the groups that the provider sends for this user (its preview of claims); look at their policies in \
+             accessControl; then let the user log in once more: zot keeps the groups of the last login",
 };
 
 const PUSH: Why<'static> = Why {

@@ -15,8 +15,8 @@
 //!    without `mount`) is started. zot answers it with 405 only to users who may create.
 //! 6. Logout, and the same request again: not 200.
 //!
-//! If the way back or the groups fail, the finding names its cause. For this the check looks at the page's text, the redirect's
-//! scopes, the registry's name for the user, and the `Date` headers.
+//! If the way back or the groups fail, the finding names its cause. The check looks for it in the page's text, in the scopes of
+//! the redirect and in the `Date` headers. It also compares the registry's name for the user.
 //!
 //! ## When it fails
 //!
@@ -47,7 +47,7 @@ const WHY: Why<'static> = Why {
 
 const GROUPS: Why<'static> = Why {
     claim: "a login brings the groups of its user along",
-    cause: "the scope or claim with the groups is missing or has another name, at the provider or in zot's openid scopes",
+    cause: "the scope or claim with the groups is missing; or the provider and zot's openid scopes name it differently",
     remedy: "add the scope (in Authentik: the profile scope mapping with groups) to the provider and to zot's openid scopes, \
              and compare claimMapping",
 };

@@ -8,8 +8,8 @@
 //! ## How it is proven
 //!
 //! 1. `regproof plan --lock` writes `regproof.lock` next to the scenario. The lock has the rights of anonymous clients, any
-//!    user, each group and each identity, in each named repository and each pattern. It also has the other promises, and which
-//!    checks run. The operator reviews and commits it.
+//!    user, each group and each identity. It has them for each named repository and each pattern. It also has the other
+//!    promises, and which checks run. The operator reviews and commits it.
 //! 2. Each run derives the promises again and compares. Nothing is sent.
 //! 3. Notes name each setting of the configuration that no check proves.
 //! 4. The promises do not depend on the programs of this machine, nor on `--only`, `--no-browser` and `--effects`.

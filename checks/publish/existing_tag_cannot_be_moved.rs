@@ -13,7 +13,7 @@
 //! 2. `PUT manifests/<tag>` with another image, and with the same image again: refused.
 //! 3. `PUT manifests/<digest>?tag=<tag>` with another image: refused, or the tag stays.
 //! 4. The same for `latest`. If this run made the tag, or it holds an image of regproof, by a real push. Else by a manifest of an
-//!    impossible media type, which zot refuses with 415 only to users who may move the tag.
+//!    impossible media type: only users who may move the tag get 415 from zot.
 //! 5. After each: the tag still points at its digest. The state decides, the status is evidence.
 //!
 //! ## When it fails

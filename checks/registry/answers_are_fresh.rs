@@ -47,7 +47,7 @@ const WHY: Why<'static> = Why {
              content delivery network; let all registries of one address share their storage",
 };
 
-/// As long as a registry of several nodes may take to be of one mind.
+/// The longest that the nodes of one registry may take to give the same answer.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Who reads, and who that is.

@@ -17,8 +17,8 @@
 //!
 //! ## When it fails
 //!
-//! The finding names up to ten tags. Remove the tags that do not belong there, or widen the pattern for the others (`latest`
-//! must be in the pattern too). A list that repeats itself comes from a cache in front of the registry.
+//! The finding names up to ten tags. Remove the tags that do not belong there, or widen the pattern for the others.
+//! `latest` must be in the pattern too. A list that repeats itself comes from a cache in front of the registry.
 //!
 //! ## References
 //!

@@ -4,9 +4,22 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+const TAKEN: &str = "\
+Exit status:
+  0  the snapshot has every answer
+  2  some questions are undecided, or there is no snapshot
+  3  bad usage";
+
+const COMPARED: &str = "\
+Exit status:
+  0  no change, or only accepted ones
+  1  at least one other change
+  2  no known change, but some questions are undecided
+  3  a file cannot be used";
+
 /// `snapshot`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Exit status: 0 taken, 2 some questions are undecided or nothing was taken, 3 bad usage.")]
+#[command(after_help = TAKEN)]
 pub struct Snapshot {
     /// The scenario file [default: $REGPROOF_SCENARIO, else regproof.toml]
     #[arg(value_name = "SCENARIO", value_hint = ValueHint::FilePath)]
@@ -14,17 +27,14 @@ pub struct Snapshot {
     /// Where to write it [default: stdout]
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// Also save the tags of the whole catalog, not only of the declared repositories
+    /// Also save the tags of all repositories in the catalog
     #[arg(long)]
     pub catalog: bool,
 }
 
 /// `diff`.
 #[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "Exit status: 0 no change but the accepted ones, 1 another change, 2 no known change but undecided questions, \
-                  3 a file cannot be used."
-)]
+#[command(after_help = COMPARED)]
 pub struct Diff {
     /// The earlier snapshot
     #[arg(value_name = "BEFORE", value_hint = ValueHint::FilePath)]
@@ -35,7 +45,9 @@ pub struct Diff {
     /// In which format
     #[arg(long, value_enum, default_value = "text")]
     pub format: DiffFormat,
-    /// Changes that do not count, as printed: one per line, or `accept = [...]` in a .toml file
+    /// Changes that do not count, as this command prints them
+    ///
+    /// One per line, or `accept = [...]` in a .toml file.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub accept: Option<PathBuf>,
 }

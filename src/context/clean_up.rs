@@ -179,7 +179,7 @@ impl<'a> Janitor<'a> {
         let (remover, digest) = (self.remover.clone()?, part.what.strip_prefix("manifests/")?);
         match self.by_digest(&remover, &part.repository, digest).await {
             ByDigest::Removed | ByDigest::Shared => None,
-            ByDigest::Not(why) => Some(format!("the index that named it is removed, it is not: {why}")),
+            ByDigest::Not(why) => Some(format!("its index is removed, but it is not: {why}")),
         }
     }
 

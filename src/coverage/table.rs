@@ -8,7 +8,7 @@ const LOGIN: &[&str] = &["oidc::login_returns_with_a_session"];
 const CACHE: &[&str] = &["cache::pull_through_serves_upstream"];
 const METRICS: &[&str] = &["metrics::anonymous_can_scrape"];
 /// How zot copies from its upstreams shows in time and in its log, not in an answer.
-const INSIDE: &str = "it shows between zot and the upstream alone";
+const INSIDE: &str = "only zot and the upstream see it";
 
 /// Every key of a scenario.
 pub(crate) const SCENARIO: &[Row] = &[
@@ -118,13 +118,16 @@ pub(crate) const ZOT: &[Row] = &[
     steers("binaryType", "zot starts with any"),
     nobody(
         "storage",
-        "what zot keeps, removes and where shows on its disk; content::sampled_images_are_whole reads a sample, and \
-         lint::retention_deletes tells which tags go",
+        "only zot's disk shows what zot keeps and removes; content::sampled_images_are_whole reads a sample, and \
+         lint::retention_deletes names the tags that go",
     ),
-    nobody("log", "it shows in zot's log alone"),
-    nobody("scheduler", "it shows in zot's load alone"),
-    nobody("cluster", "which node answers does not show; name each in [registry] backend"),
-    nobody("http.address", "which interfaces are open shows only from another network; lint::plain_listener reads it"),
+    nobody("log", "only zot's log shows it"),
+    nobody("scheduler", "only zot's load shows it"),
+    nobody("cluster", "an answer does not show its node; name each node in [registry] backend"),
+    nobody(
+        "http.address",
+        "only another network shows which interfaces are open; lint::plain_listener reads the setting",
+    ),
     checks("http.port", &["registry::both_vantage_points_agree"], &[]),
     checks("http.externalUrl", REDIRECT, &["redirect-uri-wrong-host", "external-url-https"]),
     checks("http.allowOrigin", &["bypass::foreign_origins_get_no_credentials"], &["foreign-origin-allowed"]),
@@ -134,12 +137,12 @@ pub(crate) const ZOT: &[Row] = &[
     checks("http.tls.key", &["registry::certificate_is_valid_for_days"], &["proxy-certificate-expired"]),
     nobody("http.tls.cacert", "no check logs in by a certificate alone"),
     nobody("http.realm", "clients show it and compare nothing"),
-    nobody("http.ratelimit", "how many requests are let through is not measured"),
+    nobody("http.ratelimit", "no check measures how many requests pass"),
     checks("http.compat", &["publish::docker_media_type_is_as_promised"], &["docker-media-types-accepted"]),
-    nobody("http.auth.failDelay", "how long a refusal takes is not measured"),
+    nobody("http.auth.failDelay", "no check measures how long a refusal takes"),
     checks("http.auth.htpasswd.path", &["access::wrong_credentials_are_refused"], &["refuses-everything-401"]),
     checks("http.auth.ldap", &["access::wrong_credentials_are_refused"], &[]),
-    nobody("http.auth.bearer", "what a token grants is its issuer's to say, and rights are not derived from it"),
+    nobody("http.auth.bearer", "the issuer of a token decides what it grants; no rights are derived from it"),
     checks("http.auth.openid.providers.NAME.issuer", REDIRECT, &["issuer-mismatch"]),
     checks("http.auth.openid.providers.NAME.clientid", REDIRECT, &["client-id-wrong"]),
     checks("http.auth.openid.providers.NAME.clientsecret", LOGIN, &["client-secret-wrong"]),
@@ -148,15 +151,15 @@ pub(crate) const ZOT: &[Row] = &[
     checks("http.auth.openid.providers.NAME.claimMapping.username", LOGIN, &["user-name-from-email"]),
     checks("http.auth.openid.providers.NAME.claimMapping.groups", LOGIN, &["group-claim-renamed"]),
     nobody("http.auth.openid.providers.NAME.name", "the label of the button on the login page is not read"),
-    nobody("http.auth.openid.providers.NAME.keypath", "it shows in a login at GitHub alone"),
+    nobody("http.auth.openid.providers.NAME.keypath", "only a login at GitHub shows it"),
     checks("http.auth.openid.providers.NAME.authurl", REDIRECT, &[]),
     checks("http.auth.openid.providers.NAME.tokenurl", LOGIN, &[]),
     checks("http.auth.openid.callbackAllowOrigins", &["oidc::login_returns_only_home"], &["foreign-return-allowed"]),
     checks("http.auth.apikey", &["publish::api_key_can_push"], &[]),
-    nobody("http.auth.sessionKeysFile", "whether logins outlive a restart shows only over a restart"),
-    nobody("http.auth.sessionHashKey", "whether logins outlive a restart shows only over a restart"),
-    nobody("http.auth.sessionEncryptKey", "whether logins outlive a restart shows only over a restart"),
-    nobody("http.auth.sessionDriver", "where sessions are kept shows only over a restart, or with several nodes"),
+    nobody("http.auth.sessionKeysFile", "only a restart shows whether logins outlive it"),
+    nobody("http.auth.sessionHashKey", "only a restart shows whether logins outlive it"),
+    nobody("http.auth.sessionEncryptKey", "only a restart shows whether logins outlive it"),
+    nobody("http.auth.sessionDriver", "only a restart or several nodes show where sessions are kept"),
     checks("http.auth.secureSession", &["oidc::session_cookie_is_protected"], &["session-cookie-open"]),
     nobody("http.auth.mtls", "no check logs in by a certificate alone"),
     checks(
@@ -191,21 +194,18 @@ pub(crate) const ZOT: &[Row] = &[
     nobody("extensions.search", "search asks for the same rights as every other read, and is not asked"),
     nobody("extensions.ui", "the pages are for people; bypass::internal_pages_are_closed asks for those that are not"),
     nobody("extensions.scrub", "it shows in zot's log; content::sampled_images_are_whole reads a sample"),
-    nobody("extensions.lint", "which pushes it refuses is not asked"),
+    nobody("extensions.lint", "no check asks which pushes it refuses"),
     nobody("extensions.trust", "signatures are not asked for"),
-    nobody("extensions.events", "what zot tells others is not received"),
+    nobody("extensions.events", "no check receives what zot sends to others"),
     nobody("extensions.apikey", "zot reads http.auth.apikey"),
     nobody("extensions.mgmt", "it comes with search, and bypass::internal_pages_are_closed asks what it shows"),
     checks("extensions.sync.enable", CACHE, &["sync-off"]),
-    nobody(
-        "extensions.sync.credentialsFile",
-        "that an upstream was asked with credentials shows at the upstream alone",
-    ),
-    nobody("extensions.sync.downloadDir", "it shows on zot's disk alone"),
+    nobody("extensions.sync.credentialsFile", "only the upstream sees whether it was asked with credentials"),
+    nobody("extensions.sync.downloadDir", "only zot's disk shows it"),
     checks("extensions.sync.registries.urls", &["cache::cold_fetch_works"], &["upstream-stopped"]),
-    nobody("extensions.sync.registries.pollInterval", "when a mirror is brought up to date is not waited for"),
+    nobody("extensions.sync.registries.pollInterval", "no check waits for a mirror's next update"),
     checks("extensions.sync.registries.content.prefix", CACHE, &["sync-of-one-image"]),
-    nobody("extensions.sync.registries.content.tags", "which tags a mirror leaves out is not asked"),
+    nobody("extensions.sync.registries.content.tags", "no check asks which tags a mirror leaves out"),
     checks("extensions.sync.registries.content.destination", CACHE, &["sync-to-another-place"]),
     checks("extensions.sync.registries.content.stripPrefix", CACHE, &[]),
     nobody("extensions.sync.registries.tlsVerify", INSIDE),

@@ -23,7 +23,7 @@ fn scenario_without(lab: &Lab, folder: &Path, tables: &[&str], more: &str) -> Pa
 }
 
 #[tokio::test]
-async fn without_identities_no_denial_is_proven_and_what_works_for_anyone_is_found_nevertheless() {
+async fn without_identities_no_denial_is_proven_and_open_rights_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let run = async |weakness: Option<Weakness>| {
         let options = Options { weaknesses: weakness.into_iter().collect(), ..Options::default() };

@@ -71,7 +71,7 @@ fn the_tags_that_a_rule_may_single_out_are_asked_about() {
 }
 
 #[test]
-fn repositories_that_nobody_named_are_asked_about_folder_by_folder_and_others_in_each_run() {
+fn unnamed_repositories_are_asked_about_by_folder_and_others_in_each_run() {
     let mut catalog: BTreeSet<String> = (0..40).map(|at| format!("many/{at}")).collect();
     catalog.extend(["one/app", "two/app", "named/app"].map(str::to_owned));
     let named = ["named/app".to_owned()];

@@ -7,7 +7,7 @@ pub(super) fn no_private_scratch(scenario: &Scenario, by: &str) -> Option<String
     let declared = &scenario.repositories;
     let Some(private) = &declared.private_scratch else {
         return Some(
-            "not promised: [repositories] private_scratch is not set; a probe may not open what is really private"
+            "not promised: [repositories] private_scratch is not set; a probe must not expose a repository that is really private"
                 .to_owned(),
         );
     };

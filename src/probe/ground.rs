@@ -248,7 +248,7 @@ impl Ground {
         let Some(session) = &self.session else { return Ok(()) };
         let answer = self.end(cx, session, self.image.layer.clone()).await?;
         if answer.status == 404 && is_registry_error(&answer) {
-            return Err(STATE.fail("the upload that was not to be ended", answer.brief(), answer.index));
+            return Err(STATE.fail("an upload session that is still open", answer.brief(), answer.index));
         }
         answer.expect_status(&[201], &STATE).map_err(Failure::into_control)?;
         Ok(())

@@ -205,7 +205,7 @@ fn seen_at_all(cx: &Cx, facts: &Facts, probe: &Probe) -> Result<(), String> {
         let (public, name) = (facts.fill("{public}")?, facts.name(cx, probe.who)?);
         if cx.scenario().promise(name, &public, Action::Read) == Some(false) {
             let who = name.unwrap_or("anonymous clients");
-            return Err(format!("{who} may not read {public}, so that there is no plain answer to compare with"));
+            return Err(format!("{who} may not read {public}, so no plain answer can be compared"));
         }
     }
     if !matches!(probe.shape.method, "GET" | "HEAD") || !probe.shape.target.starts_with("/v2/{scratch}/") {
@@ -216,7 +216,7 @@ fn seen_at_all(cx: &Cx, facts: &Facts, probe: &Probe) -> Result<(), String> {
         return Ok(());
     }
     let who = name.unwrap_or("anonymous clients");
-    Err(format!("{who} may not read {scratch}, so that a refusal there says nothing"))
+    Err(format!("{who} may not read {scratch}, so a refusal there shows nothing"))
 }
 
 fn fill(known: &Known, probe: &Probe, target: &str, headers: &[(&str, &str)]) -> Result<Filled, String> {
@@ -375,7 +375,7 @@ async fn without_trick(known: &Known, probe: &Probe, client: &Client, why: &Why<
     if expected.contains(&answer.status) {
         return Ok(answer);
     }
-    let actual = format!("{}: the plain request failed, so there is nothing to compare with", answer.brief());
+    let actual = format!("{}: the plain request failed, so the answers cannot be compared", answer.brief());
     Err(why.undecided("the plain answer", actual, answer.index))
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Told {
 
 /// All codes, each with what `explain` says of it.
 pub(crate) const CODES: &[(&str, &str)] = &[
-    ("name-does-not-resolve", "The host name of `registry.url` has no address, as this machine sees it."),
+    ("name-does-not-resolve", "This machine finds no address for the host name of `registry.url`."),
     ("connection-refused", "The host answers, and nothing listens on this port: the registry or its proxy is stopped."),
     (
         "registry-unreachable",
@@ -24,13 +24,13 @@ pub(crate) const CODES: &[(&str, &str)] = &[
     ),
     (
         "certificate-not-trusted",
-        "The certificate is signed by an authority that this machine does not trust. A private authority belongs into \
+        "The certificate is signed by an authority that this machine does not trust. Name a private authority in \
          `[registry] ca_file`.",
     ),
     ("certificate-expired", "The certificate of the registry or its proxy has expired."),
-    ("certificate-for-another-name", "The certificate is valid, and for another name than that of `registry.url`."),
-    ("no-tls-on-this-port", "`registry.url` says https, and the port speaks plain HTTP."),
-    ("tls-expected", "`registry.url` says http, and the port speaks only TLS."),
+    ("certificate-for-another-name", "The certificate is valid, but for another name than `registry.url` has."),
+    ("no-tls-on-this-port", "`registry.url` says https, but the port speaks plain HTTP."),
+    ("tls-expected", "`registry.url` says http, but the port speaks only TLS."),
     ("no-answer", "A connection was made, and no complete answer came within `[limits] request_timeout`."),
     (
         "login-page",
@@ -38,7 +38,7 @@ pub(crate) const CODES: &[(&str, &str)] = &[
          a login must leave out `/v2/`: the registry protects it.",
     ),
     ("gateway-error", "The proxy answers 502, 503 or 504: the registry behind it does not answer."),
-    ("registry-error", "The registry or its proxy fails inside and answers 500."),
+    ("registry-error", "The registry or its proxy has an internal error and answers 500."),
     ("too-many-requests", "The registry or its proxy refuses requests because they come too fast: 429."),
     (
         "content-encoding",

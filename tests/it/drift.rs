@@ -175,7 +175,7 @@ fn written(folder: &Path, lab: &Lab, name: &str) -> (PathBuf, PathBuf) {
 }
 
 #[test]
-fn diff_ends_with_1_on_a_change_with_0_on_none_or_an_accepted_one_and_with_3_on_a_bad_file() {
+fn diff_ends_with_1_on_a_change_0_on_none_or_an_accepted_one_3_on_a_bad_file() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let (sound, weak) = (lab(None), lab(Some(Weakness::MetricsClosed)));
     let (_, before) = written(folder.path(), &sound, "sound");

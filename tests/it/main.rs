@@ -32,4 +32,5 @@ mod watch;
 mod watching;
 mod weaknesses;
 mod wire;
+mod words;
 mod workflows;

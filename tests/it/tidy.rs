@@ -13,17 +13,17 @@ use regproof::scenario::load;
 
 const HEADINGS: [&str; 4] = ["## Why it matters", "## How it is proven", "## When it fails", "## References"];
 
-fn project() -> &'static Path {
+pub(crate) fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(file: impl AsRef<Path>) -> String {
+pub(crate) fn read(file: impl AsRef<Path>) -> String {
     let file = project().join(file);
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 /// All files below a folder that end so, relative to the project, sorted.
-fn files(folder: &str, ending: &str) -> Vec<String> {
+pub(crate) fn files(folder: &str, ending: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::from(folder)];
     while let Some(folder) = folders.pop() {
@@ -120,7 +120,7 @@ fn files_are_short_and_say_what_they_are_for() {
 }
 
 /// Whether a file is a test module, which the crate includes only for tests.
-fn is_test(file: &str) -> bool {
+pub(crate) fn is_test(file: &str) -> bool {
     file.ends_with("tests.rs")
         || file.contains("/tests/")
         || file.ends_with("/sample.rs")

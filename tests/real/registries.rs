@@ -81,7 +81,7 @@ fn doors(kind: Kind) -> (Auth, Promise<'static>) {
 }
 
 #[test]
-fn nothing_outside_of_the_scratch_repository_changes_and_the_ledger_names_what_is_new_inside() {
+fn only_the_scratch_repository_changes_and_the_ledger_names_what_is_new() {
     let mut wrong = vec![];
     for kind in Kind::EVERY {
         let (auth, promise) = doors(kind);

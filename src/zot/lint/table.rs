@@ -10,9 +10,9 @@ pub static LINTS: &[LintInfo] = &[
         id: "lint::anonymous_may_write",
         severity: High,
         title: "clients without credentials may write",
-        explain: "An `anonymousPolicy`, a grant to the empty user, or `[access] anonymous` of a scenario without a zot \
-                  configuration holds `create`, `update` or `delete`. Every client that reaches the port can push, move \
-                  or delete images.",
+        explain: "An `anonymousPolicy` or a grant to the empty user holds `create`, `update` or `delete`. Without a zot \
+                  configuration, `[access] anonymous` of the scenario does. Every client that reaches the port can push, \
+                  move or delete images.",
     },
     LintInfo {
         id: "lint::apikey_false_has_no_effect",
@@ -113,7 +113,7 @@ pub static LINTS: &[LintInfo] = &[
         severity: Low,
         title: "a granted group has no identity in the scenario",
         explain: "A policy grants something to a group, and no identity of the scenario is in it. So no check can prove \
-                  the rights of its members, nor that the name is spelt as the identity provider sends it.",
+                  the rights of its members. Nor can one prove that the provider spells the name so.",
     },
     LintInfo {
         id: "lint::group_name_case",
@@ -140,8 +140,7 @@ pub static LINTS: &[LintInfo] = &[
         id: "lint::key_newer_than_known",
         severity: Low,
         title: "a key is newer than the newest release that regproof knows",
-        explain: "The key is on zot's main branch, or the scenario names a release that is newer than the newest one \
-                  known here. A zot that does not know the key does not start. The key is at a place where it cannot \
+        explain: "The key is on zot's main branch, or the scenario names a release that this regproof does not know. A zot that does not know the key does not start. The key is at a place where it cannot \
                   change rights, so these are derived as usual. Its other effects are not proven.",
     },
     LintInfo {

@@ -177,7 +177,7 @@ fn sync_rules_that_meet_and_that_cover_own_names_are_told() {
 }
 
 #[test]
-fn a_group_that_only_one_of_scenario_and_configuration_knows_is_told_with_the_nearest_name() {
+fn a_group_in_only_one_of_both_files_is_told_with_the_nearest_name() {
     let text = r#"{"http":{"auth":{"htpasswd":{"path":"/x"}},"accessControl":{"repositories":{"**":{"policies":[{"groups":["artifact-workloads"],"actions":["read"]},{"groups":["admins"],"actions":["delete"]}]}}}}}"#;
     let config = Config::parse("config.json", text).unwrap();
     let told = |groups: &[(&str, &str)]| {

@@ -24,7 +24,7 @@ pub fn hold(name: &str, text: &str) {
 
 #[test]
 fn the_commands_are_the_command_line() {
-    let mut program = Cli::command().disable_help_subcommand(true);
+    let mut program = Cli::command().disable_help_subcommand(true).term_width(80);
     program.build();
     let mut text = format!("# Commands\n\n{NOTE}");
     text.push_str("| command | what it does |\n|---|---|\n");

@@ -20,7 +20,8 @@ fn known(id: &str) -> bool {
 
 /// A page that the program wrote.
 fn generated(page: &str) -> bool {
-    page.starts_with("checks/") || ["broken-deployments.md", "checks.md", "commands.md", "scenario.md"].contains(&page)
+    let pages = ["broken-deployments.md", "checks.md", "commands.md", "console.md", "scenario.md"];
+    page.starts_with("checks/") || pages.contains(&page)
 }
 
 fn place(block: &Block) -> String {

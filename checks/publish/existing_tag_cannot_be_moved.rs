@@ -110,7 +110,9 @@ async fn refuses_to_move(
 async fn stays(reader: &Client, scratch: &str, tag: &str, digest: &str, index: usize, why: &Why<'_>) -> Proof {
     match transfer::left_behind(reader, scratch, tag, why).await? {
         Some(now) if now == digest => Ok(()),
-        Some(now) => Err(why.fail(format_args!("{tag} still at {digest}"), format_args!("the tag is at {now}"), index)),
+        Some(now) => {
+            Err(why.fail(format_args!("{tag} still at {digest}"), format_args!("the tag moved to {now}"), index))
+        }
         None => Err(why.fail(format_args!("{tag} still at {digest}"), "the tag is gone", index)),
     }
 }

@@ -53,7 +53,7 @@ async fn a_waiver_covers_the_cells_that_it_names_and_no_others() {
     };
     let covered = run("cells = [\"ci: move a tag in *\"]").await;
     assert_eq!((covered.verdict, covered.waived.as_deref()), (Verdict::Skip, Some("known")), "{:?}", covered.finding);
-    let named = covered.finding.unwrap().promise;
+    let named = covered.finding.unwrap().summary;
     assert!(named.contains("ci: move a tag in blumeops/navidrome"), "{named}");
     let in_part = run("cells = [\"ci: move a tag in blumeops/navidrome\"]").await;
     assert_eq!(in_part.verdict, Verdict::Fail);

@@ -154,7 +154,7 @@ fn a_push_is_proven_for_each_who_was_promised_it() {
     let outcome = judge::outcome(&run, PUSH);
     assert_eq!((outcome.verdict, outcome.proven.as_deref()), (Fail, Some("pushed by admin")), "{:#?}", outcome.finding);
     let finding = judge::finding(&run, PUSH);
-    assert!(finding.summary.starts_with("ci can push") && finding.actual.starts_with("403"), "{finding:?}");
+    assert!(finding.promise.starts_with("ci can push") && finding.actual.starts_with("403"), "{finding:?}");
 }
 
 fn ci_may_only_read(request: &mut Arrived) -> Option<Response> {

@@ -235,7 +235,12 @@ fn same_each_time(text: &str) -> String {
 fn captured(what: &str, report: &Value) -> String {
     let mut run: Run = serde_json::from_value(report.clone()).unwrap();
     run.duration = Duration::ZERO;
-    run.outcomes.iter_mut().for_each(|outcome| outcome.duration = Duration::ZERO);
+    // How many cells have a tag depends on what other checks of the run had pushed by then.
+    let cells = Regex::new(r"^\d+ of (\d+) proven, .*").unwrap();
+    for outcome in &mut run.outcomes {
+        outcome.duration = Duration::ZERO;
+        outcome.proven = outcome.proven.take().map(|proven| cells.replace(&proven, "… of $1 proven, …").into_owned());
+    }
     let mut page = format!("\n## {what}\n");
     for width in [80, 120] {
         let text = console(&[&run], Format::Pretty, Look { width: Some(width), ..Look::default() });

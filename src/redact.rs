@@ -46,7 +46,7 @@ pub struct Redactor {
 }
 
 impl Default for Redactor {
-    /// Knows no secret, and learns none.
+    /// A redactor without secrets.
     fn default() -> Redactor {
         Redactor { forms: Forms::new(Vec::new()), learnt: Vec::new() }
     }

@@ -55,7 +55,7 @@ pub struct Lab {
     shared: Arc<Shared>,
     runtime: Option<Runtime>,
     /// The registry's, the provider's and the upstream's.
-    ports: [Port; 3],
+    ports: Vec<Port>,
     keys: BTreeMap<&'static str, String>,
     passwords: BTreeMap<&'static str, String>,
     client_secret: String,
@@ -165,7 +165,7 @@ impl Lab {
         for (listener, which) in servers {
             runtime.spawn(server::serve(listener, which, Arc::clone(&shared)));
         }
-        let ports = [registry_port, provider_port, upstream_port];
+        let ports = vec![registry_port, provider_port, upstream_port];
         Ok(Self { shared, runtime: Some(runtime), ports, keys, passwords, client_secret })
     }
 
@@ -342,10 +342,7 @@ pub struct Vacancy {
 }
 
 /// A port of the lab, with a socket that keeps it from before the listener starts until after it ended.
-#[derive(Default)]
 enum Port {
-    #[default]
-    None,
     Kept(TcpSocket),
     /// Where the system refuses a second socket at an address: macOS.
     Listened(SocketAddr),
@@ -355,7 +352,6 @@ impl Port {
     /// A socket that has the address and does not listen, after the listener ended.
     fn refuse(self) -> io::Result<TcpSocket> {
         match self {
-            Self::None => Err(io::Error::other("the lab gave its ports away")),
             Self::Kept(socket) => Ok(socket),
             Self::Listened(address) => unheard(address),
         }

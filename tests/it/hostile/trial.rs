@@ -103,7 +103,7 @@ pub fn alone(target: &Target) -> Vec<&'static str> {
     plan.steps.iter().filter(|step| step.skip.is_none()).map(|step| step.check.id).collect()
 }
 
-/// Whether a lie is told to all checks that could hear it. Else each hears an eighth of the lies: `make prove` tells all.
+/// Whether every check gets every lie, as in `make prove`. In `make test` each check gets an eighth of them.
 pub fn is_whole() -> bool {
     std::env::var_os("REGPROOF_TEST_WHOLE").is_some()
 }

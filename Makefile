@@ -59,7 +59,7 @@ prove: rust tools ## break the lab and a real zot in every known way, and print 
 	REGPROOF_MUTANTS=all $(CARGO) test $(FLAGS) --test real mutants:: -- --nocapture
 
 .PHONY: mutants
-mutants: rust ## change the code that decides, line by line, and see whether its tests notice; hours. ARGS='-f src/guard.rs' for a part
+mutants: rust ## change the code that decides, line by line, and see whether its tests notice; hours. ARGS='-f src/http/guard.rs' for a part
 	@tools/install.sh mutants
 	$(CARGO) mutants --jobs 2 $(ARGS)
 

@@ -3,7 +3,7 @@
 //! Adding one touches its own file, its `mod` line and its line in `CHECKS`; `tests/it/tidy.rs` compares both with the folder.
 
 use crate::check::Check;
-use crate::probe::Probe;
+use crate::kit::probe::Probe;
 
 mod access {
     pub(crate) mod anonymous_can_pull;

@@ -3,7 +3,7 @@
 //! The probes of `bypass::` are separate rows and not repeated here. The guard decides what may be sent at all; nothing is
 //! decided here.
 
-use crate::requests::rows::{
+use crate::kit::rows::{
     BEHIND, BROWSER, BUILDKIT, CALLBACK, CANARY, CLEAN_UP, COLD, CREATOR_PUSH, DISCOVERY, EACH_PUSH, FACTS,
     FINGERPRINT, FOREIGN_NAMES, FRESH, GRANTS, GROUND, HTTP2, IDENTITY_PING, KEYS, LIFECYCLE, LISTED, LOGIN, MATRIX,
     METRICS, MINTING, NO_CACHE_PUSH, PERSONAS, PING, PULL, PULL_CACHED, PUSH, READ_BACK, REFUSED_DELETE, REFUSED_MOVE,

@@ -24,14 +24,14 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
-use crate::check::Failure;
-use crate::guard::Guard;
-use crate::outcome::{ExitStatus, Verdict};
-use crate::plan::Part;
-use crate::redact::Redactor;
-use crate::target::Target;
-use crate::transcript::Recorder;
-use crate::wire::{Answer, Client, Credential, Request};
+use crate::base::redact::Redactor;
+use crate::check::target::Target;
+use crate::http::guard::Guard;
+use crate::http::recorder::Recorder;
+use crate::http::{Answer, Client, Credential, Request};
+use crate::model::failure::Failure;
+use crate::model::outcome::{ExitStatus, Verdict};
+use crate::model::partition::Part;
 
 use journal::Journal;
 pub(crate) use merge::{merge, read};

@@ -10,7 +10,7 @@ mod session;
 mod totp;
 
 pub(crate) use driver::kill_all;
-pub(crate) use form::{Login, Profile};
+pub(crate) use form::Login;
 pub(crate) use session::{Browser, CookieSeen, Fetched};
 
 /// Why the browser could not do what was asked. Never holds a secret.

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use crate::check::Effect;
 use crate::lab::Weakness;
-use crate::plan::Part;
+use crate::model::effect::Effect;
+use crate::model::partition::Part;
 use crate::report::Format;
 use crate::scenario::Period;
 

@@ -6,6 +6,7 @@ mod clean;
 mod demo;
 mod diff;
 mod explain;
+pub mod init;
 mod lab;
 mod list;
 mod man;
@@ -26,12 +27,12 @@ use std::io;
 
 use clap::CommandFactory;
 
+use crate::base::log;
 use crate::cli::{self, Cli, Colour, Command};
-use crate::log;
-use crate::outcome::ExitStatus;
-use crate::plan::PlanError;
+use crate::model::outcome::ExitStatus;
+use crate::run::plan::PlanError;
 use crate::scenario::Scenario;
-use crate::scenario::load::ScenarioError;
+use crate::scenario::loaded::ScenarioError;
 
 /// What `main` lends: the only ways to stdout, stderr and the end of the process.
 #[derive(Clone, Copy, Debug)]
@@ -116,8 +117,8 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
 /// `init`: a first scenario, from what a live registry shows to anyone.
 fn init(args: &cli::Init, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
     let failed = |error: anyhow::Error| Trouble::failed(format_args!("{error:#}"));
-    let seen = runtime()?.block_on(crate::init::look(&args.url)).map_err(failed)?;
-    show(terminal, &crate::init::scenario(&args.url, &seen))
+    let seen = runtime()?.block_on(init::look(&args.url)).map_err(failed)?;
+    show(terminal, &init::scenario(&args.url, &seen))
 }
 
 /// Prints a text that is the whole result.

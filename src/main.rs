@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use regproof::base::log;
 use regproof::cli::Cli;
 use regproof::commands::{self, Terminal};
-use regproof::log;
-use regproof::outcome::ExitStatus;
+use regproof::model::outcome::ExitStatus;
 
 fn main() -> ExitCode {
     log::start();

@@ -11,6 +11,7 @@ mod html;
 mod junit;
 mod left;
 mod markdown;
+pub mod output;
 mod prometheus;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -20,8 +21,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::outcome::{Case, Finding, Fingerprint, Outcome, Root, Run, Verdict};
-use crate::transcript::Exchange;
+use crate::model::exchange::Exchange;
+use crate::model::outcome::{Case, Finding, Fingerprint, Outcome, Root, Run, Verdict};
 
 pub use self::console::{Look, console};
 pub use self::har::har;
@@ -222,7 +223,7 @@ fn with_warnings(run: &Run) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::level::Level;
+    use crate::model::level::Level;
     use crate::report::sample;
 
     #[test]
@@ -323,7 +324,7 @@ mod tests {
         let run = sample::run();
         let redactor = sample::redactor();
         assert!(redactor.leaks(&format!("{run:?}")), "the sample holds a secret, as a careless check would");
-        let clean = crate::output::redacted(&run, &redactor);
+        let clean = output::redacted(&run, &redactor);
         for (name, text) in sample::every_format(&clean) {
             assert!(!redactor.leaks(&text) && !text.contains(&sample::SECRET[..6]), "{name}");
         }
@@ -337,7 +338,7 @@ mod tests {
         finding.summary = finding.actual.clone();
         let redactor = sample::redactor();
         for (name, text) in sample::every_format(&run) {
-            let (clean, leaked) = crate::output::firewall(&text, &redactor);
+            let (clean, leaked) = output::firewall(&text, &redactor);
             assert!(!clean.contains(&sample::SECRET[..6]), "{name}");
             assert!(leaked || matches!(name, "services" | "prometheus" | "har"), "{name}");
         }
@@ -347,7 +348,7 @@ mod tests {
     fn the_firewall_leaves_every_format_whole() {
         let run = sample::run();
         for (name, text) in sample::every_format(&run) {
-            let (clean, _) = crate::output::firewall(&text, &sample::redactor());
+            let (clean, _) = output::firewall(&text, &sample::redactor());
             match name {
                 "junit" => {
                     roxmltree::Document::parse(&clean).unwrap();

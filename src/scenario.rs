@@ -4,12 +4,17 @@
 
 mod access;
 mod content;
+pub mod coverage;
 mod deployed;
 mod derive;
 pub mod load;
+pub mod loaded;
+pub(crate) mod lock;
+pub(crate) mod profile;
 mod rate;
 mod rights;
 pub mod secrets;
+pub(crate) mod traps;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +32,8 @@ pub use rate::Rate;
 pub(crate) use rights::{Promise, who};
 pub use values::{Day, Days, KeySource, LargeBody, Period, SecretSource};
 
-use crate::level::Setting;
-use crate::lock::Lock;
+use crate::model::level::Setting;
+use crate::scenario::lock::Lock;
 use crate::zot::config::Config;
 
 /// One scenario file.

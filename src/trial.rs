@@ -5,6 +5,8 @@
 #[path = "../tests/support/common.rs"]
 pub(crate) mod common;
 pub(crate) mod config;
+mod content_fuzz;
+pub(crate) mod fuzz;
 pub(crate) mod proxy;
 #[cfg(test)]
 mod sound;
@@ -14,14 +16,14 @@ pub(crate) mod vantage;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::check::machine::Machine;
+use crate::check::target::Target;
 use crate::checks;
 pub(crate) use crate::lab::Weakness;
 use crate::lab::{Lab, Options};
-use crate::lock;
-use crate::outcome::{Finding, Outcome, Verdict};
-use crate::plan::Machine;
-use crate::runner;
-use crate::target::Target;
+use crate::model::outcome::{Finding, Outcome, Verdict};
+use crate::run::runner;
+use crate::scenario::lock;
 
 /// A check on a lab that is not as it comes: what is different about it, and about its scenario.
 pub(crate) struct Setting {
@@ -67,7 +69,7 @@ impl Setting {
 pub(crate) fn lock_scenario(file: &Path) -> std::path::PathBuf {
     let target = Target::open(file, None, machine()).expect("the lab's own scenario is sound");
     let path = lock::path(&target.loaded);
-    let text = lock::now(target.scenario(), checks::CHECKS).lock.text();
+    let text = crate::run::promises::now(target.scenario(), checks::CHECKS).lock.text();
     std::fs::write(&path, text).expect("the lock can be written");
     path
 }

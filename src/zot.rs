@@ -4,11 +4,13 @@
 //! credential can pass through it, and it shares no code with zot, so that a disagreement between the two is news.
 
 pub mod advisory;
+pub(crate) mod api;
 pub mod config;
 mod decode;
 mod duration;
 mod enclosed;
 pub mod expect;
+pub mod format;
 pub mod glob;
 mod json;
 pub mod lint;

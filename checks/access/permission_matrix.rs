@@ -41,7 +41,7 @@
 
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Policy], effect: Effect::Oracle, usual: Duration::from_millis(800) };
@@ -90,7 +90,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use crate::lab::Lab;
-    use crate::outcome::Verdict;
+    use crate::model::outcome::Verdict;
     use crate::trial::vantage;
     use crate::trial::{Weakness, error_when_down, fails, proven, run_on};
 

@@ -27,7 +27,7 @@
 
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta =
     Meta { needs: &[Need::AnyIdentity], effect: Effect::ReadOnly, usual: Duration::from_millis(40) };
@@ -108,9 +108,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_key_is_of_someone_who_may_read_what_is_asked_for() {
-        let keys_of = |outcome: crate::outcome::Outcome| {
+        let keys_of = |outcome: crate::model::outcome::Outcome| {
             assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
-            let manifests = |e: &&crate::transcript::Exchange| e.status == Some(200) && e.url.contains("/manifests/");
+            let manifests =
+                |e: &&crate::model::exchange::Exchange| e.status == Some(200) && e.url.contains("/manifests/");
             outcome.transcript.iter().filter(manifests).map(|e| e.who.clone()).collect::<Vec<_>>()
         };
         let admins = config::run(ID, None, |config| {

@@ -21,7 +21,7 @@
 
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::OpenMetrics, Need::PrivateRepository, Need::AnyIdentity],

@@ -28,7 +28,7 @@
 
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::Scratch, Need::PrivateRepository, Need::AnyIdentity, Need::ForeignReader],

@@ -26,7 +26,7 @@
 
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::CachedImage, Need::Scratch, Need::Creator],
@@ -79,7 +79,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 #[cfg(test)]
 mod tests {
     use crate::lab::Lab;
-    use crate::outcome::Verdict;
+    use crate::model::outcome::Verdict;
     use crate::trial::{Weakness, error_when_down, errs, fails, proven, run_scenario};
 
     const ID: &str = "cache::ci_cannot_push_into_the_cache";

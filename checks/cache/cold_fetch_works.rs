@@ -26,7 +26,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta =
     Meta { needs: &[Need::ColdImage], effect: Effect::ReadOnly, usual: Duration::from_secs(5) };
@@ -98,7 +98,7 @@ async fn listed(client: &Client, repository: &str, tag: &str) -> Result<(usize, 
 
 #[cfg(test)]
 mod tests {
-    use crate::outcome::Verdict;
+    use crate::model::outcome::Verdict;
     use crate::trial::{Setting, Weakness};
 
     const COLD: Setting = Setting {

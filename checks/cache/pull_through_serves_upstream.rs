@@ -29,7 +29,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta =
     Meta { needs: &[Need::CachedImage], effect: Effect::ReadOnly, usual: Duration::from_secs(2) };

@@ -26,7 +26,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::CachedImage, Need::OpenMetrics],

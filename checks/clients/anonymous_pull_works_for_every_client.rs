@@ -23,7 +23,7 @@
 
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::PublicRepository, Need::AnonymousReads],
@@ -74,7 +74,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 #[cfg(test)]
 mod tests {
     use crate::lab::Lab;
-    use crate::outcome::Verdict;
+    use crate::model::outcome::Verdict;
     use crate::trial::{Weakness, error_when_down, fails, proven, run_scenario};
 
     const ID: &str = "clients::anonymous_pull_works_for_every_client";

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::AnyIdentity, Need::BehindLogin],
@@ -80,7 +80,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use crate::lab::{Lab, Options, Release};
-    use crate::outcome::Verdict;
+    use crate::model::outcome::Verdict;
     use crate::trial::{Setting, Weakness, config, error_when_down, errs, fails, proven, run_on};
 
     const ID: &str = "clients::authenticated_pull_works_for_every_client";

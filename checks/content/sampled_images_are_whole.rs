@@ -27,7 +27,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::PublicRepository, Need::PublicReader],

@@ -24,7 +24,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta =
     Meta { needs: &[Need::ApiKey], effect: Effect::ReadOnly, usual: Duration::from_millis(60) };
@@ -50,7 +50,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     for name in cx.key_identities() {
         let client = cx.identity(name)?;
         let Some(credential) = client.credential() else { return Err(anyhow::anyhow!("no credential").into()) };
-        let (keys, own, index) = apikeys::own(&client, &WHY).await.map_err(Failure::into_control)?;
+        let (keys, own, index) = api_keys::own(&client, &WHY).await.map_err(Failure::into_control)?;
         cx.note(format!("the key of {name} is {}", own.name()));
         for key in keys {
             let owner = owners.insert(key.uuid.clone(), credential.username.clone());

@@ -25,7 +25,7 @@
 
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta { needs: &[Need::ApiKey], effect: Effect::Oracle, usual: Duration::from_millis(40) };
 
@@ -45,7 +45,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     for name in cx.key_identities() {
         let client = cx.identity(name)?;
         client.get("/v2/").send().await?.expect_control(&[200], name, &WHY)?;
-        let answer = client.post(apikeys::PATH).body("application/json", NOT_A_KEY).send().await?;
+        let answer = client.post(api::PATH).body("application/json", NOT_A_KEY).send().await?;
         match answer.status {
             400 => {
                 open.push(name);

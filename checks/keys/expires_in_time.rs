@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta =
     Meta { needs: &[Need::ApiKey], effect: Effect::ReadOnly, usual: Duration::from_millis(40) };
@@ -54,9 +54,9 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let (mut wrong, mut shown, mut soon) = (vec![], None, false);
     for name in cx.key_identities() {
         let client = cx.identity(name)?;
-        let (keys, own, index) = apikeys::own(&client, &LIST).await?;
+        let (keys, own, index) = api_keys::own(&client, &LIST).await?;
         let username = client.credential().map_or(name, |credential| credential.username.as_str());
-        cx.note(apikeys::sprawl(username, &keys, now));
+        cx.note(api_keys::sprawl(username, &keys, now));
         let days = own.ends().map_or(f64::INFINITY, |ends| (ends - now).as_seconds_f64() / 86_400.0);
         cx.measure("key_days_left", name, days);
         let about = match own.ends() {
@@ -82,7 +82,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::level::Level;
+    use crate::model::level::Level;
     use crate::trial::{Setting, Weakness, error_when_down, fails, proven};
 
     const ID: &str = "keys::expires_in_time";

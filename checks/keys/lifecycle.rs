@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::KeyLifecycle, Need::Oidc, Need::Login, Need::Browser, Need::Scratch],
@@ -69,9 +69,9 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 async fn lives_and_ends(cx: &Cx, visit: &Visit<'_>, page: &LoginPage) -> Proof {
     visit.comes_home(page, &MINT).await.map_err(Failure::into_control)?;
     let label = format!("regproof-{}", cx.run_id());
-    let mut own = apikeys::Own::wanted(label.clone(), &visit.user().await?, OffsetDateTime::now_utc());
+    let mut own = Own::wanted(label.clone(), &visit.user().await?, OffsetDateTime::now_utc());
     cx.books_key(&own);
-    let (answer, index) = visit.send("POST", apikeys::PATH, Some(&own.request()?), KeyUse::Mint { label }).await?;
+    let (answer, index) = visit.send("POST", api::PATH, Some(&own.request()?), KeyUse::Mint { label }).await?;
     if answer.status >= 500 || answer.status == 429 {
         return Err(MINT.undecided("201", answer.status, index));
     }

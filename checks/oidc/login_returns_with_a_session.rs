@@ -30,7 +30,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Oidc, Need::Login, Need::Browser], effect: Effect::Oracle, usual: Duration::from_secs(6) };

@@ -26,7 +26,7 @@
 
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Linted], effect: Effect::ReadOnly, usual: Duration::from_millis(40) };
@@ -77,8 +77,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 #[cfg(test)]
 mod tests {
     use crate::lab::Lab;
-    use crate::level::Level;
-    use crate::outcome::{Outcome, Verdict};
+    use crate::model::level::Level;
+    use crate::model::outcome::{Outcome, Verdict};
     use crate::trial::run_scenario;
 
     const ID: &str = "policy::configuration_has_no_known_traps";

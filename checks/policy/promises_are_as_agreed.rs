@@ -28,7 +28,7 @@
 
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta { needs: &[Need::LockOrConfig], effect: Effect::ReadOnly, usual: Duration::ZERO };
 
@@ -49,7 +49,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         cx.note(format!("not proven by any check: {key}: {why}"));
     }
     let mut proof: Proof = Ok(());
-    let Some(differences) = lock::changes(cx.scenario()) else {
+    let Some(differences) = cx.target().changes() else {
         // No lock was promised. An operator who derives promises from a deployed file wants to know.
         cx.advises();
         return Err(UNKEPT.fail("a lock next to the scenario", lock::missing(cx.scenario()), None));
@@ -78,8 +78,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 #[cfg(test)]
 mod tests {
     use crate::lab::Lab;
-    use crate::level::Level;
-    use crate::outcome::{Outcome, Verdict};
+    use crate::model::level::Level;
+    use crate::model::outcome::{Outcome, Verdict};
     use crate::trial::{lock_scenario, run_scenario};
 
     const ID: &str = "policy::promises_are_as_agreed";

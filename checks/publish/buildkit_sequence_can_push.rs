@@ -27,7 +27,7 @@
 
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::Scratch, Need::AnonymousCannotCreate, Need::Writer],

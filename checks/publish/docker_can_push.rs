@@ -26,7 +26,7 @@
 
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::Scratch, Need::Writer, Need::DockerMediaType, Need::Program("docker"), Need::Engine],

@@ -27,7 +27,7 @@
 
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Scratch, Need::Creator], effect: Effect::Writes, usual: Duration::from_millis(120) };
@@ -169,7 +169,7 @@ mod tests {
     async fn a_reader_sees_what_became_of_the_tag() {
         let outcome = config::run(ID, None, config::ci_may_only_create).await;
         assert_eq!(outcome.verdict.word(), "pass", "{:?}", outcome.finding);
-        let looks = |e: &&crate::transcript::Exchange| e.method == "GET" && e.url.contains("/manifests/");
+        let looks = |e: &&crate::model::exchange::Exchange| e.method == "GET" && e.url.contains("/manifests/");
         let who: std::collections::BTreeSet<_> =
             outcome.transcript.iter().filter(looks).map(|e| e.who.clone()).collect();
         assert_eq!(who, ["anonymous".to_owned()].into());

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Https], effect: Effect::ReadOnly, usual: Duration::from_millis(50) };
@@ -92,7 +92,7 @@ fn span(days: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Verdict;
+    use crate::model::outcome::Verdict;
     use crate::trial::tls::{self, Front};
 
     const ID: &str = "registry::certificate_is_valid_for_days";

@@ -28,7 +28,7 @@
 
 use std::time::Duration;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::Https, Need::Scratch, Need::Writer],
@@ -125,7 +125,7 @@ async fn refuses(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::outcome::{Outcome, Verdict};
+    use crate::model::outcome::{Outcome, Verdict};
     use crate::trial::Weakness;
     use crate::trial::tls::{Front, run};
 

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::check::prelude::*;
+use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta {
     needs: &[Need::TagPattern, Need::PublicRepository, Need::PublicReader],

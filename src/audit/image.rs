@@ -16,11 +16,11 @@ use futures::future::join_all;
 use super::manifest::{self, Descriptor, Kind};
 use super::names::Names;
 use super::{Counts, Found, MOST_KEPT, Work, short};
-use crate::check::{Failure, Why};
-use crate::outcome::Verdict;
-use crate::transcript::Recorder;
-use crate::transfer::{ACCEPT, may_lead_to};
-use crate::wire::{Answer, Client, MANIFEST_LIMIT, Origin};
+use crate::http::recorder::Recorder;
+use crate::http::{Answer, Client, MANIFEST_LIMIT, Origin};
+use crate::kit::transfer::{ACCEPT, may_lead_to};
+use crate::model::failure::{Failure, Why};
+use crate::model::outcome::Verdict;
 
 /// Up to this size, reading a blob to its end is cheaper than a new connection.
 const SHORT: u64 = 128 << 10;
@@ -332,7 +332,7 @@ impl Repository {
     async fn now(&self, tag: &str, digest: Option<&str>) -> Now {
         let Ok(answer) = self.get_manifest(tag).await else { return Now::Same };
         match answer.status {
-            200 if digest == Some(crate::image::digest_of(&answer.body).as_str()) => Now::Same,
+            200 if digest == Some(crate::model::image::digest_of(&answer.body).as_str()) => Now::Same,
             200 => Now::Moved,
             404 if self.is_listed(tag).await == Some(false) => Now::Gone,
             _ => Now::Same,

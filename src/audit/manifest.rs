@@ -4,9 +4,9 @@
 
 use serde::Deserialize;
 
-use crate::check::{Failure, Why};
-use crate::image::digest_of;
-use crate::wire::Answer;
+use crate::http::Answer;
+use crate::model::failure::{Failure, Why};
+use crate::model::image::digest_of;
 
 /// More parts than any manifest has; each costs more memory than its text.
 const MOST_PARTS: usize = 20_000;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use time::Duration;
 
 use super::{Audit, MOST_KEPT};
-use crate::merge::{MOST_APART, MergeError};
+use crate::run::merge::{MOST_APART, MergeError};
 
 /// Reads the JSON report of one part; nothing if it is no report of an audit.
 ///
@@ -86,7 +86,7 @@ pub(crate) fn merge(parts: Vec<(String, Audit)>) -> Result<Audit, MergeError> {
 }
 
 /// Every repository has exactly one part that it can be in; what is in brackets is none.
-fn belong(file: &str, part: crate::plan::Part, audit: &Audit) -> Result<(), MergeError> {
+fn belong(file: &str, part: crate::model::partition::Part, audit: &Audit) -> Result<(), MergeError> {
     let stray =
         audit.findings.iter().find(|found| !found.repository.starts_with('(') && !part.holds(&found.repository));
     match stray {
@@ -101,8 +101,8 @@ mod tests {
 
     use super::super::{Counts, Found, json};
     use super::*;
-    use crate::outcome::{ExitStatus, Verdict};
-    use crate::plan::Part;
+    use crate::model::outcome::{ExitStatus, Verdict};
+    use crate::model::partition::Part;
 
     fn part(index: u64) -> (String, Audit) {
         let part = Part { index, of: 2 };

@@ -5,8 +5,8 @@
 use std::collections::HashSet;
 
 use super::{Work, short};
-use crate::check::{Failure, Why};
-use crate::listing::next;
+use crate::kit::listing::next;
+use crate::model::failure::{Failure, Why};
 
 /// What is asked for at once; registries give fewer if they like.
 const PAGE: usize = 500;
@@ -42,7 +42,7 @@ impl Names {
         Names::new(
             "/v2/_catalog".to_owned(),
             "repositories",
-            crate::scenario::load::is_repository_name,
+            crate::scenario::loaded::is_repository_name,
             MOST_REPOSITORIES,
             why,
         )
@@ -56,7 +56,7 @@ impl Names {
                     pages of its tags lead in a circle",
             remedy: "look for a cache in front that ignores the query `n` and `last`; look at the registry's log",
         };
-        Names::new(format!("/v2/{repository}/tags/list"), "tags", crate::transfer::is_tag, MOST_TAGS, why)
+        Names::new(format!("/v2/{repository}/tags/list"), "tags", crate::kit::transfer::is_tag, MOST_TAGS, why)
     }
 
     fn new(path: String, key: &'static str, is_name: fn(&str) -> bool, most: usize, why: Why<'static>) -> Names {
@@ -124,9 +124,9 @@ mod tests {
 
     use super::super::{Options, Work};
     use super::*;
-    use crate::plan::Machine;
+    use crate::check::machine::Machine;
+    use crate::check::target::Target;
     use crate::scenario::load;
-    use crate::target::Target;
 
     /// A page that always has names nobody has seen, and a next one.
     async fn endless(RawQuery(query): RawQuery) -> impl IntoResponse {

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::{Audit, Found};
-use crate::level::Level;
-use crate::outcome::{Case, ExitStatus, Finding, Fingerprint, Outcome, Run, Verdict};
+use crate::model::level::Level;
+use crate::model::outcome::{Case, ExitStatus, Finding, Fingerprint, Outcome, Run, Verdict};
 use crate::report::{self, ReportError, visible};
 
 /// The longest line of a finding on the console.

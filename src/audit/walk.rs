@@ -14,8 +14,8 @@ use super::image::Repository;
 use super::journal::{self, Finished, Journal, Unfit};
 use super::names::Names;
 use super::{Counts, Found, Options, Tell, Work};
-use crate::check::{Failure, Why};
-use crate::target::Target;
+use crate::check::target::Target;
+use crate::model::failure::{Failure, Why};
 use crate::zot::glob;
 
 /// How many repositories are open at once, each with one page of tags and the digests that were seen in it.

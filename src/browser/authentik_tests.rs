@@ -166,7 +166,7 @@ async fn no_report_holds_what_an_enrolment_showed() {
         );
         std::fs::write(&file, scenario).unwrap();
         let outcome = trial::run_scenario("oidc::login_returns_with_a_session", &file).await;
-        assert_eq!(outcome.verdict, crate::outcome::Verdict::Error, "{:#?}", outcome.finding);
+        assert_eq!(outcome.verdict, crate::model::outcome::Verdict::Error, "{:#?}", outcome.finding);
         let finding = outcome.finding.clone().unwrap();
         assert!(finding.actual.contains("set something up"), "{finding:#?}");
         assert_eq!(sent.lock().unwrap().len(), 1, "the enrolment was answered");

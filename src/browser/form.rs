@@ -12,6 +12,7 @@ use url::Url;
 
 use super::totp;
 use super::{Browser, BrowserError};
+use crate::scenario::profile::Profile;
 use crate::scenario::secrets::Secret;
 
 /// The key of an element in WebDriver answers (W3C WebDriver, section Elements).
@@ -31,72 +32,6 @@ pub(crate) struct Login {
     pub(crate) password: Secret,
     pub(crate) totp: Option<Secret>,
     pub(crate) profile: &'static Profile,
-}
-
-/// Selectors that are tried before the meaning of the fields is guessed.
-#[derive(Debug)]
-pub(crate) struct Profile {
-    name: &'static str,
-    user: &'static [&'static str],
-    password: &'static [&'static str],
-    code: &'static [&'static str],
-    submit: &'static [&'static str],
-}
-
-/// The login pages that are known by name.
-static PROFILES: [Profile; 6] = [
-    Profile { name: "generic", user: &[], password: &[], code: &[], submit: &[] },
-    Profile {
-        name: "authentik",
-        user: &["input[name=uidField]", "input[name=uid_field]"],
-        password: &["input[name=password]"],
-        code: &["input[name=code]"],
-        submit: &[],
-    },
-    Profile {
-        name: "keycloak",
-        user: &["#username"],
-        password: &["#password"],
-        code: &["#otp"],
-        submit: &["#kc-login"],
-    },
-    Profile {
-        name: "dex",
-        user: &["#login"],
-        password: &["#password"],
-        code: &["input[name=totp]"],
-        submit: &["#submit-login"],
-    },
-    Profile {
-        name: "zitadel",
-        user: &["#username", "#loginName"],
-        password: &["#password"],
-        code: &["#code"],
-        submit: &[],
-    },
-    Profile {
-        name: "oidc-provider",
-        user: &["input[name=login]"],
-        password: &["input[name=password]"],
-        code: &[],
-        submit: &[],
-    },
-];
-
-impl Profile {
-    /// The profile of that name.
-    pub(crate) fn named(name: &str) -> Option<&'static Profile> {
-        PROFILES.iter().find(|profile| profile.name == name)
-    }
-
-    /// All names.
-    pub(crate) fn names() -> String {
-        PROFILES.iter().map(|profile| profile.name).collect::<Vec<_>>().join(", ")
-    }
-
-    fn to_json(&self) -> Value {
-        json!({ "user": self.user, "password": self.password, "code": self.code, "submit": self.submit })
-    }
 }
 
 /// What a look at the page shows.
@@ -254,7 +189,7 @@ impl Browser {
 
     /// One look; nothing while the page is changing under it.
     async fn look(&self, profile: &'static Profile) -> Result<Option<View>, BrowserError> {
-        let arguments = vec![profile.to_json()];
+        let arguments = vec![json!(profile)];
         match self.call("look at the page", self.client.execute(SCAN, arguments)).await {
             Ok(value) => {
                 let Ok(mut view) = serde_json::from_value::<View>(value) else { return Ok(None) };

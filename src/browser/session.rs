@@ -17,7 +17,7 @@ use url::Url;
 use super::BrowserError;
 use super::driver::Driver;
 use super::picture;
-use crate::redact::Redactor;
+use crate::base::redact::Redactor;
 
 /// One browser with a new, empty profile.
 #[derive(Debug)]

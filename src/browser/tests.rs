@@ -10,9 +10,10 @@ use axum::response::{Html, Redirect};
 use axum::routing::{get, post};
 use url::Url;
 
+use super::super::Login;
 use super::super::driver::{Driver, with_profile};
-use super::super::{Login, Profile};
 use super::*;
+use crate::scenario::profile::Profile;
 use crate::scenario::secrets::Secret;
 
 #[path = "authentik_tests.rs"]

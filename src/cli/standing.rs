@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 
 use super::{Selection, part};
-use crate::plan::Part;
+use crate::model::partition::Part;
 use crate::scenario::Period;
 
 /// `watch`.

@@ -14,16 +14,16 @@ use super::progress;
 use super::signals::Signals;
 use super::{Terminal, Trouble, prepare, runtime};
 use crate::audit::{self, ANONYMOUS, Audit, Options, Tell, Work};
+use crate::base::log;
+use crate::base::redact::Redactor;
+use crate::check::machine::Machine;
+use crate::check::target::Target;
 use crate::cli;
-use crate::log;
-use crate::outcome::ExitStatus;
-use crate::output::write_atomically;
-use crate::plan::Machine;
-use crate::redact::Redactor;
+use crate::model::outcome::ExitStatus;
 use crate::report::ReportError;
-use crate::runner::Stop;
+use crate::report::output::write_atomically;
+use crate::run::runner::Stop;
 use crate::scenario::Scenario;
-use crate::target::Target;
 use crate::zot::glob;
 
 /// How often the line on stderr is brought up to date.

@@ -11,18 +11,18 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::{Terminal, Trouble, prepare, runtime, show};
-use crate::check::Effect;
+use crate::base::log;
+use crate::check::machine::Machine;
+use crate::check::target::Target;
 use crate::cli;
-use crate::guard::Guard;
-use crate::log;
-use crate::outcome::ExitStatus;
-use crate::plan::Machine;
+use crate::http::guard::Guard;
+use crate::http::recorder::Recorder;
+use crate::http::{Client, Credential};
+use crate::kit::transfer::{ACCEPT, is_digest};
+use crate::model::effect::Effect;
+use crate::model::outcome::ExitStatus;
 use crate::report::visible;
 use crate::scenario::{Action, Scenario};
-use crate::target::Target;
-use crate::transcript::Recorder;
-use crate::transfer::{ACCEPT, is_digest};
-use crate::wire::{Client, Credential};
 
 const PREFIX: &str = "regproof-";
 /// More pages than any scratch repository has; a registry that never ends its list must not keep us for ever.

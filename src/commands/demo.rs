@@ -13,7 +13,7 @@ use super::signals::Signals;
 use super::{Terminal, Trouble, colour, prepare, runtime, show};
 use crate::cli::{self, Selection};
 use crate::lab::{Lab, Options, Weakness};
-use crate::outcome::{ExitStatus, Run, Verdict};
+use crate::model::outcome::{ExitStatus, Run, Verdict};
 
 /// `demo`.
 pub(crate) fn demo(args: &cli::Demo, terminal: &Terminal) -> Result<ExitStatus, Trouble> {
@@ -115,7 +115,7 @@ fn verdict(sound: &Run, weak: &Run, weakness: Weakness) -> (String, ExitStatus) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Outcome;
+    use crate::model::outcome::Outcome;
 
     const BROKEN: &str = "publish::existing_tag_cannot_be_moved";
 

@@ -2,8 +2,9 @@
 
 use super::{Terminal, Trouble, show};
 use crate::cli::{self, DiffFormat};
-use crate::drift::{Snapshot, accept, compare, show as words};
-use crate::outcome::ExitStatus;
+use crate::drift::{accept, compare, show as words};
+use crate::model::outcome::ExitStatus;
+use crate::model::snapshot::Snapshot;
 
 /// `diff`.
 pub(crate) fn diff(args: &cli::Diff, terminal: &Terminal) -> Result<ExitStatus, Trouble> {

@@ -9,7 +9,7 @@ use crate::check::Check;
 use crate::checks::{self, CHECKS};
 use crate::drift;
 use crate::lab::Weakness;
-use crate::symptom::CODES;
+use crate::run::symptom::CODES;
 use crate::zot::advisory::{self, Advisory};
 use crate::zot::lint::{self, LINTS, LintInfo};
 

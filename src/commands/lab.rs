@@ -8,7 +8,7 @@ use super::signals::Signals;
 use super::{Terminal, Trouble, runtime, show};
 use crate::cli;
 use crate::lab::{Lab, Options};
-use crate::outcome::ExitStatus;
+use crate::model::outcome::ExitStatus;
 
 /// `lab`.
 pub(crate) fn lab(args: &cli::Lab, terminal: &Terminal) -> Result<ExitStatus, Trouble> {

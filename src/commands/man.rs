@@ -10,7 +10,7 @@ use clap_mangen::Man;
 use super::{Trouble, show};
 use crate::cli::{self, Cli, EXIT_STATUS};
 use crate::commands::Terminal;
-use crate::outcome::ExitStatus;
+use crate::model::outcome::ExitStatus;
 
 /// Prints one page, or writes all of them into a folder.
 pub(crate) fn man(args: &cli::Man, terminal: &Terminal) -> Result<ExitStatus, Trouble> {

@@ -7,13 +7,14 @@ use std::path::Path;
 use super::run::status;
 use super::{Terminal, Trouble, reports, show};
 use crate::audit::{self, Audit};
+use crate::base::log;
+use crate::base::redact::Redactor;
 use crate::cli::{self, Files};
-use crate::log;
-use crate::merge::{self, MergeError};
-use crate::outcome::{ExitStatus, Run};
-use crate::output::write_atomically;
-use crate::redact::Redactor;
+use crate::model::outcome::{ExitStatus, Run};
+use crate::report::output::write_atomically;
 use crate::report::{Format, ReportError};
+use crate::run::merge;
+use crate::run::merge::MergeError;
 
 /// No report of a part is longer; more would not fit into memory several times over.
 const MOST: u64 = 512 << 20;

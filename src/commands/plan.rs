@@ -3,19 +3,20 @@
 //! Reads what `run` would read, secrets included, so that a scenario it accepts is one that runs. Sends nothing.
 
 use super::{Terminal, Trouble, prepare, show};
-use crate::check::{Effect, Need};
+use crate::check::target::Target;
 use crate::checks::CHECKS;
 use crate::cli;
-use crate::coverage;
-use crate::level::Setting;
-use crate::lock;
-use crate::outcome::ExitStatus;
-use crate::output;
-use crate::plan::{Plan, Step};
-use crate::requests;
+use crate::model::effect::{Effect, Need};
+use crate::model::level::Setting;
+use crate::model::outcome::ExitStatus;
+use crate::report::output;
+use crate::run::plan::{Plan, Step};
+use crate::run::promises;
+use crate::run::requests;
+use crate::scenario::coverage;
+use crate::scenario::lock;
+use crate::scenario::traps;
 use crate::scenario::{Action, Scenario};
-use crate::target::Target;
-use crate::traps;
 use crate::zot::lint;
 
 /// `plan`.
@@ -44,7 +45,7 @@ fn agreed(target: &Target, write: bool) -> Result<String, Trouble> {
     if scenario.agreed.is_none() && !write {
         return Ok(format!("\nthe promises have no lock: {}\n", lock::missing(scenario)));
     }
-    let now = lock::now(scenario, CHECKS);
+    let now = promises::now(scenario, CHECKS);
     let differences = scenario.agreed.as_ref().map(|agreed| lock::compare(agreed, &now));
     let mut text = match &differences {
         None => format!("\n{shown} is new\n"),

@@ -7,13 +7,42 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Trouble;
+use crate::base::log;
+use crate::check::Check;
+use crate::check::machine::Machine;
+use crate::check::target::Target;
+use crate::checks;
 use crate::checks::CHECKS;
 use crate::cli::{self, Files, Selection};
-use crate::drift::Snapshot;
-use crate::log;
-use crate::plan::{Machine, Plan};
-use crate::runner::Board;
-use crate::target::Target;
+use crate::drift;
+use crate::model::effect::Effect;
+use crate::model::snapshot::Snapshot;
+use crate::run::plan::Plan;
+use crate::run::plan::PlanError;
+use crate::run::runner::Board;
+use crate::scenario::load;
+use crate::scenario::loaded::ScenarioError;
+
+impl Target {
+    /// Reads a scenario and everything it points at; `effects` is the most that any check may send, by default what the
+    /// scenario allows for.
+    pub fn open(file: &Path, effects: Option<Effect>, machine: Machine) -> Result<Target, ScenarioError> {
+        let loaded = load::read(file, |id| checks::find(id).is_some(), time::OffsetDateTime::now_utc().date())?;
+        Target::ready(loaded, effects, machine)
+    }
+
+    /// Which of these checks will run, and why not the others; `only` holds what the ids start with, and none means all.
+    ///
+    /// # Errors
+    /// If something in `only` is the start of no id.
+    pub fn plan(&self, checks: &'static [Check], only: &[&str]) -> Result<Plan, PlanError> {
+        let only: Vec<String> = only.iter().map(ToString::to_string).collect();
+        let mut plan = Plan::new(checks, self.scenario(), &self.machine, self.effects, &only)?;
+        // Whatever is selected: who names a snapshot wants the comparison.
+        plan.steps.extend(self.against.is_some().then(|| drift::step(self.effects)));
+        Ok(plan)
+    }
+}
 
 /// One scenario made ready, and what of it will run.
 pub(crate) fn one(scenario: &Path, selection: &Selection) -> Result<(Target, Plan), Trouble> {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle, TermLike};
 
 use crate::report::visible;
-use crate::runner::Event;
+use crate::run::runner::Event;
 
 /// Fits the narrowest usual terminal: a longer line would wrap and could not be drawn over.
 const WIDTH: u16 = 79;

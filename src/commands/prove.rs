@@ -11,14 +11,16 @@ use futures::StreamExt;
 
 use super::signals::Signals;
 use super::{Terminal, Trouble, runtime, show};
-use crate::check::{Check, Need};
+use crate::check::Check;
+use crate::check::machine::Machine;
+use crate::check::target::Target;
 use crate::checks::CHECKS;
 use crate::cli;
 use crate::lab::{Lab, Options, Weakness};
-use crate::outcome::{ExitStatus, Verdict};
-use crate::plan::Machine;
-use crate::runner::{self, Board, Stop};
-use crate::target::Target;
+use crate::model::effect::Need;
+use crate::model::outcome::{ExitStatus, Verdict};
+use crate::run::runner;
+use crate::run::runner::{Board, Stop};
 
 /// How many labs are judged at once; fewer where many have browsers.
 const AT_ONCE: usize = 5;
@@ -106,7 +108,7 @@ async fn row(weakness: Option<Weakness>, args: &cli::Prove, stop: Stop) -> Resul
     let needs = |check: &&Check| check.meta.needs.contains(&Need::Browser);
     let browser = weakness.is_none_or(|weakness| CHECKS.iter().filter(needs).any(|c| is_wanted(c, weakness, args)));
     let target = Target::open(&file, None, Machine::here(args.no_browser || !browser))?;
-    crate::log::hide(target.redactor());
+    crate::base::log::hide(target.redactor());
     let mut plan = target.plan(CHECKS, &[])?;
     if let Some(weakness) = weakness {
         plan.steps.retain(|step| is_wanted(step.check, weakness, args));

@@ -5,11 +5,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::guard::Guard;
-use crate::runner::Stop;
-use crate::target::Target;
-use crate::transcript::Recorder;
-use crate::wire::Client;
+use crate::check::target::Target;
+use crate::http::Client;
+use crate::http::guard::Guard;
+use crate::http::recorder::Recorder;
+use crate::run::runner::Stop;
 
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -57,8 +57,8 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::plan::Machine;
-    use crate::runner;
+    use crate::check::machine::Machine;
+    use crate::run::runner;
     use crate::scenario::load;
 
     fn target(listener: &TcpListener) -> Arc<Target> {

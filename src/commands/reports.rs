@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::base::redact::Redactor;
 use crate::cli::Files;
-use crate::outcome::Run;
-use crate::output::{firewall, redacted, write_atomically};
-use crate::redact::Redactor;
+use crate::model::outcome::Run;
+use crate::report::output::{firewall, redacted, write_atomically};
 use crate::report::{self, Format, Look, ReportError};
 
 /// Writes every file that was asked for; answers what went wrong. One file that fails keeps no other from being written.

@@ -11,14 +11,15 @@ use futures::future::join_all;
 use super::progress::Progress;
 use super::signals::Signals;
 use super::{Terminal, Trouble, colour, prepare, ready, reports, runtime};
+use crate::base::log;
+use crate::base::redact::Redactor;
+use crate::base::watchdog::Watchdog;
 use crate::cli::{self, Files};
-use crate::log;
-use crate::outcome::{ExitStatus, Run};
-use crate::process;
-use crate::redact::Redactor;
+use crate::kit::process;
+use crate::model::outcome::{ExitStatus, Run};
 use crate::report::{Format, Look};
-use crate::runner::{self, Board, Stop};
-use crate::watchdog::Watchdog;
+use crate::run::runner;
+use crate::run::runner::{Board, Stop};
 
 /// What a run may take beyond what all deadlines allow it, before it counts as hanging.
 const GRACE: Duration = Duration::from_secs(30);
@@ -185,11 +186,13 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::check::{Check, Effect, Meta};
-    use crate::outcome::Verdict;
-    use crate::plan::{Machine, Plan, Step};
+    use crate::check::Check;
+    use crate::check::machine::Machine;
+    use crate::check::target::Target;
+    use crate::model::effect::{Effect, Meta};
+    use crate::model::outcome::Verdict;
+    use crate::run::plan::{Plan, Step};
     use crate::scenario::load;
-    use crate::target::Target;
 
     /// Does what no check may do, and what no timer of its runtime can end.
     static BLOCKS: Check = Check::new(
@@ -263,8 +266,10 @@ mod tests {
     fn run(verdicts: &[Verdict]) -> Run {
         let mut run = crate::report::sample::small();
         let one = run.outcomes.remove(0);
-        run.outcomes =
-            verdicts.iter().map(|verdict| crate::outcome::Outcome { verdict: *verdict, ..one.clone() }).collect();
+        run.outcomes = verdicts
+            .iter()
+            .map(|verdict| crate::model::outcome::Outcome { verdict: *verdict, ..one.clone() })
+            .collect();
         run
     }
 

@@ -9,10 +9,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{Terminal, Trouble};
-use crate::outcome::ExitStatus;
-use crate::process;
-use crate::runner::Stop;
-use crate::watchdog::Leash;
+use crate::base::watchdog::Leash;
+use crate::kit::process;
+use crate::model::outcome::ExitStatus;
+use crate::run::runner::Stop;
 
 /// How long a run may take to end after it was asked to: checks are dropped, clean-up is done, reports are written.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -4,14 +4,14 @@
 
 use super::signals::Signals;
 use super::{Terminal, Trouble, prepare, runtime, show};
-use crate::check::Effect;
+use crate::base::log;
+use crate::check::machine::Machine;
+use crate::check::target::Target;
 use crate::cli;
 use crate::drift;
-use crate::log;
-use crate::outcome::ExitStatus;
-use crate::output::{firewall, write_atomically};
-use crate::plan::Machine;
-use crate::target::Target;
+use crate::model::effect::Effect;
+use crate::model::outcome::ExitStatus;
+use crate::report::output::{firewall, write_atomically};
 
 /// `snapshot`.
 pub(crate) fn snapshot(args: &cli::Snapshot, terminal: &Terminal) -> Result<ExitStatus, Trouble> {

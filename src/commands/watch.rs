@@ -20,14 +20,14 @@ use self::schedule::Schedule;
 use super::progress::Progress;
 use super::signals::Signals;
 use super::{Terminal, Trouble, prepare, run, show};
+use crate::base::log;
+use crate::base::watchdog::Watchdog;
+use crate::check::target::Target;
 use crate::cli::{self, Selection};
-use crate::log;
-use crate::outcome::{ExitStatus, Run, Verdict};
-use crate::plan::Plan;
-use crate::process;
-use crate::runner::Board;
-use crate::target::Target;
-use crate::watchdog::Watchdog;
+use crate::kit::process;
+use crate::model::outcome::{ExitStatus, Run, Verdict};
+use crate::run::plan::Plan;
+use crate::run::runner::Board;
 
 /// `watch`.
 pub(crate) fn watch(args: &cli::Watch, terminal: &Terminal) -> Result<ExitStatus, Trouble> {

@@ -9,14 +9,18 @@ use futures::StreamExt as _;
 use serde_json::Value;
 use url::Url;
 
-use crate::check::{Check, Effect, Meta, Proof, Why};
-use crate::context::Cx;
-use crate::listing;
-use crate::matrix;
-use crate::persona::PERSONAS;
-use crate::scenario::load::is_repository_name;
-use crate::transfer::{self, ACCEPT};
-use crate::wire::{Answer, Client, Origin, TokensOnly, is_registry_error};
+use crate::check::Check;
+use crate::check::context::Cx;
+use crate::http::{Answer, Client, Origin, is_registry_error};
+use crate::kit::listing;
+use crate::kit::matrix;
+use crate::kit::persona::PERSONAS;
+use crate::kit::transfer;
+use crate::kit::transfer::ACCEPT;
+use crate::model::effect::{Effect, Meta};
+use crate::model::failure::TokensOnly;
+use crate::model::failure::{Proof, Why};
+use crate::scenario::loaded::is_repository_name;
 
 /// How many requests are on their way at once.
 const AT_ONCE: usize = 8;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Snapshot, Tags};
+use crate::model::snapshot::{Snapshot, Tags};
 
 /// How two snapshots differ in one answer or tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -21,25 +21,19 @@
 //!
 //! `regproof snapshot --help`, `regproof diff --help`.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::Snapshot;
 use super::compare::{self, Change, Kind};
-use crate::check::{Check, Effect, Failure, Meta, Proof, Why};
-use crate::context::Cx;
-use crate::plan::Step;
-use crate::runner;
-
-/// What a run is compared with.
-#[derive(Clone, Debug)]
-pub(crate) struct Against {
-    pub(crate) before: Snapshot,
-    pub(crate) accepted: BTreeSet<String>,
-}
+use crate::check::Check;
+use crate::check::context::Cx;
+use crate::model::effect::{Effect, Meta};
+use crate::model::failure::{Failure, Proof, Why};
+use crate::model::snapshot::Against;
+use crate::run::plan::Step;
+use crate::run::runner;
 
 /// The check; not of the list, since it needs a snapshot that no scenario names.
 pub(crate) static CHECK: Check = Check::new(

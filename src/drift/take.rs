@@ -5,14 +5,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{SCHEMA, Snapshot, Tags, WHOLE, ask};
-use crate::check::Effect;
+use super::{WHOLE, ask};
+use crate::check::target::Target;
 use crate::checks::CHECKS;
-use crate::outcome::{Outcome, Run, Verdict};
-use crate::output::redacted;
-use crate::plan::Plan;
-use crate::runner::{self, Board, Stop};
-use crate::target::Target;
+use crate::model::effect::Effect;
+use crate::model::outcome::{Outcome, Run, Verdict};
+use crate::model::snapshot::{SCHEMA, Snapshot, Tags};
+use crate::report::output::redacted;
+use crate::run::plan::Plan;
+use crate::run::runner;
+use crate::run::runner::{Board, Stop};
 
 /// The checks whose answers are worth keeping.
 const CHECKS_ASKED: [&str; 3] = ["access::permission_matrix", "bypass::", "clients::"];

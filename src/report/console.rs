@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use crate::level::Shown;
-use crate::outcome::{Case, Outcome, Root, Run, Table, Verdict};
+use crate::model::outcome::{Case, Outcome, Root, Run, Table, Verdict};
+use crate::model::shown::Shown;
 use crate::report::left;
 use crate::report::text::{count, seconds, visible};
 use crate::report::{

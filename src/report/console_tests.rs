@@ -1,8 +1,8 @@
 //! The console against hostile text, runners and snapshots.
 
 use super::*;
-use crate::level::Level;
-use crate::outcome::{Cell, Finding};
+use crate::model::level::Level;
+use crate::model::outcome::{Cell, Finding};
 use crate::report::sample;
 use proptest::prelude::*;
 use regex::Regex;

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use super::{Format, sample};
-use crate::fuzz_tests::{fuzz, spoilt};
 use crate::report;
+use crate::trial::fuzz::{fuzz, spoilt};
 
 #[test]
 fn no_report_is_more_than_text_whatever_the_registry_said() {
@@ -53,7 +53,7 @@ fn no_report_is_more_than_text_whatever_the_registry_said() {
 }
 
 /// Puts a text wherever a registry could.
-fn set(run: &mut crate::outcome::Run, text: &str) {
+fn set(run: &mut crate::model::outcome::Run, text: &str) {
     run.registry.product = Some(text.to_owned());
     for outcome in &mut run.outcomes {
         if let Some(finding) = &mut outcome.finding {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::outcome::{Outcome, Run};
-use crate::transcript::Exchange;
+use crate::model::exchange::Exchange;
+use crate::model::outcome::{Outcome, Run};
 
 /// The run's exchanges as HAR. Programs that were run and steps in a browser are no
 /// requests: they are in the comments of their pages.
@@ -122,8 +122,8 @@ fn moment(at: OffsetDateTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::exchange::PROGRAM;
     use crate::report::sample;
-    use crate::transcript::PROGRAM;
 
     #[test]
     fn every_exchange_is_an_entry_with_what_har_1_2_requires() {

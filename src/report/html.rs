@@ -8,7 +8,7 @@ mod sections;
 use time::macros::format_description;
 
 use self::markup::Page;
-use crate::outcome::{Run, Summary};
+use crate::model::outcome::{Run, Summary};
 use crate::report::text::{count, seconds};
 use crate::report::{exit_status, registry_name, with_warnings};
 
@@ -130,7 +130,7 @@ fn counts(page: &mut Page, total: Summary) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Screenshot, Verdict};
+    use crate::model::outcome::{Screenshot, Verdict};
     use crate::report::sample;
     use proptest::prelude::*;
     use regex::Regex;

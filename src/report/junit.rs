@@ -5,8 +5,8 @@
 
 use junit_report::{Duration as Span, ReportBuilder, TestCase, TestResult, TestSuiteBuilder};
 
-use crate::level::Shown;
-use crate::outcome::{Finding, Outcome, Run, Verdict};
+use crate::model::outcome::{Finding, Outcome, Run, Verdict};
+use crate::model::shown::Shown;
 use crate::report::console::aligned;
 use crate::report::left;
 use crate::report::text::{exchange, visible, xml_text};

@@ -6,8 +6,8 @@ use std::process::Command;
 use proptest::prelude::*;
 
 use super::*;
-use crate::level::Level;
-use crate::outcome::Case;
+use crate::model::level::Level;
+use crate::model::outcome::Case;
 use crate::report::sample;
 
 fn names(text: &str) -> Vec<String> {

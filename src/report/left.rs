@@ -1,6 +1,6 @@
 //! What a run left behind, in the words of a report. Pure.
 
-use crate::outcome::{Leftover, Run};
+use crate::model::outcome::{Leftover, Run};
 
 /// What a run left in the registry; what others can read comes first.
 pub(super) fn behind(run: &Run) -> Vec<&Leftover> {

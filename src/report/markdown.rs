@@ -2,8 +2,8 @@
 //!
 //! Remote text stands only in code: there it needs no escapes, so neither a link nor a secret can hide in one.
 
-use crate::level::Shown;
-use crate::outcome::{Run, Verdict};
+use crate::model::outcome::{Run, Verdict};
+use crate::model::shown::Shown;
 use crate::report::console::aligned;
 use crate::report::left;
 use crate::report::text::{count, exchange, printable, seconds, visible};
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_headline_says_how_the_run_ended() {
-        use crate::outcome::Verdict::{Error, Fail, Pass, Skip};
+        use crate::model::outcome::Verdict::{Error, Fail, Pass, Skip};
         for (verdicts, expected) in [
             (&[Pass, Pass, Skip][..], "2 promises proven"),
             (&[Pass, Fail, Error], "1 promise broken"),

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use crate::level::Shown;
-use crate::outcome::Run;
+use crate::model::outcome::Run;
+use crate::model::shown::Shown;
 
 const VERDICTS: [Shown; 5] = [Shown::Pass, Shown::Fail, Shown::Error, Shown::Warn, Shown::Skip];
 

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use time::macros::datetime;
 
-use crate::level::Level;
-use crate::outcome::{Case, Cell, Finding, Fingerprint, Leftover, Measure, Outcome, Run, Screenshot, Table, Verdict};
-use crate::redact::Redactor;
-use crate::transcript::Exchange;
+use crate::base::redact::Redactor;
+use crate::model::exchange::Exchange;
+use crate::model::level::Level;
+use crate::model::outcome::{
+    Case, Cell, Finding, Fingerprint, Leftover, Measure, Outcome, Run, Screenshot, Table, Verdict,
+};
 
 /// The secret that a careless check put into its finding.
 pub(crate) const SECRET: &str = "s3cr3t-\"quoted\"-&-<kept>-key's";

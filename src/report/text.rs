@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::transcript::Exchange;
+use crate::model::exchange::Exchange;
 
 /// As much text as one element or attribute of a JUnit file or a page holds; viewers load the whole file.
 const MOST: usize = 16_000;

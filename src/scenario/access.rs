@@ -10,8 +10,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::load::{Loaded, ScenarioError};
 use super::{Identity, Scenario};
+use crate::scenario::loaded::{Loaded, ScenarioError};
 use crate::zot::{glob, policy};
 
 /// What one may do to a repository; zot's own four words.
@@ -314,7 +314,7 @@ fn patterns(loaded: &Loaded, access: &Access) -> Result<(), ScenarioError> {
         if !glob::is_valid(pattern) {
             return failed(format!("`{pattern}` is no pattern: close the bracket or brace, or escape it"));
         }
-        if glob::some_name(pattern, super::load::is_repository_name).is_none() {
+        if glob::some_name(pattern, super::loaded::is_repository_name).is_none() {
             let known = or_nearest(pattern, KEYS);
             return failed(format!(
                 "no repository name can match `{pattern}`: names are in lower case, and neither start nor end with a slash{known}"

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::super::load::{self, Loaded, ScenarioError};
+use super::super::load;
 use super::*;
+use crate::scenario::loaded::{Loaded, ScenarioError};
 
 const BASE: &str = r#"schema = 1
 name = "n"

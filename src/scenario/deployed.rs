@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-use super::load;
+use super::loaded;
 use crate::zot::release::Release;
 
 /// As much as a configuration may have.
@@ -106,7 +106,7 @@ pub(super) fn text(file: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let before = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
-        let (line, column) = load::place(&before, before.len());
+        let (line, column) = loaded::place(&before, before.len());
         format!("{shown}:{line}:{column}: this byte is not UTF-8")
     })
 }

@@ -7,17 +7,14 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::load::{Loaded, ScenarioError};
 use super::rights::who;
+use super::rights::{OLD, scrapes};
 use super::{Action, Identity, Metrics, Period, deployed};
+use crate::scenario::loaded::{Loaded, ScenarioError};
 use crate::zot::config::{Config, Provider};
 use crate::zot::glob;
-use crate::zot::policy::{Decision, METRICS_ANONYMOUS_POLICY, Who, decide, metrics_decision};
-use crate::zot::release::Release;
+use crate::zot::policy::{Decision, Who, decide, metrics_decision};
 use crate::zot::tree::Place;
-
-/// The last release before the metrics had a policy.
-const OLD: Release = Release { patch: METRICS_ANONYMOUS_POLICY.patch - 1, ..METRICS_ANONYMOUS_POLICY };
 
 /// Reads `registry.zot_config`, if there is one, and completes the scenario by it.
 pub(super) fn derive(loaded: &mut Loaded) -> Result<(), ScenarioError> {
@@ -66,13 +63,6 @@ fn complete(loaded: &mut Loaded, config: &Config) {
     if config.auth.fail_delay_seconds() > 0 && scenario.limits.request_timeout.0 < delayed {
         scenario.limits.request_timeout = Period(delayed);
     }
-}
-
-/// Whether the configuration lets an identity scrape; nothing where that depends on the release.
-pub(super) fn scrapes(config: &Config, identity: &Identity) -> Option<bool> {
-    let who = who(Some(identity));
-    let may = |release| matches!(metrics_decision(config, release, &who), Decision::Allowed(_));
-    (may(None) == may(Some(OLD))).then(|| may(None))
 }
 
 /// What the scenario may leave to the configuration must be in one of the two.

@@ -6,8 +6,14 @@
 use std::collections::BTreeSet;
 
 use super::{Action, Identity, Scenario};
+use crate::zot::config::Config;
 use crate::zot::lint::Beside;
 use crate::zot::policy::{Decision, Login, Who, decide};
+use crate::zot::policy::{METRICS_ANONYMOUS_POLICY, metrics_decision};
+use crate::zot::release::Release;
+
+/// The last release before the metrics had a policy.
+pub(super) const OLD: Release = Release { patch: METRICS_ANONYMOUS_POLICY.patch - 1, ..METRICS_ANONYMOUS_POLICY };
 
 /// What is promised about one client, one repository and one action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -272,7 +278,7 @@ impl Scenario {
         if self.metrics.as_ref()?.reader.as_deref() == Some(name) {
             return Some(true);
         }
-        super::derive::scrapes(self.config.as_ref()?, self.identities.get(name)?)
+        scrapes(self.config.as_ref()?, self.identities.get(name)?)
     }
 
     /// Whether the configuration lets nobody scrape at all.
@@ -353,6 +359,13 @@ pub(crate) fn who(identity: Option<&Identity>) -> Who {
 
 fn list(patterns: &[String]) -> String {
     patterns.iter().map(|pattern| format!("`{pattern}`")).collect::<Vec<_>>().join(" and ")
+}
+
+/// Whether the configuration lets an identity scrape; nothing where that depends on the release.
+pub(super) fn scrapes(config: &Config, identity: &Identity) -> Option<bool> {
+    let who = who(Some(identity));
+    let may = |release| matches!(metrics_decision(config, release, &who), Decision::Allowed(_));
+    (may(None) == may(Some(OLD))).then(|| may(None))
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::SecretSource;
-use super::load::{Loaded, ScenarioError};
-use crate::redact::{Redactor, SHORTEST};
+use crate::base::redact::{Redactor, SHORTEST};
+use crate::scenario::loaded::{Loaded, ScenarioError};
 
 /// How long a program may take to print a secret; a password manager may ask its user first.
 const COMMAND_LIMIT: Duration = Duration::from_secs(120);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::lab::{Lab, Options};
-use crate::outcome::Outcome;
+use crate::model::outcome::Outcome;
 use crate::trial::{Weakness, run_scenario};
 
 /// The scenario of a lab that promises by this configuration alone.

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::lab::Lab;
-use crate::outcome::{Outcome, Verdict};
+use crate::model::outcome::{Outcome, Verdict};
 use crate::trial::run_scenario;
 
 /// What the server in front of the lab does with a request, by its first line and how often such a line came.

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::run_scenario;
 use crate::lab::{Lab, Options, Weakness};
-use crate::outcome::Outcome;
+use crate::model::outcome::Outcome;
 
 /// What stands in front of the lab.
 #[derive(Clone, Copy, Debug)]

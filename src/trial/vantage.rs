@@ -1,7 +1,7 @@
 //! Helpers of the tests of two vantage points: the lab as the backend, and a small proxy in front of it.
 
 use crate::lab::{Lab, Options};
-use crate::outcome::{Outcome, Verdict};
+use crate::model::outcome::{Outcome, Verdict};
 use crate::trial::{Weakness, config, proxy, run_scenario};
 
 async fn behind(id: &str, lab: &Lab, fault: proxy::Fault) -> Outcome {

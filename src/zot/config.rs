@@ -13,9 +13,10 @@ mod storage;
 use std::time::Duration;
 
 use super::decode::{self, NewKey};
+use super::format::{Format, parse_as};
 use super::release::Release;
 use super::tree::{At, Complaint, ConfigError, Node, Place, Value, settle_twins};
-use super::{enclosed, json, start, toml, yaml};
+use super::{enclosed, start};
 
 pub use access::{AccessControl, Condition, Group, Metrics, Policy, Repository};
 pub use extensions::{CacheNamespace, Content, Extensions, Upstream};
@@ -52,32 +53,6 @@ pub struct Config {
     pub secrets: Vec<At<String>>,
     /// How the text is written.
     pub format: Format,
-}
-
-/// How a configuration is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// JSON.
-    Json,
-    /// YAML.
-    Yaml,
-    /// TOML.
-    Toml,
-}
-
-impl Format {
-    /// By the file's extension, as zot does; where it tells nothing, zot tries JSON, TOML and YAML, and takes the first that works.
-    pub(crate) fn of(file: &str, text: &str) -> Self {
-        let extension = file.rsplit_once('.').map(|(_, extension)| extension);
-        match extension {
-            Some("json") => Self::Json,
-            Some("yaml" | "yml") => Self::Yaml,
-            Some("toml") => Self::Toml,
-            _ if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') => Self::Json,
-            _ if toml::parse(text).is_ok() => Self::Toml,
-            _ => Self::Yaml,
-        }
-    }
 }
 
 /// More patterns than this are no policy that anybody reads; each is compared with each.
@@ -203,15 +178,6 @@ impl Config {
 
 /// A time-out that the file sets: a duration, or none at all.
 pub type Limit = At<Option<Duration>>;
-
-/// The tree of a text in this format.
-pub(crate) fn parse_as(format: Format, text: &str) -> Result<Node, Complaint> {
-    match format {
-        Format::Json => json::parse(text),
-        Format::Yaml => yaml::parse(text),
-        Format::Toml => toml::parse(text),
-    }
-}
 
 fn about_templates(text: &str, complaint: Complaint) -> Complaint {
     match text.lines().position(|line| line.contains("{{") || line.contains("{%")) {

@@ -2,8 +2,8 @@
 //!
 //! A name is keys joined by dots; a key that has a dot itself is quoted: `configFiles."config.json"`.
 
-use super::config::{Format, parse_as};
 use super::tree::{Complaint, Node, Place, Value};
+use crate::zot::format::{Format, parse_as};
 
 /// A configuration that was found inside.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,10 +14,11 @@ mod subject;
 mod sync;
 mod table;
 
-use super::config::{Config, Format};
+use super::config::Config;
 use super::release::Release;
 use super::schema::NEWEST;
 use super::tree::Place;
+use crate::zot::format::Format;
 use fix::Change;
 
 pub use table::LINTS;

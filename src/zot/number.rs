@@ -30,14 +30,6 @@ pub(crate) fn any(node: &Node, what: &str) -> Result<f64, Complaint> {
     }
 }
 
-/// What Go prints for a number where text is wanted.
-pub(crate) fn as_text(number: &str) -> String {
-    match number.parse::<f64>() {
-        Ok(value) if number.contains(['.', 'e', 'E']) => format!("{value}"),
-        _ => number.to_owned(),
-    }
-}
-
 /// No more of a value in a message than tells which it is: it may be a secret in the wrong place.
 fn short(text: &str) -> String {
     if text.chars().count() <= 12 { text.to_owned() } else { "…".to_owned() }
@@ -74,6 +66,7 @@ fn parse_int(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zot::tree::as_text;
 
     #[test]
     fn text_is_read_as_go_reads_it() {

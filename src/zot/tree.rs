@@ -5,8 +5,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
-use super::number;
-
 /// Where in the file something stands; both counts start at one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
@@ -160,7 +158,7 @@ impl Node {
     pub(crate) fn text(&self, what: &str) -> Result<At<String>, Complaint> {
         let value = match &self.value {
             Value::Text(text) => text.clone(),
-            Value::Number(text) => number::as_text(text),
+            Value::Number(text) => as_text(text),
             Value::Bool(value) => u8::from(*value).to_string(),
             _ => return Err(self.expected(what, "text")),
         };
@@ -229,5 +227,13 @@ fn settle(node: &mut Node, overruled: &mut Vec<At<String>>) -> Result<(), Compla
         }
         Value::List(items) => items.iter_mut().try_for_each(|item| settle(item, overruled)),
         _ => Ok(()),
+    }
+}
+
+/// What Go prints for a number where text is wanted.
+pub(crate) fn as_text(number: &str) -> String {
+    match number.parse::<f64>() {
+        Ok(value) if number.contains(['.', 'e', 'E']) => format!("{value}"),
+        _ => number.to_owned(),
     }
 }

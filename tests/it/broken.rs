@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use assert_cmd::Command;
 use regex::Regex;
 use regproof::lab::{Lab, Vacancy, Weakness};
-use regproof::outcome::Run;
+use regproof::model::outcome::Run;
 use regproof::report::{Format, Look, console};
 use serde_json::{Value, json};
 

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use crate::support::http::{Request, block_on};
 use assert_cmd::Command;
-use regproof::check::Effect;
+use regproof::check::machine::Machine;
+use regproof::check::target::Target;
 use regproof::drift::compare::{Kind, compare};
-use regproof::drift::{Snapshot, take};
+use regproof::drift::take;
 use regproof::lab::{Lab, Weakness};
-use regproof::plan::Machine;
-use regproof::runner;
-use regproof::target::Target;
+use regproof::model::effect::Effect;
+use regproof::model::snapshot::Snapshot;
+use regproof::run::runner;
 
 fn lab(weakness: Option<Weakness>) -> Lab {
     block_on(async move {

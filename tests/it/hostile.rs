@@ -19,7 +19,7 @@ use self::lies::{EVERY, Lie};
 use self::trial::{Stage, Whom, complaints, run};
 use self::within::WITHIN;
 use futures::StreamExt;
-use regproof::outcome::Verdict;
+use regproof::model::outcome::Verdict;
 
 /// Lies whose victim would be a client that does what registries say; the others leave skopeo out, for its time.
 const FOR_CLIENTS: [&str; 5] = [

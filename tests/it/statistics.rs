@@ -14,9 +14,9 @@ use crate::support::faults::{Fault, FaultProxy};
 use crate::support::http::block_on;
 use crate::support::twin::{self, AS_ZOT_IS, Twin};
 use crate::support::zot::Zot;
+use regproof::check::machine::Machine;
 use regproof::lab::{Lab, Weakness};
-use regproof::outcome::{Outcome, Run, Verdict};
-use regproof::plan::Machine;
+use regproof::model::outcome::{Outcome, Run, Verdict};
 use toml::Table;
 
 /// How often each weakness is met.

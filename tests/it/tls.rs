@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::judge;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
-use regproof::check::Effect;
+use regproof::check::machine::Machine;
 use regproof::lab::Lab;
-use regproof::outcome::Verdict;
-use regproof::plan::Machine;
+use regproof::model::effect::Effect;
+use regproof::model::outcome::Verdict;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::StreamExt;
+use regproof::check::machine::Machine;
+use regproof::check::target::Target;
 use regproof::checks::CHECKS;
 use regproof::lab::Lab;
-use regproof::outcome::{ExitStatus, Run, Verdict};
-use regproof::plan::Machine;
-use regproof::runner::{self, Board};
-use regproof::target::Target;
+use regproof::model::outcome::{ExitStatus, Run, Verdict};
+use regproof::run::runner;
+use regproof::run::runner::Board;
 
 use crate::support::common::write_program;
 use crate::support::process;

@@ -7,13 +7,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use regproof::check::machine::Machine;
+use regproof::check::target::Target;
 use regproof::checks::CHECKS;
-use regproof::outcome::{Outcome, Verdict};
-use regproof::output::redacted;
-use regproof::plan::{Machine, Plan, Step};
+use regproof::model::outcome::{Outcome, Verdict};
+use regproof::report::output::redacted;
 use regproof::report::{self, Format};
-use regproof::runner::{self, Board};
-use regproof::target::Target;
+use regproof::run::plan::{Plan, Step};
+use regproof::run::runner;
+use regproof::run::runner::Board;
 
 const VARIABLE: &str = "REGPROOF_SCENARIO";
 

@@ -8,8 +8,8 @@ use crate::support::image::Image;
 use crate::support::judge;
 use crate::support::upstream::{REPOSITORY, TAG};
 use crate::support::world::{CACHED, World, waiver};
-use regproof::outcome::{ExitStatus, Run, Verdict};
-use regproof::plan::Machine;
+use regproof::check::machine::Machine;
+use regproof::model::outcome::{ExitStatus, Run, Verdict};
 use serde_json::{Value, json};
 
 use Verdict::{Error, Fail, Pass, Skip};

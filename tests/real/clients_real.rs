@@ -12,8 +12,8 @@ use crate::support::image::digest;
 use crate::support::judge;
 use crate::support::world::{SCRATCH, Setup, World};
 use crate::support::zot::Zot;
-use regproof::outcome::{Outcome, Run, Verdict};
-use regproof::plan::Machine;
+use regproof::check::machine::Machine;
+use regproof::model::outcome::{Outcome, Run, Verdict};
 use serde_json::{Value, json};
 
 /// Each client, with what it pushes.

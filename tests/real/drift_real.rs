@@ -6,12 +6,13 @@ use std::path::Path;
 use crate::support;
 use crate::support::world::{Setup, World};
 use crate::support::zot::{Release, Zot};
-use regproof::check::Effect;
+use regproof::check::machine::Machine;
+use regproof::check::target::Target;
 use regproof::drift::compare::{Diff, Kind, compare};
-use regproof::drift::{Snapshot, take};
-use regproof::plan::Machine;
-use regproof::runner;
-use regproof::target::Target;
+use regproof::drift::take;
+use regproof::model::effect::Effect;
+use regproof::model::snapshot::Snapshot;
+use regproof::run::runner;
 
 fn snapshot(world: &World) -> Snapshot {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");

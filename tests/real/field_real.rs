@@ -10,8 +10,8 @@ use crate::support::patch::{Patch, Set};
 use crate::support::provider::{ADMIN, CI};
 use crate::support::world::{PUBLIC, Setup, World, waiver};
 use crate::support::zot::Zot;
-use regproof::outcome::{Run, Verdict};
-use regproof::plan::Machine;
+use regproof::check::machine::Machine;
+use regproof::model::outcome::{Run, Verdict};
 use serde_json::{Value, json};
 
 const MATRIX: &str = "access::permission_matrix";

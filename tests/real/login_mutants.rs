@@ -11,8 +11,8 @@ use crate::support::provider::{CLIENT_ID, CLIENT_SECRET, Options};
 use crate::support::rewriter::{Change, Rewriter};
 use crate::support::world::{Setup, World};
 use crate::support::zot::Zot;
-use regproof::outcome::{Finding, Verdict};
-use regproof::plan::Machine;
+use regproof::check::machine::Machine;
+use regproof::model::outcome::{Finding, Verdict};
 use serde_json::{Value, json};
 
 const REDIRECT: &str = "oidc::login_redirects_to_the_provider";

@@ -21,8 +21,8 @@ use crate::support::zot::{RealZot, Zot};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{Method, StatusCode, Uri};
-use regproof::outcome::{Run, Verdict};
-use regproof::plan::Machine;
+use regproof::check::machine::Machine;
+use regproof::model::outcome::{Run, Verdict};
 use serde_json::json;
 
 const LOGIN: &str = "oidc::login_returns_with_a_session";

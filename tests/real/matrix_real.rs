@@ -6,9 +6,9 @@ use std::path::Path;
 use crate::support::judge;
 use crate::support::world::{Setup, World};
 use crate::support::zot::{Release, Zot};
-use regproof::check::Effect;
-use regproof::outcome::{Outcome, Verdict};
-use regproof::plan::Machine;
+use regproof::check::machine::Machine;
+use regproof::model::effect::Effect;
+use regproof::model::outcome::{Outcome, Verdict};
 
 const MATRIX: &str = "access::permission_matrix";
 

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 
 use self::file::{Base, Change, Mutant};
 use self::stage::Judged;
-use regproof::outcome::{Outcome, Verdict};
+use regproof::model::outcome::{Outcome, Verdict};
 
 /// How many worlds there are at once: each is four programs, and its checks are sixteen at a time.
 const AT_ONCE: usize = 2;

@@ -10,9 +10,9 @@ use crate::support::judge;
 use crate::support::provider::ADMIN;
 use crate::support::world::{PRIVATE, SCRATCH, Setup, World};
 use crate::support::zot::{Release, Zot};
+use regproof::check::machine::Machine;
 use regproof::checks::PROBES;
-use regproof::outcome::{Outcome, Run, Verdict};
-use regproof::plan::Machine;
+use regproof::model::outcome::{Outcome, Run, Verdict};
 
 fn on(world: &World) -> Run {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");

@@ -15,8 +15,8 @@ use crate::support::nginx::Nginx;
 use crate::support::provider::{ADMIN, CI};
 use crate::support::world::{PRIVATE, Setup, World};
 use crate::support::zot::{Release, Zot};
-use regproof::outcome::{Run, Verdict};
-use regproof::plan::Machine;
+use regproof::check::machine::Machine;
+use regproof::model::outcome::{Run, Verdict};
 use serde_json::{Value, json};
 
 const FRESH: &str = "registry::answers_are_fresh";

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use crate::support::judge;
 use crate::support::world::{SCRATCH, Setup, World};
 use crate::support::zot::{Release, Zot};
-use regproof::outcome::{ExitStatus, Run, Verdict};
-use regproof::plan::Machine;
+use regproof::check::machine::Machine;
+use regproof::model::outcome::{ExitStatus, Run, Verdict};
 
 /// The operator's checklist.
 const CHECKLIST: [&str; 13] = [

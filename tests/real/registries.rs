@@ -25,9 +25,9 @@ use crate::support::{judge, on_path, skip};
 use axum::extract::Request as Arrived;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use regproof::check::Effect;
-use regproof::outcome::{Run, Verdict};
-use regproof::plan::Machine;
+use regproof::check::machine::Machine;
+use regproof::model::effect::Effect;
+use regproof::model::outcome::{Run, Verdict};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::twin::{EXPRESSIBLE, Twin, run_on_lab};
 use crate::support::zot::Zot;
-use regproof::outcome::{Run, Verdict};
-use regproof::plan::Machine;
+use regproof::check::machine::Machine;
+use regproof::model::outcome::{Run, Verdict};
 
 /// The verdict of every check, and of every part of one that has parts.
 fn verdicts(run: &Run) -> BTreeMap<String, Verdict> {

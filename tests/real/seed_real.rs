@@ -10,8 +10,8 @@ use crate::support::hardened::write_secret;
 use crate::support::process::run_within;
 use crate::support::provider::{ADMIN, CI};
 use crate::support::world::{PUBLIC, World};
-use regproof::outcome::Verdict;
-use regproof::plan::Machine;
+use regproof::check::machine::Machine;
+use regproof::model::outcome::Verdict;
 
 const METRICS: &str = "metrics::anonymous_can_scrape";
 

@@ -5,12 +5,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use regproof::check::Effect;
+use regproof::check::machine::Machine;
+use regproof::check::target::Target;
 use regproof::checks::CHECKS;
-use regproof::outcome::{Finding, Outcome, Run};
-use regproof::plan::Machine;
-use regproof::runner::{self, Board};
-use regproof::target::Target;
+use regproof::model::effect::Effect;
+use regproof::model::outcome::{Finding, Outcome, Run};
+use regproof::run::runner;
+use regproof::run::runner::Board;
 
 use super::http::block_on;
 

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use regproof::check::machine::Machine;
 use regproof::lab::{Lab, Options, Weakness};
-use regproof::outcome::Run;
-use regproof::plan::Machine;
+use regproof::model::outcome::Run;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -5,10 +5,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::outcome::Run;
-use crate::output::{firewall, redacted};
+use crate::model::outcome::Run;
+use crate::report::output::{firewall, redacted};
 use crate::report::{self, Watched};
-use crate::runner::Board;
+use crate::run::runner::Board;
 
 /// The pages.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::level::Shown;
+use crate::model::shown::Shown;
 use crate::report::text::capped;
 
 #[derive(Default)]

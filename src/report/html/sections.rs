@@ -1,8 +1,8 @@
 //! The sections of one run in the HTML report. A section without content is left out, never empty.
 
 use super::markup::Page;
-use crate::level::Shown;
-use crate::outcome::{Outcome, Run, Table, Verdict};
+use crate::model::outcome::{Outcome, Run, Table, Verdict};
+use crate::model::shown::Shown;
 use crate::report::left;
 use crate::report::text::{count, exchange, seconds};
 use crate::report::{

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::zot::config::Format;
+use crate::zot::format::Format;
 
 /// One key that is taken out, put in, or both.
 pub(super) struct Change<'a> {

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use regproof::check::machine::Machine;
+use regproof::check::target::Target;
 use regproof::checks::CHECKS;
-use regproof::outcome::Run;
-use regproof::plan::Machine;
-use regproof::runner::{self, Board};
-use regproof::target::Target;
+use regproof::model::outcome::Run;
+use regproof::run::runner;
+use regproof::run::runner::Board;
 
 use super::front::{Answer, Say};
 use super::lies::{JSON, Lie, PAGE, error, every, lie};

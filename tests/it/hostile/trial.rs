@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
+use regproof::check::machine::Machine;
+use regproof::check::target::Target;
 use regproof::checks::CHECKS;
 use regproof::lab::Lab;
-use regproof::outcome::{Run, Verdict};
-use regproof::output;
-use regproof::plan::Machine;
+use regproof::model::outcome::{Run, Verdict};
+use regproof::report::output;
 use regproof::report::{self, Format};
-use regproof::runner::{self, Board};
-use regproof::target::Target;
+use regproof::run::runner;
+use regproof::run::runner::Board;
 use tempfile::TempDir;
 
 use super::front::{Ask, Front, Tell};

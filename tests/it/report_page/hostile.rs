@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use regproof::level::Level;
-use regproof::outcome::{
+use regproof::model::exchange::Exchange;
+use regproof::model::level::Level;
+use regproof::model::outcome::{
     Case, Cell, Finding, Fingerprint, Leftover, Measure, Outcome, Run, Screenshot, Table, Verdict,
 };
-use regproof::transcript::Exchange;
 use time::macros::datetime;
 
 const TEXTS: [&str; 12] = [

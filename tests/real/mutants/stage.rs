@@ -9,12 +9,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use regproof::check::machine::Machine;
+use regproof::check::target::Target;
 use regproof::checks::CHECKS;
 use regproof::drift;
-use regproof::outcome::Outcome;
-use regproof::plan::Machine;
-use regproof::runner::{self, Board};
-use regproof::target::Target;
+use regproof::model::outcome::Outcome;
+use regproof::run::runner;
+use regproof::run::runner::Board;
 use serde_json::Value;
 
 use super::file::{Base, Change, Deed, Edit, Part};

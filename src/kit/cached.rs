@@ -1,0 +1,184 @@
+//! What the checks of the pull-through cache share: a tag that is asked for, where the registry may be waiting for its upstream.
+//!
+//! zot asks its upstream for every tag, cached or not, and serves what it has when that failed; by digest
+//! it serves what it has at once (`pkg/api/routes.go`, getImageManifest). Where the upstream cannot be reached, v2.1.20 takes
+//! 3 seconds for the first tag and up to 30 for later ones, unless `retryDelay` and `maxRetryDelay` say less.
+
+use reqwest::Method;
+use url::Url;
+
+use crate::check::context::Cx;
+use crate::http::{Answer, Client, MANIFEST_LIMIT, Origin};
+use crate::kit::transfer;
+use crate::kit::transfer::Manifest;
+use crate::model::failure::{Failure, Why};
+use crate::scenario::Cache;
+
+const WAITS: Why<'static> = Why {
+    claim: "a cached image is served by tag",
+    cause: "the upstream does not answer the registry's request for the tag, or cannot be reached; zot waits for it before \
+            it serves the stored image",
+    remedy: "look at the network between registry and upstream; pull by digest meanwhile; set retryDelay and maxRetryDelay, \
+             as \"1s\", or responseHeaderTimeout in extensions.sync: without them zot waits up to 30 s for each tag",
+};
+
+/// The manifest of a cached image by tag; where no answer comes in time, more than once, a promised digest tells a registry that waits for
+/// its upstream from one that is down.
+pub(crate) async fn by_tag(
+    client: &Client,
+    cache: &Cache,
+    repository: &str,
+    tag: &str,
+    why: &Why<'_>,
+) -> Result<Manifest, Failure> {
+    let error = match transfer::manifest(client, repository, tag, why).await {
+        Err(Failure::Error(error, None)) => error,
+        other => return other,
+    };
+    let Some(digest) = &cache.digest else {
+        return Err(error.context("by tag; a `digest` in [[cache]] would show more").into());
+    };
+    let there = transfer::manifest(client, repository, digest, why).await?;
+    // One connection that stalls proves nothing. A registry that waits does so again: if not for the next request, which may
+    // have joined the wait of the first, then for the one after it.
+    let mut waits = false;
+    for _ in 0..2 {
+        let again = transfer::manifest(client, repository, tag, why).await;
+        waits = matches!(again, Err(Failure::Error(_, None)));
+        if waits {
+            break;
+        }
+    }
+    if !waits {
+        return Err(error.context("by tag, and asked again it was answered").into());
+    }
+    Err(WAITS.fail("the manifest by tag", format_args!("{error:#}; by digest it is served at once"), there.index))
+}
+
+const UPSTREAM: Why<'static> = Why {
+    claim: "the upstream shows its digest for the tag",
+    cause: "the upstream cannot be reached from here, or limits the rate of requests; or it has no such image for clients \
+            without credentials",
+    remedy: "compare `upstream` in [[cache]] with urls in extensions.sync; ask it by hand; remove `upstream` if this machine \
+             may not ask it",
+};
+
+impl Cache {
+    /// The image's repository at its upstream.
+    pub(crate) fn upstream_repository(&self) -> Option<String> {
+        let path = self.upstream.as_ref()?.path().trim_matches('/').to_owned();
+        let name = self.image.rsplit_once(':').map_or(self.image.as_str(), |(name, _)| name);
+        // The namespace of a cache is the host that it stands for, as `docker.io`.
+        let after = name.split_once('/').map_or(name, |(_, after)| after);
+        Some(if path.is_empty() { after.to_owned() } else { path })
+    }
+}
+
+/// What an upstream has under a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AtUpstream {
+    /// The digest, as the upstream says it.
+    pub(crate) digest: String,
+    /// Whether it is in Docker's format, of which zot makes an OCI image with another digest unless `preserveDigest` is set.
+    pub(crate) docker: bool,
+}
+
+/// Asks the upstream of the scenario, without credentials, by `HEAD`, which Docker Hub does not count as a pull; nothing where
+/// the scenario names none.
+pub(crate) async fn at_upstream(cx: &Cx, cache: &Cache, tag: &str) -> Result<Option<AtUpstream>, Failure> {
+    let (Some(url), Some(name)) = (&cache.upstream, cache.upstream_repository()) else { return Ok(None) };
+    let target = format!("/v2/{name}/manifests/{tag}");
+    let head = |client: Client, token: Option<String>| {
+        let target = target.clone();
+        async move {
+            let request = client.request(Method::HEAD, target).header("Accept", transfer::ACCEPT);
+            let bearer = token.map(|token| format!("Bearer {token}"));
+            let request = bearer.iter().fold(request, |request, value| request.header("Authorization", value));
+            request.send().await
+        }
+    };
+    let mut answer = head(cx.visitor(Origin::of(url))?, None).await?;
+    let mut index = Some(answer.index);
+    if answer.status == 401
+        && let Some(token) = anonymous_token(cx, &answer, &name).await?
+    {
+        // The token is a secret to everybody but the upstream: this exchange is not kept.
+        answer = head(cx.unrecorded(Origin::of(url))?, Some(token)).await?;
+        index = None;
+    }
+    let digest = answer.header("docker-content-digest").filter(|digest| transfer::is_digest(digest));
+    match digest.filter(|_| answer.status == 200) {
+        Some(digest) => {
+            let docker = answer.media_type().starts_with("application/vnd.docker.");
+            Ok(Some(AtUpstream { digest: digest.to_owned(), docker }))
+        }
+        None => Err(UPSTREAM.undecided("200 with a digest by the upstream", answer.brief(), index)),
+    }
+}
+
+/// A token that anyone gets, from where the upstream's challenge says (distribution's token authentication).
+async fn anonymous_token(cx: &Cx, answer: &Answer, name: &str) -> anyhow::Result<Option<String>> {
+    let Some((realm, service)) = answer.token_service() else { return Ok(None) };
+    let mut url = Url::parse(&realm)?;
+    transfer::may_lead(&answer.url, &url)?;
+    url.query_pairs_mut().append_pair("scope", &format!("repository:{name}:pull"));
+    if let Some(service) = service {
+        url.query_pairs_mut().append_pair("service", &service);
+    }
+    let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    let answer = cx.unrecorded(Origin::of(&url))?.get(target).send().await?;
+    anyhow::ensure!(answer.status == 200, "the upstream's token service answered {}", answer.brief());
+    let body = answer.json()?;
+    let token = ["token", "access_token"].iter().find_map(|key| body[*key].as_str());
+    Ok(token.map(str::to_owned))
+}
+
+const CONVERTED: Why<'static> = Why {
+    claim: "an image is served under its upstream's digest",
+    cause: "the upstream has it in Docker's format, and zot made an OCI image of it, with another digest; a pull by the \
+            upstream's digest, as in Kubernetes manifests, then fails",
+    remedy: "set `preserveDigest` in extensions.sync and `http.compat: [\"docker2s2\"]`, or pin the digests that the cache shows",
+};
+
+/// What an image is compared with, in the words of a report; a Fail where the upstream has another one.
+pub(crate) async fn compare(
+    cx: &Cx,
+    client: &Client,
+    cache: &Cache,
+    (repository, tag): (&str, &str),
+    served: &Manifest,
+) -> Result<String, Failure> {
+    const STALE: Why<'static> = Why {
+        claim: "the cache serves its upstream's image",
+        cause: "the registry serves an old copy: it no longer asks its upstream (sync was removed, or no rule matches), cannot \
+                reach it, or is refused; or it has another upstream",
+        remedy: "look at extensions.sync in zot's configuration and at its log for the upstream's answer to this tag",
+    };
+    let Some(there) = at_upstream(cx, cache, tag).await? else {
+        return Ok(
+            "served by the registry; not compared with its upstream: there is no `upstream` in [[cache]]".to_owned()
+        );
+    };
+    let upstream = cache.upstream.as_ref().map(|url| Origin::of(url).to_string()).unwrap_or_default();
+    if there.digest == served.digest {
+        return Ok(format!("the upstream {upstream} has the same under the tag"));
+    }
+    if there.docker && !served.is_docker() {
+        // What deployments pin is the upstream's digest.
+        let pinned = client.get(format!("/v2/{repository}/manifests/{}", there.digest));
+        let answer = pinned.header("Accept", transfer::ACCEPT).limit(MANIFEST_LIMIT).send().await?;
+        answer.expect_status(&[200], &CONVERTED)?;
+        transfer::whole_manifest(&answer, &there.digest, &CONVERTED)?;
+        return Ok(format!(
+            "the upstream {upstream} has it in Docker's format as {}, which is served too",
+            there.digest
+        ));
+    }
+    // The tag may have been moved between the two questions.
+    let again = by_tag(client, cache, repository, tag, &STALE).await?;
+    let now = at_upstream(cx, cache, tag).await?.unwrap_or(there);
+    if now.digest == again.digest {
+        return Ok(format!("the upstream {upstream} has the same under the tag"));
+    }
+    Err(STALE.fail(format_args!("{}, which {upstream} has", now.digest), &again.digest, again.index))
+}

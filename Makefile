@@ -45,6 +45,7 @@ registries: rust ## the checks at registries that are not zot: docker-registry 2
 .PHONY: lint
 lint: rust ## formatting, clippy and rustdoc, with warnings as errors
 	$(CARGO) fmt --check
+	rustfmt --check --edition 2024 checks/*/*.rs
 	$(CARGO) clippy $(FLAGS) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(FLAGS) --no-deps --document-private-items --quiet
 

@@ -34,6 +34,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(50),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PULL];
+
 const WHY: Why<'static> = Why {
     claim: "anyone can pull a public image, whole",
     cause: "anonymous clients may not read this repository, or its content is damaged",

@@ -40,6 +40,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(60),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PUSH, rows::REFUSED_PUSH, rows::READ_BACK, rows::CLEAN_UP];
+
 const WHY: Why<'static> = Why {
     claim: "pushing needs credentials",
     cause: "anonymousPolicy holds `create`, or a policy names the empty user, or there is no accessControl at all",

@@ -46,6 +46,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Policy], effect: Effect::Oracle, usual: Duration::from_millis(800) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT, rows::TRIAL, rows::MATRIX, rows::WRITTEN];
+
 const NOTHING: Why<'static> = Why {
     claim: "everyone may do what is promised and nothing else",
     cause: "the scenario promises nothing that this check can ask, or this registry cannot be asked",

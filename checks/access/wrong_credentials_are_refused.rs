@@ -32,6 +32,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::AnyIdentity], effect: Effect::ReadOnly, usual: Duration::from_millis(40) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::WRONG_CREDENTIALS];
+
 const WHY: Why<'static> = Why {
     claim: "wrong credentials are refused, also where everyone may read",
     cause: "credentials are not checked: a proxy drops them, or the registry falls back to anonymous access",

@@ -30,6 +30,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(60),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FACTS];
+
 const WHY: Why<'static> = Why {
     claim: "an encoded path gives no access to a private repository",
     cause: "something decodes the path after the decision about rights",

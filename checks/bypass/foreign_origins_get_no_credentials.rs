@@ -25,6 +25,8 @@ use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta { needs: &[], effect: Effect::ReadOnly, usual: Duration::from_millis(30) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT, rows::TRIAL, rows::FACTS];
+
 const WHY: Why<'static> = Why {
     claim: "pages of foreign origins cannot read with credentials",
     cause: "http.allowOrigin or the proxy allows any origin, or zot is older than v2.1.16",

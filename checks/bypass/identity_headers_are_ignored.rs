@@ -29,6 +29,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(80),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT, rows::TRIAL, rows::FACTS, rows::GROUND];
+
 const WHY: Why<'static> = Why {
     claim: "a header cannot make a client another user",
     cause: "the registry, or something in front of it, believes a header that clients can send",

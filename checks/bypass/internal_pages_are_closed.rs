@@ -26,6 +26,8 @@ use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta { needs: &[], effect: Effect::ReadOnly, usual: Duration::from_millis(60) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT, rows::TRIAL, rows::FACTS];
+
 const WHY: Why<'static> = Why {
     claim: "pages for operators are not served to others",
     cause: "something in front of the registry, or the registry itself, serves this path to everyone",

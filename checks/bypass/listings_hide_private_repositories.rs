@@ -30,6 +30,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(60),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FACTS];
+
 const WHY: Why<'static> = Why {
     claim: "a private repository is shown only to users who may read it",
     cause: "a policy on another pattern lets everyone read, or a list is not filtered",

@@ -25,6 +25,8 @@ use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta { needs: &[Need::Oidc], effect: Effect::ReadOnly, usual: Duration::from_millis(60) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FACTS];
+
 const WHY: Why<'static> = Why {
     claim: "the login leads to the provider and back, nowhere else",
     cause: "the return address is built from headers or a query of the client",

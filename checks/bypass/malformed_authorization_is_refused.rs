@@ -29,6 +29,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(60),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT, rows::TRIAL, rows::FACTS];
+
 const WHY: Why<'static> = Why {
     claim: "malformed credentials are refused",
     cause: "something reads, merges or drops Authorization headers before the registry does",

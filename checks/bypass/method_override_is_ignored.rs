@@ -27,6 +27,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::PublicRepository], effect: Effect::Oracle, usual: Duration::from_millis(60) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT, rows::TRIAL, rows::FACTS, rows::GROUND];
+
 const WHY: Why<'static> = Why {
     claim: "a method in a header or query is ignored",
     cause: "a proxy or framework applies the second method after the decision about rights",

@@ -29,6 +29,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(30),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FACTS];
+
 const WHY: Why<'static> = Why {
     claim: "open metrics name no private repository",
     cause: "zot labels its metrics with repository names, and they are open to everyone",

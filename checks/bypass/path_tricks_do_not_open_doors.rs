@@ -29,6 +29,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(60),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FACTS];
+
 const WHY: Why<'static> = Why {
     claim: "an unclean path gives no access to a private repository",
     cause: "the proxy and the registry read this path differently",

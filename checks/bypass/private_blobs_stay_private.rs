@@ -37,6 +37,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(60),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT, rows::TRIAL, rows::FACTS, rows::CANARY, rows::CLEAN_UP];
+
 const WHY: Why<'static> = Why {
     claim: "a private blob is served only by its own repository",
     cause: "the registry shares blobs between repositories without a check of the rights to read them",

@@ -36,6 +36,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(60),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT, rows::TRIAL, rows::FACTS];
+
 const WHY: Why<'static> = Why {
     claim: "a private image is served only by its own repository",
     cause: "the registry, or a cache in front of it, shares blobs between repositories without a check of the rights",

@@ -29,6 +29,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(60),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT, rows::TRIAL, rows::FACTS, rows::GROUND];
+
 const WHY: Why<'static> = Why {
     claim: "rights do not depend on the form of the request",
     cause: "a proxy or a default virtual host treats this form of request by other rules",

@@ -29,6 +29,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(60),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT, rows::TRIAL, rows::FACTS, rows::GROUND];
+
 const WHY: Why<'static> = Why {
     claim: "each step of an upload asks for the right to push",
     cause: "the rights are checked only at the start of an upload, or by method",

@@ -34,6 +34,9 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(20),
 };
 
+pub(crate) const SENDS: &[Rows] =
+    &[rows::FINGERPRINT, rows::TRIAL, rows::IDENTITY_PING, rows::PULL, rows::NO_CACHE_PUSH];
+
 const WHY: Why<'static> = Why {
     claim: "CI cannot push into the cache's namespace",
     cause: "no pattern of accessControl covers the cache alone, so the grants of `**` hold there too",

@@ -31,6 +31,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::ColdImage], effect: Effect::ReadOnly, usual: Duration::from_secs(5) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::COLD];
+
 const WHY: Why<'static> = Why {
     claim: "an image that was never cached is fetched from its upstream and kept",
     cause: "the upstream is not asked (onDemand, prefix, destination), cannot be reached, refuses (credentials, rate limit), \

@@ -34,6 +34,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::CachedImage], effect: Effect::ReadOnly, usual: Duration::from_secs(2) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PULL_CACHED, rows::UPSTREAM];
+
 const WHY: Why<'static> = Why {
     claim: "the cache serves the image of its upstream",
     cause: "sync is off or its prefix does not match; or nothing was cached, and the upstream cannot be reached or sends \

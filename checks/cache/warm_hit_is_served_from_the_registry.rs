@@ -34,6 +34,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(1500),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PULL_CACHED, rows::METRICS];
+
 const WHY: Why<'static> = Why {
     claim: "a cached image is served by the registry",
     cause: "the image could not be pulled through, or is not kept",

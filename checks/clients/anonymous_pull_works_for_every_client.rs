@@ -31,6 +31,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(100),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PERSONAS];
+
 const WHY: Why<'static> = Why {
     claim: "every client can pull without credentials",
     cause: "the registry or its proxy treats clients differently, by User-Agent, by Accept header or by their first request",

@@ -34,6 +34,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(120),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PERSONAS];
+
 const WHY: Why<'static> = Why {
     claim: "every client can log in and pull",
     cause: "the registry sends this client no challenge that it understands (zot before v2.1.16 with docker), or something \

@@ -35,6 +35,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_secs(2),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PULL];
+
 const WHY: Why<'static> = Why {
     claim: "images of the public repositories are whole",
     cause: "the storage lost or changed bytes, or garbage collection took what a manifest still names",

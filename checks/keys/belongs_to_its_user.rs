@@ -29,6 +29,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::ApiKey], effect: Effect::ReadOnly, usual: Duration::from_millis(60) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::KEYS, rows::FOREIGN_NAMES];
+
 const WHY: Why<'static> = Why {
     claim: "an API key logs in only its own user",
     cause: "the registry or a proxy checks only the key, and does not compare the user name with the key's owner",

@@ -29,6 +29,8 @@ use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta { needs: &[Need::ApiKey], effect: Effect::Oracle, usual: Duration::from_millis(40) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT, rows::TRIAL, rows::MINTING];
+
 const WHY: Why<'static> = Why {
     claim: "an API key cannot mint further API keys",
     cause: "zot up to v2.1.20 lets every key of a user mint more of them, whatever its scopes: a thief who holds one for \

@@ -35,6 +35,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::ApiKey], effect: Effect::ReadOnly, usual: Duration::from_millis(40) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::KEYS];
+
 const WHY: Why<'static> = Why {
     claim: "each API key of the scenario outlives the horizon, and none lives for ever",
     cause: "the key was not renewed, or was minted without an expirationDate, so it never ends",

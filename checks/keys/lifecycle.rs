@@ -37,6 +37,9 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_secs(6),
 };
 
+pub(crate) const SENDS: &[Rows] =
+    &[rows::BROWSER, rows::LIFECYCLE, rows::READ_BACK, rows::CLEAN_UP, rows::DISCOVERY, rows::LOGIN];
+
 const MINT: Why<'static> = Why {
     claim: "a session can mint an API key with an end",
     cause: "API keys are off (http.auth.apikey), or the registry's clock is more than 15 minutes ahead",

@@ -27,6 +27,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::OpenMetrics], effect: Effect::ReadOnly, usual: Duration::from_millis(30) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::METRICS, rows::FINGERPRINT];
+
 const WHY: Why<'static> = Why {
     claim: "metrics can be scraped without credentials",
     cause: "from release v2.1.18 on zot opens metrics to anonymous clients only by metrics.anonymousPolicy; \

@@ -34,6 +34,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::ClosedMetrics], effect: Effect::ReadOnly, usual: Duration::from_millis(30) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::SCRAPES];
+
 const WHY: Why<'static> = Why {
     claim: "the metrics are served only to clients that may scrape them",
     cause: "accessControl.metrics lets more users in than is promised (anonymousPolicy, or an empty name in users up to v2.1.17); \

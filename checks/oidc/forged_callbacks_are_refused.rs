@@ -30,6 +30,8 @@ use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta { needs: &[Need::Oidc], effect: Effect::ReadOnly, usual: Duration::from_millis(80) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::LOGIN, rows::CALLBACK];
+
 const WHY: Why<'static> = Why {
     claim: "a callback is refused unless a login of this browser began it",
     cause: "the state is not compared with the login's cookies, or something in front of the registry answers the callback",

@@ -37,6 +37,9 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_secs(6),
 };
 
+pub(crate) const SENDS: &[Rows] =
+    &[rows::LOGIN, rows::DISCOVERY, rows::BROWSER, rows::GRANTS, rows::PUSH, rows::READ_BACK, rows::CLEAN_UP];
+
 const KEYS: &str = "/zot/auth/apikey";
 
 const WHY: Why<'static> = Why {

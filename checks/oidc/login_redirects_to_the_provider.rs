@@ -31,6 +31,8 @@ use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta { needs: &[Need::Oidc], effect: Effect::ReadOnly, usual: Duration::from_secs(4) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::LOGIN, rows::DISCOVERY, rows::BROWSER];
+
 const WHY: Why<'static> = Why {
     claim: "the login leads to the provider",
     cause: "zot's openid provider is missing or another, or externalUrl is not the public URL",

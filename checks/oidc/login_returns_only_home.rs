@@ -29,6 +29,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Oidc, Need::Login, Need::Browser], effect: Effect::ReadOnly, usual: Duration::from_secs(10) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::LOGIN, rows::DISCOVERY, rows::BROWSER];
+
 const WHY: Why<'static> = Why {
     claim: "a login returns to the registry's own pages, whatever address its link names",
     cause: "the registry follows callback_ui to another origin: zot up to v2.1.14 followed any, up to v2.1.18 those with a \

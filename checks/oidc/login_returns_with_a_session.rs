@@ -35,6 +35,9 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Oidc, Need::Login, Need::Browser], effect: Effect::Oracle, usual: Duration::from_secs(6) };
 
+pub(crate) const SENDS: &[Rows] =
+    &[rows::LOGIN, rows::DISCOVERY, rows::BROWSER, rows::FINGERPRINT, rows::TRIAL, rows::SESSION];
+
 const KEYS: &str = "/zot/auth/apikey";
 
 const WHY: Why<'static> = Why {

@@ -27,6 +27,8 @@ use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta { needs: &[Need::Oidc], effect: Effect::ReadOnly, usual: Duration::from_millis(50) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::DISCOVERY];
+
 const WHY: Why<'static> = Why {
     claim: "the provider describes itself under its issuer",
     cause: "the issuer differs from the provider's own, or the provider cannot be reached",

@@ -28,6 +28,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Oidc, Need::Login, Need::Browser], effect: Effect::ReadOnly, usual: Duration::from_secs(6) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::LOGIN, rows::DISCOVERY, rows::BROWSER];
+
 const WHY: Why<'static> = Why {
     claim: "the cookies of a login are hidden from scripts and sent only encrypted",
     cause: "zot does not know that a proxy terminates TLS: from v2.1.11 its session cookies are Secure only with http.tls or \

@@ -31,6 +31,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Linted], effect: Effect::ReadOnly, usual: Duration::from_millis(40) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT];
+
 const SILENT: Why<'static> = Why {
     claim: "the registry answers, so that its release can be known",
     cause: "nothing listens there, or something in front of the registry answers in its place",

@@ -32,6 +32,8 @@ use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta { needs: &[Need::LockOrConfig], effect: Effect::ReadOnly, usual: Duration::ZERO };
 
+pub(crate) const SENDS: &[Rows] = &[];
+
 const WHY: Why<'static> = Why {
     claim: "the promises are the ones that were agreed",
     cause: "the configuration or the scenario was changed after the lock was written",

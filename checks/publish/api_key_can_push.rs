@@ -32,6 +32,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Scratch, Need::Writer], effect: Effect::Writes, usual: Duration::from_millis(150) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::EACH_PUSH, rows::READ_BACK, rows::BUILDKIT, rows::CLEAN_UP];
+
 const WHY: Why<'static> = Why {
     claim: "each identity that may create can push a new tag",
     // A refused key and a missing right are told by what came back.

@@ -33,6 +33,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(1200),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::program!("buildah"), rows::READ_BACK, rows::CLEAN_UP];
+
 pub(crate) async fn run(cx: &Cx) -> Proof {
     clients::push_from_store(cx, "buildah", clients::why("buildah can push a new tag as CI")).await
 }

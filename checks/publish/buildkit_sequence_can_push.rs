@@ -35,6 +35,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(120),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::BUILDKIT, rows::PUSH, rows::READ_BACK, rows::CLEAN_UP];
+
 const WHY: Why<'static> = Why {
     claim: "BuildKit's sequence of requests can push as CI",
     cause: clients::CAUSE,

@@ -33,6 +33,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(500),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::program!("crane"), rows::READ_BACK, rows::CLEAN_UP];
+
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let shop = Shop::open(cx, "crane", "version", clients::why("crane can push a new tag as CI")).await?;
     let plain: &[&str] = if shop.plain() { &["--insecure"] } else { &[] };

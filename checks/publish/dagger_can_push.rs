@@ -35,6 +35,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_secs(20),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::program!("dagger"), rows::READ_BACK, rows::CLEAN_UP];
+
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let shop = Shop::open(cx, "dagger", "version", clients::why("dagger can publish a new tag as CI")).await?;
     let (tag, reference) = shop.destination("image");

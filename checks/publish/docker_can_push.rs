@@ -34,6 +34,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(2000),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::program!("docker"), rows::READ_BACK, rows::CLEAN_UP];
+
 const WHY: Why<'static> = Why {
     claim: "docker can push a new tag as CI",
     cause: clients::CAUSE,

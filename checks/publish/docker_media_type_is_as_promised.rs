@@ -32,6 +32,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(60),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PUSH, rows::READ_BACK, rows::CLEAN_UP];
+
 const WHY: Why<'static> = Why {
     claim: "Docker's media type is accepted or refused as promised",
     cause: "http.compat of zot does not say what the scenario promises",

@@ -32,6 +32,9 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Scratch, Need::Creator], effect: Effect::Writes, usual: Duration::from_millis(100) };
 
+pub(crate) const SENDS: &[Rows] =
+    &[rows::PUSH, rows::CREATOR_PUSH, rows::REFUSED_DELETE, rows::READ_BACK, rows::CLEAN_UP];
+
 const WHY: Why<'static> = Why {
     claim: "CI cannot delete an existing tag, manifest or blob",
     cause: "a policy that matches the CI user (its group, defaultPolicy or adminPolicy) holds `delete`",

@@ -32,6 +32,9 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Scratch, Need::Creator], effect: Effect::Writes, usual: Duration::from_millis(120) };
 
+pub(crate) const SENDS: &[Rows] =
+    &[rows::PUSH, rows::CREATOR_PUSH, rows::REFUSED_MOVE, rows::READ_BACK, rows::CLEAN_UP, rows::FINGERPRINT];
+
 const WHY: Why<'static> = Why {
     claim: "CI cannot move an existing tag",
     cause: "a policy that matches the CI user (its group, or defaultPolicy) holds `update`",

@@ -30,6 +30,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(200),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PUSH, rows::READ_BACK, rows::CLEAN_UP];
+
 const WHY: Why<'static> = Why {
     claim: "large bodies pass the proxy",
     cause: "something in front of the registry limits the size of a request",

@@ -36,6 +36,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(60),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PUSH, rows::PULL, rows::CLEAN_UP];
+
 const WHY: Why<'static> = Why {
     claim: "a mount succeeds, or falls back to an upload",
     cause: "a proxy refuses the query `mount`, or the registry answers a refused mount with an error",

@@ -32,6 +32,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(500),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::program!("oras"), rows::READ_BACK, rows::CLEAN_UP];
+
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let shop = Shop::open(cx, "oras", "version", clients::why("oras can push a new tag as CI")).await?;
     // Without it oras takes every registry on localhost for one in plain text.

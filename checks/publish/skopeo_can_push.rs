@@ -35,6 +35,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(900),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::program!("skopeo"), rows::READ_BACK, rows::CLEAN_UP];
+
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let shop = Shop::open(cx, "skopeo", "--version", clients::why("skopeo can push a new tag as CI")).await?;
     shop.push_layouts(|layout| {

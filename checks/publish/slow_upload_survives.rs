@@ -37,6 +37,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_secs(70),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PUSH, rows::WRITER_PING, rows::STATE_OF_UPLOAD, rows::CLEAN_UP];
+
 const WHY: Why<'static> = Why {
     claim: "a slow upload reaches the registry to its end",
     cause: "the registry or the proxy in front of it limits how long a request may take to arrive",

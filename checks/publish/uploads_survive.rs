@@ -33,6 +33,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Scratch, Need::Writer], effect: Effect::Writes, usual: Duration::from_millis(120) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PUSH, rows::STATE_OF_UPLOAD, rows::READ_BACK, rows::CLEAN_UP];
+
 const WHY: Why<'static> = Why {
     claim: "an upload works whole, in chunks and resumed",
     cause: "the registry or a proxy in front of it loses upload sessions or bytes",

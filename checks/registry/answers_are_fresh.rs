@@ -39,6 +39,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(150),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PUSH, rows::FRESH, rows::CLEAN_UP];
+
 const WHY: Why<'static> = Why {
     claim: "readers see the current digest of a tag",
     cause: "something in front of the registry caches manifests by tag, lists of tags or answers of 404; or several registries \

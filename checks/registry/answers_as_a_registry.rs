@@ -27,6 +27,8 @@ use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta { needs: &[], effect: Effect::ReadOnly, usual: Duration::from_millis(20) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT, rows::LISTED];
+
 const WHY: Why<'static> = Why {
     claim: "the registry answers GET /v2/",
     cause: "DNS, the proxy or registry.url lead to something else: a login page, a maintenance page, another host",

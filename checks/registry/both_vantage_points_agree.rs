@@ -28,6 +28,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Backend], effect: Effect::Oracle, usual: Duration::from_millis(80) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::FINGERPRINT, rows::TRIAL, rows::BEHIND, rows::VANTAGE];
+
 const WHY: Why<'static> = Why {
     claim: "the proxy and the registry behind it give the same answer",
     cause: "both keep the promise, but they differ: one of them is another registry, or a cache answers",

@@ -31,6 +31,8 @@ use crate::kit::prelude::*;
 pub(crate) const META: Meta =
     Meta { needs: &[Need::Https], effect: Effect::ReadOnly, usual: Duration::from_millis(50) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PING];
+
 const WHY: Why<'static> = Why {
     claim: "the registry's certificate is valid, and stays so for days to come",
     cause: "the renewal did not run, or the server still shows the old certificate",

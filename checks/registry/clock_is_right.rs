@@ -34,6 +34,8 @@ use crate::kit::prelude::*;
 
 pub(crate) const META: Meta = Meta { needs: &[], effect: Effect::ReadOnly, usual: Duration::from_millis(20) };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PING, rows::IDENTITY_PING, rows::PULL];
+
 const WHY: Why<'static> = Why {
     claim: "the registry's clock is right",
     cause: "the clock of the registry, of the proxy in front of it, or of this machine is wrong",

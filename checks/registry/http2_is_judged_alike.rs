@@ -36,6 +36,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(200),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PUSH, rows::READ_BACK, rows::REFUSED_PUSH, rows::HTTP2, rows::CLEAN_UP];
+
 const WHY: Why<'static> = Why {
     claim: "pushes, reads and refusals are the same over HTTP/2",
     cause: "the proxy has rules for only one of the two protocols, or its HTTP/2 breaks uploads",

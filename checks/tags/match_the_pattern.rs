@@ -36,6 +36,8 @@ pub(crate) const META: Meta = Meta {
     usual: Duration::from_millis(50),
 };
 
+pub(crate) const SENDS: &[Rows] = &[rows::PULL];
+
 const WHY: Why<'static> = Why {
     claim: "every tag matches the promised pattern",
     cause: "a tag that is no release was pushed, or the pattern does not cover a kind of release",

@@ -350,5 +350,4 @@ fn not_started(webdriver: &str, reason: &str) -> BrowserError {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

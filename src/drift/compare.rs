@@ -193,5 +193,4 @@ fn notes(before: &Snapshot, after: &Snapshot) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -384,7 +384,7 @@ fn a_proxy_in_the_environment_is_not_used() {
     let sink = Raw::saying("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
     let proxy = format!("http://{}", sink.address);
     let mut again = std::process::Command::new(std::env::current_exe().unwrap());
-    again.args(["--exact", "wire::tests::a_request_goes_straight_to_its_origin"]).env_remove("NO_PROXY");
+    again.args(["--exact", "http::tests::a_request_goes_straight_to_its_origin"]).env_remove("NO_PROXY");
     for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         again.env(name, &proxy);
     }

@@ -11,6 +11,7 @@ pub(crate) use crate::kit::persona;
 pub(crate) use crate::kit::persona::{PERSONAS, Pull};
 pub(crate) use crate::kit::probe;
 pub(crate) use crate::kit::probe::{Bad, Expect, Impact, Principal, Probe, Severity, Shape};
+pub(crate) use crate::kit::rows::{self, Rows};
 pub(crate) use crate::kit::visit::{Fetched, LoginPage, Visit};
 pub(crate) use crate::kit::{
     api_keys, cached, diagnosis, discovery, listing, matrix, meanwhile, metrics, oci, oracle, presence, transfer,

@@ -1,4 +1,4 @@
-//! Requests that go together, as rows of `checks/requests.rs`: what one step of a check may send.
+//! Requests that go together, as rows of `plan --requests`: what one step of a check may send.
 //!
 //! `{…}` is filled in from the scenario, `<…>` is known only while a check runs. Data only.
 

@@ -5,9 +5,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::answer::{Answer, refused};
-use super::auth::{ApiKey, User};
 use super::state::{Ask, Shared, held};
 use super::weakness::Weakness;
+use crate::lab::accounts::{ApiKey, User};
 
 #[derive(Deserialize)]
 struct Wanted {

@@ -5,13 +5,13 @@
 use bytes::Bytes;
 
 use super::answer::{Answer, Code, error};
-use super::auth::User;
 use super::config::Release;
 use super::digest::is_digest;
 use super::policy::Action;
 use super::state::{Ask, Shared, held};
 use super::storage::Trouble;
 use super::weakness::Weakness;
+use crate::lab::accounts::User;
 
 const OCTETS: &str = "application/octet-stream";
 

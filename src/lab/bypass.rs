@@ -6,33 +6,13 @@
 use axum::http::Version;
 
 use super::answer::Answer;
-use super::auth::{User, parse_basic};
-use super::config::{ADMIN_GROUP, CI_GROUP};
+use super::door::Door;
 use super::pages;
 use super::routes::{Route, clean, route};
 use super::state::{Ask, Shared, held};
 use super::weakness::Weakness;
-
-/// One request shape, and the answer that it gets whatever the policy says.
-#[derive(Clone, Debug, Default)]
-pub struct Door {
-    /// The method.
-    pub method: String,
-    /// Path and query as sent; `*` stands for any text.
-    pub target: String,
-    /// Headers that the request must have, with these values.
-    pub headers: Vec<(String, String)>,
-    /// Whether only HTTP/1.0 opens it.
-    pub http10: bool,
-    /// Whether only a request without credentials opens it, or only one with.
-    pub anonymous: bool,
-    /// The answer's status.
-    pub status: u16,
-    /// The answer's headers.
-    pub answer: Vec<(String, String)>,
-    /// The answer's body.
-    pub body: String,
-}
+use crate::lab::accounts::{User, parse_basic};
+use crate::lab::people::{ADMIN_GROUP, CI_GROUP};
 
 /// The headers that a door's answer may have.
 const ANSWERED: [&str; 6] = [

@@ -4,13 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::people::{ADMIN_GROUP, CI_GROUP};
 use super::policy::{Action, Grants, Policy};
 use super::weakness::Weakness;
-
-/// The group that CI belongs to.
-pub(crate) const CI_GROUP: &str = "artifact-workloads";
-/// The group that may do everything.
-pub(crate) const ADMIN_GROUP: &str = "admins";
 
 /// The zot release whose behaviour the lab shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -193,7 +189,7 @@ impl Config {
 fn metrics_access(release: Release, weaknesses: &BTreeSet<Weakness>) -> MetricsAccess {
     let has = |weakness| weaknesses.contains(&weakness);
     if has(Weakness::MetricsForAdmins) {
-        let users = vec![super::running::ADMIN.to_owned()];
+        let users = vec![super::people::ADMIN.to_owned()];
         return MetricsAccess { extension: !has(Weakness::MetricsExtensionOff), anonymous: false, users };
     }
     let closed = has(Weakness::MetricsClosed);

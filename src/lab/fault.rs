@@ -3,12 +3,12 @@
 //! Weaknesses of the configuration live in `config`, those of one handler in that handler.
 
 use super::answer::{Answer, Code, error};
-use super::auth::User;
 use super::digest::is_digest;
 use super::routes::{Route, route};
 use super::state::{Ask, Shared, held};
 use super::weakness::Weakness;
 use super::{pages, upstream};
+use crate::lab::accounts::User;
 
 /// RFC 9110, section 5.6.7.
 const HTTP_DATE: &[time::format_description::BorrowedFormatItem<'static>] = time::macros::format_description!(

@@ -4,12 +4,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::answer::{Answer, Code, SESSION_CLIENT, error};
-use super::auth::User;
 use super::config::Release;
 use super::digest::is_digest;
-use super::manifest::OCI_INDEX;
 use super::policy::Action;
 use super::state::{Ask, Shared, held};
+use crate::lab::accounts::User;
+use crate::lab::storage::manifest::OCI_INDEX;
 
 /// zot answers 200 with a challenge where anonymous may read, so that clients send the credentials they have.
 pub(crate) fn version(ask: &Ask) -> Answer {

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use super::answer::{Answer, Code, error};
-use super::auth::User;
 use super::cache;
 use super::config::Release;
 use super::digest::is_digest;
-use super::manifest::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use super::policy::{Action, Policy};
 use super::routes::is_tag;
 use super::seed::RELEASE_TAG;
 use super::state::{Ask, Shared, held};
 use super::storage::Trouble;
 use super::weakness::Weakness;
+use crate::lab::accounts::User;
+use crate::lab::storage::manifest::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 
 /// zot `constants.MaxManifestDigestQueryTags`.
 const MOST_QUERY_TAGS: usize = 46;

@@ -4,55 +4,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::answer::Answer;
-use super::auth::User;
 use super::config::{Config, Release};
+use super::counters::NO_REPOSITORY;
 use super::policy::Action;
 use super::routes::is_name;
 use super::state::{Shared, held};
 use super::weakness::Weakness;
+use crate::lab::accounts::User;
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
 /// What zot is built for, and what its `zot_info` calls the version.
 const DIST_SPEC: &str = "1.1.1";
-/// The label of requests that name no repository (zot `pkg/extensions/monitoring`).
-const NO_REPOSITORY: &str = "N/A";
-/// A label is made of what a client sends; without a bound a client could fill the memory.
-const MOST_SERIES: usize = 2_000;
-
-/// What has been counted since the lab started.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    requests: BTreeMap<(u16, String), u64>,
-    repositories: BTreeMap<String, u64>,
-    downloads: BTreeMap<String, u64>,
-    uploads: BTreeMap<String, u64>,
-}
-
-impl Counters {
-    pub(crate) fn request(&mut self, method: &str, path: &str, status: u16) {
-        bump(&mut self.requests, (status, method.to_owned()));
-        // zot takes the label from the path, also for requests that were refused.
-        let repository = path.strip_prefix("/v2/").and_then(|rest| {
-            let ends = ["/blobs/", "/tags/", "/manifests/"].iter().filter_map(|kind| rest.find(kind));
-            ends.min().map(|end| &rest[..end])
-        });
-        bump(&mut self.repositories, repository.unwrap_or(NO_REPOSITORY).to_owned());
-    }
-
-    pub(crate) fn download(&mut self, repository: &str) {
-        bump(&mut self.downloads, repository.to_owned());
-    }
-
-    pub(crate) fn upload(&mut self, repository: &str) {
-        bump(&mut self.uploads, repository.to_owned());
-    }
-}
-
-fn bump<K: Ord>(map: &mut BTreeMap<K, u64>, key: K) {
-    if map.len() < MOST_SERIES || map.contains_key(&key) {
-        *map.entry(key).or_default() += 1;
-    }
-}
 
 /// Whether `user` may scrape.
 pub(crate) fn allows(config: &Config, user: Option<&User>) -> bool {
@@ -144,18 +106,4 @@ fn series(text: &mut String, name: &str, kind: &str, help: &str, samples: &[(Str
 
 fn escape(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_repository_label_comes_from_the_path_of_any_request() {
-        let mut counters = Counters::default();
-        counters.request("PUT", "/v2/a/b/manifests/x", 401);
-        counters.request("GET", "/v2/", 200);
-        assert_eq!(counters.repositories.keys().collect::<Vec<_>>(), ["N/A", "a/b"]);
-        assert_eq!(counters.requests[&(401, "PUT".to_owned())], 1);
-    }
 }

@@ -4,6 +4,7 @@
 //! It exists for `demo` and for tests: every check must be seen to pass on the healthy lab and to fail under a weakness.
 //! It must not know any check beyond the ids in the table of weaknesses, and it must not be used to store anything.
 
+mod accounts;
 mod answer;
 mod apikeys;
 mod auth;
@@ -11,18 +12,21 @@ mod blobs;
 mod bypass;
 mod cache;
 mod config;
+mod counters;
 mod digest;
+mod door;
 mod fault;
 mod ids;
 mod listings;
 mod login;
-mod manifest;
 mod manifests;
 mod metrics;
 mod named;
 mod pages;
+mod people;
 mod policy;
 mod provider;
+mod provider_state;
 mod registry;
 mod routes;
 mod running;
@@ -39,8 +43,8 @@ mod weakness;
 #[cfg(test)]
 mod weakness_tests;
 
-pub use bypass::Door;
 pub use config::Release;
+pub use door::Door;
 pub use named::UnknownWeakness;
 pub use running::{Lab, Options, Vacancy};
 pub use state::{Seen, Server};

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::auth::User;
+use crate::lab::accounts::User;
 
 /// An action that zot's policies grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

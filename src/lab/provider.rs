@@ -12,61 +12,18 @@ use sha2::{Digest as _, Sha256};
 use time::{Duration, OffsetDateTime};
 
 use super::answer::Answer;
-use super::auth::parse_basic;
 use super::pages;
+use super::provider_state::{Account, Request};
 use super::session::{http_date, opaque};
 use super::signing;
 use super::state::{Ask, Shared, held};
 use super::weakness::Weakness;
+use crate::lab::accounts::parse_basic;
 
 const CODE_SECONDS: i64 = 60;
 const TOKEN_SECONDS: i64 = 3600;
 /// Requests that nobody finishes must not fill the memory.
 const MOST_OPEN: usize = 10_000;
-
-/// Somebody who can log in.
-#[derive(Clone)]
-pub(crate) struct Account {
-    pub(crate) name: &'static str,
-    pub(crate) password: String,
-    pub(crate) groups: Vec<&'static str>,
-}
-
-/// An authorization request, from the login page to the token.
-#[derive(Clone, Debug)]
-struct Request {
-    redirect_uri: String,
-    state: Option<String>,
-    nonce: Option<String>,
-    scope: String,
-    challenge: Option<(String, String)>,
-    user: usize,
-    since: OffsetDateTime,
-}
-
-/// What the provider knows and remembers.
-pub(crate) struct Provider {
-    client_id: &'static str,
-    client_secret: String,
-    redirect_uris: Vec<String>,
-    accounts: Vec<Account>,
-    interactions: BTreeMap<String, Request>,
-    codes: BTreeMap<String, Request>,
-    tokens: BTreeMap<String, Request>,
-}
-
-impl Provider {
-    /// A provider with one confidential client and its registered redirect URIs.
-    pub(crate) fn new(
-        client_id: &'static str,
-        client_secret: String,
-        redirect_uris: Vec<String>,
-        accounts: Vec<Account>,
-    ) -> Self {
-        let (interactions, codes, tokens) = Default::default();
-        Self { client_id, client_secret, redirect_uris, accounts, interactions, codes, tokens }
-    }
-}
 
 fn html(status: u16, text: String) -> Answer {
     Answer::bytes(status, "text/html; charset=utf-8", text).header("cache-control", "no-store")

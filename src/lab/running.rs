@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,23 +12,19 @@ use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
 
-use super::auth::{Accounts, ApiKey};
-use super::bypass::Door;
-use super::config::{ADMIN_GROUP, Addresses, CI_GROUP, Config, Release};
-use super::provider::{Account, Provider};
+use super::config::{Addresses, Config, Release};
+use super::people::{ADMIN, CI, GUEST, LOGIN};
 use super::session::opaque;
 use super::state::{Seen, Server, Shared, held};
 use super::storage::Store;
 use super::weakness::Weakness;
-use super::{scenario, seed, server, signing};
+use super::{seed, server, signing};
+use crate::lab::accounts::{Accounts, ApiKey};
+use crate::lab::door::Door;
+use crate::lab::people::{ADMIN_GROUP, CI_GROUP};
+use crate::lab::provider_state::{Account, Provider};
 
-pub(crate) const CI: &str = "zot-ci";
-pub(crate) const GUEST: &str = "guest";
-pub(crate) const ADMIN: &str = "erich";
 const CLIENT: &str = "zot";
-/// Who logs in with a browser. Not CI: the groups of a key are those of its owner's last login, and a login that loses
-/// them must not take them from CI's key.
-pub(crate) const LOGIN: &str = "regproof-login";
 
 /// How a lab is to be.
 #[derive(Clone, Debug, Default)]
@@ -281,30 +276,6 @@ impl Lab {
     #[must_use]
     pub fn repositories(&self) -> Vec<String> {
         held(&self.shared.store).names().cloned().collect()
-    }
-
-    /// A complete scenario for this lab, with its secrets in files under `secrets`.
-    #[must_use]
-    pub fn scenario(&self, secrets: &Path) -> String {
-        scenario::scenario(self, secrets)
-    }
-
-    /// Writes `regproof.toml` and the files of its secrets into `folder`; answers the path of the scenario.
-    ///
-    /// # Errors
-    ///
-    /// Where a file cannot be written.
-    pub fn write_scenario(&self, folder: &Path) -> io::Result<PathBuf> {
-        scenario::write(self, folder)
-    }
-
-    /// Writes the scenario to `file`, and its secrets into the folder `secrets` beside it.
-    ///
-    /// # Errors
-    ///
-    /// Where a file cannot be written.
-    pub fn write_scenario_as(&self, file: &Path) -> io::Result<()> {
-        scenario::write_as(self, file)
     }
 
     /// The zot configuration that says what the lab enforces.

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 
-use super::config::{ADMIN_GROUP, CI_GROUP};
-use super::running::{ADMIN, CI, GUEST, LOGIN, Lab};
+use super::running::Lab;
 use super::seed;
+use crate::lab::people::{ADMIN, CI, GUEST, LOGIN};
+use crate::lab::people::{ADMIN_GROUP, CI_GROUP};
 
 /// The repository where all writing of a run happens.
 pub(crate) const SCRATCH: &str = "blumeops/regproof";
@@ -20,8 +21,34 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
+impl Lab {
+    /// A complete scenario for this lab, with its secrets in files under `secrets`.
+    #[must_use]
+    pub fn scenario(&self, secrets: &Path) -> String {
+        scenario(self, secrets)
+    }
+
+    /// Writes `regproof.toml` and the files of its secrets into `folder`; answers the path of the scenario.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be written.
+    pub fn write_scenario(&self, folder: &Path) -> io::Result<PathBuf> {
+        write(self, folder)
+    }
+
+    /// Writes the scenario to `file`, and its secrets into the folder `secrets` beside it.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be written.
+    pub fn write_scenario_as(&self, file: &Path) -> io::Result<()> {
+        write_as(self, file)
+    }
+}
+
 /// The scenario as TOML, with the secrets expected under `secrets`.
-pub(crate) fn scenario(lab: &Lab, secrets: &Path) -> String {
+fn scenario(lab: &Lab, secrets: &Path) -> String {
     let file = |name: &str| quoted(&secrets.join(name).display().to_string());
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -67,14 +94,14 @@ pub(crate) fn scenario(lab: &Lab, secrets: &Path) -> String {
 }
 
 /// Writes `regproof.toml` and the secrets beside it; answers the path of the scenario.
-pub(crate) fn write(lab: &Lab, folder: &Path) -> io::Result<PathBuf> {
+fn write(lab: &Lab, folder: &Path) -> io::Result<PathBuf> {
     let path = folder.join("regproof.toml");
     write_as(lab, &path)?;
     Ok(path)
 }
 
 /// Writes the scenario to a file of any name, and the secrets into a folder beside it.
-pub(crate) fn write_as(lab: &Lab, file: &Path) -> io::Result<()> {
+fn write_as(lab: &Lab, file: &Path) -> io::Result<()> {
     // Absolute, so that it does not matter from where the scenario is read.
     let secrets = std::path::absolute(file)?.with_file_name(FOLDER);
     std::fs::create_dir_all(&secrets)?;

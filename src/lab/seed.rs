@@ -4,8 +4,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::digest::{sha256, sha512};
-use super::manifest::{OCI_INDEX, OCI_MANIFEST};
 use super::storage::Store;
+use crate::lab::storage::manifest::{OCI_INDEX, OCI_MANIFEST};
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";

@@ -10,13 +10,13 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 
 use super::answer::Answer;
-use super::auth::{Accounts, User};
-use super::bypass::Door;
 use super::config::Config;
-use super::metrics::Counters;
-use super::provider::Provider;
 use super::session::Sessions;
 use super::storage::Store;
+use crate::lab::accounts::{Accounts, User};
+use crate::lab::counters::Counters;
+use crate::lab::door::Door;
+use crate::lab::provider_state::Provider;
 
 /// A log that grows without end would be a leak in `lab`, which may serve for days.
 const MOST_SEEN: usize = 20_000;

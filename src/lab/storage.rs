@@ -2,13 +2,15 @@
 //!
 //! It knows no HTTP and no user.
 
+pub(crate) mod manifest;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::digest::{has_digest, is_digest, sha256};
-use super::manifest::{OCI_INDEX, descriptors, validate};
+use crate::lab::storage::manifest::{OCI_INDEX, descriptors, validate};
 
 /// All blobs and uploads of one store together; a lab is for tiny images.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
@@ -266,8 +268,8 @@ fn place(index: &mut Vec<Entry>, new: Entry) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::manifest::OCI_MANIFEST;
     use super::*;
+    use crate::lab::storage::manifest::OCI_MANIFEST;
 
     const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 

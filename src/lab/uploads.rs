@@ -3,12 +3,12 @@
 use uuid::Uuid;
 
 use super::answer::{Answer, Code, error};
-use super::auth::User;
 use super::blobs::may_mount;
 use super::config::Release;
 use super::digest::{has_digest, is_digest};
 use super::state::{Ask, Shared, held};
 use super::weakness::Weakness;
+use crate::lab::accounts::User;
 
 fn unknown(session: &str) -> Answer {
     error(404, Code::BlobUploadUnknown, &[("session_id", session)])

@@ -373,5 +373,4 @@ fn property(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "console_tests.rs"]
 mod tests;

@@ -254,5 +254,4 @@ fn is_xml_char(c: char) -> bool {
 }
 
 #[cfg(test)]
-#[path = "junit_tests.rs"]
 mod tests;

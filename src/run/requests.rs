@@ -1,15 +1,16 @@
 //! Every request that a run may send, before it is sent: the rows of each check, filled in from the scenario.
 //!
-//! Pure. It fills in a row, and knows which requests write outside of the scratch repository. `checks/requests.rs` lists the rows
-//! of each check. The guard decides what is sent at all.
+//! Pure. It fills in a row, and knows which requests write outside of the scratch repository. Each check
+//! names its rows as `SENDS`. The guard decides what is sent at all.
 
 use crate::check::facts::TRIED;
 use crate::check::machine::no_browser;
 use crate::check::target::Target;
 use crate::checks::PROBES;
-use crate::checks::requests::{BY_THE_RUN, REQUESTS};
+use crate::checks::REQUESTS;
 use crate::kit::fingerprint::Asked;
 use crate::kit::probe::{Impact, Principal, Probe};
+use crate::kit::rows::FINGERPRINT;
 use crate::kit::rows::{Sends, Who};
 use crate::model::effect::Effect;
 use crate::run::plan::Plan;
@@ -30,7 +31,7 @@ pub(crate) fn table(plan: &Plan, target: &Target) -> String {
     let (scenario, effects) = (target.scenario(), target.effects());
     let browser = no_browser(scenario, &target.machine).is_none();
     let mut lines = Vec::new();
-    for row in BY_THE_RUN {
+    for row in FINGERPRINT {
         fill("(the run)", Effect::ReadOnly, row, scenario, &mut lines);
     }
     for step in plan.steps.iter().filter(|step| step.skip.is_none()) {

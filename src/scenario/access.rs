@@ -365,5 +365,4 @@ fn repositories(loaded: &Loaded, access: &Access) -> Result<(), ScenarioError> {
 }
 
 #[cfg(test)]
-#[path = "access_tests.rs"]
 mod tests;

@@ -294,5 +294,4 @@ impl Loaded {
 }
 
 #[cfg(test)]
-#[path = "load_tests.rs"]
 mod tests;

@@ -369,5 +369,4 @@ pub(super) fn scrapes(config: &Config, identity: &Identity) -> Option<bool> {
 }
 
 #[cfg(test)]
-#[path = "rights_tests.rs"]
 mod tests;

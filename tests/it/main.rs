@@ -12,6 +12,7 @@ mod drift;
 mod field;
 mod hostile;
 mod lab;
+mod layers;
 mod nextest;
 mod open_registry;
 mod packages;

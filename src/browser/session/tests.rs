@@ -16,7 +16,6 @@ use super::*;
 use crate::scenario::profile::Profile;
 use crate::scenario::secrets::Secret;
 
-#[path = "authentik_tests.rs"]
 mod authentik;
 
 const DRIVER: &str = "chromedriver";

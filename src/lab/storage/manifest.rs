@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::storage::{Repository, Trouble};
+use crate::lab::storage::{Repository, Trouble};
 
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";

@@ -1,0 +1,17 @@
+//! The users and groups of the lab.
+
+pub(crate) const CI: &str = "zot-ci";
+
+pub(crate) const GUEST: &str = "guest";
+
+pub(crate) const ADMIN: &str = "erich";
+
+/// Who logs in with a browser. Not CI: the groups of a key are those of its owner's last login, and a login that loses
+/// them must not take them from CI's key.
+pub(crate) const LOGIN: &str = "regproof-login";
+
+/// The group that CI belongs to.
+pub(crate) const CI_GROUP: &str = "artifact-workloads";
+
+/// The group that may do everything.
+pub(crate) const ADMIN_GROUP: &str = "admins";

@@ -4,6 +4,7 @@
 //! credential can pass through it, and it shares no code with zot, so that a disagreement between the two is news.
 
 pub mod advisory;
+pub mod compare;
 pub mod config;
 mod decode;
 mod duration;

@@ -10,8 +10,9 @@ mod entries;
 mod names;
 mod people;
 mod regions;
+mod same;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 pub use allow::{Allowed, NotAllowed};
 pub use answers::{Answer, Said};
@@ -22,7 +23,7 @@ pub use people::{Name, Person};
 pub use regions::{Region, Undecided};
 
 use super::config::Config;
-use super::policy::{self, Action, Who};
+use super::policy::{self, Action, Login, Who};
 use super::release::Release;
 
 /// What kind of change it is, the gravest first.
@@ -84,7 +85,7 @@ pub struct Comparison<'a> {
     pub new: &'a Config,
     /// Everyone who was compared.
     pub people: Vec<Person>,
-    /// All repository names, in parts.
+    /// All repository names in which the files can differ, in parts.
     pub regions: Vec<Region>,
     /// The rights in repositories that changed.
     pub changes: Vec<Change>,
@@ -116,7 +117,7 @@ pub fn compare<'a>(
     allowed: &[Allowed],
 ) -> Result<Comparison<'a>, Undecided> {
     let patterns: Vec<String> = allowed.iter().map(|allowed| allowed.pattern.clone()).collect();
-    let regions = regions::regions(old, new, &patterns)?;
+    let regions = regions::regions(old, new, &patterns, regions::LIMITS)?;
     let people = people::people(old, new);
     let mut changes = changes(old, new, &people, &regions);
     follow(&mut changes, &follows(old, new, &people));
@@ -130,21 +131,54 @@ pub fn compare<'a>(
 struct Table<'a> {
     config: &'a Config,
     who: Vec<Who>,
+    any: usize,
+    /// Those who do not get the answers of any user where no rule names them.
+    apart: Vec<usize>,
+    /// By name of a user or a group: the clients who have it.
+    named: HashMap<String, Vec<usize>>,
     known: HashMap<&'a [usize], Vec<[Answer; 4]>>,
 }
 
 impl<'a> Table<'a> {
     fn new(config: &'a Config, people: &[Person]) -> Self {
-        let who = people.iter().map(|person| policy::settled(config, &person.who)).collect();
-        Self { config, who, known: HashMap::new() }
+        let who: Vec<Who> = people.iter().map(|person| policy::settled(config, &person.who)).collect();
+        let any = people.iter().position(|person| person.name == Name::AnyUser).unwrap_or(0);
+        let apart = |(number, who): (usize, &Who)| (who.is_anonymous() || who.login == Login::Key).then_some(number);
+        let apart = who.iter().enumerate().filter_map(apart).collect();
+        let mut named: HashMap<String, Vec<usize>> = HashMap::new();
+        for (number, who) in who.iter().enumerate() {
+            for name in std::iter::once(&who.name).chain(&who.groups) {
+                named.entry(name.clone()).or_default().push(number);
+            }
+        }
+        Self { config, who, any, apart, named, known: HashMap::new() }
     }
 
     fn of(&mut self, numbers: &'a [usize]) -> &[[Answer; 4]] {
-        let (config, who) = (self.config, &self.who);
-        self.known.entry(numbers).or_insert_with(|| {
-            let rules = answers::rules(config, numbers);
-            who.iter().map(|who| Action::ALL.map(|action| answers::answer(config, who, &rules, action))).collect()
-        })
+        if !self.known.contains_key(numbers) {
+            let answers = self.ask(numbers);
+            self.known.insert(numbers, answers);
+        }
+        self.known.get(numbers).map_or(&[], Vec::as_slice)
+    }
+
+    fn ask(&self, numbers: &[usize]) -> Vec<[Answer; 4]> {
+        let rules = answers::rules(self.config, numbers);
+        let ask = |number: usize| {
+            let who = self.who.get(number);
+            Action::ALL.map(|action| who.map_or(Answer::No, |who| answers::answer(self.config, who, &rules, action)))
+        };
+        let mut answers = vec![ask(self.any); self.who.len()];
+        let admin = self.config.access.iter().filter_map(|access| access.admin.as_ref());
+        let policies = rules.iter().flat_map(|rule| &rule.policies).chain(admin);
+        let names = policies.flat_map(|policy| policy.users.iter().chain(&policy.groups));
+        let named = names.filter_map(|name| self.named.get(&name.value)).flatten();
+        for number in named.chain(&self.apart).copied().collect::<BTreeSet<usize>>() {
+            if let Some(answer) = answers.get_mut(number) {
+                *answer = ask(number);
+            }
+        }
+        answers
     }
 }
 

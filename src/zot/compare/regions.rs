@@ -1,21 +1,29 @@
-//! All repository names, cut into regions: in one region the same patterns of both files decide, and the same allowed
-//! patterns match. Each region has one name as its witness, and no region is left out.
+//! All repository names in which two files can differ, cut into regions. In one region the same patterns of both files
+//! decide, and the same allowed patterns match. Each region has one name as its witness, and no region is left out.
 //!
 //! The machines of all patterns read the same letters at once. Only letters that a name can have are read, and of letters
-//! that no pattern tells apart only one. The sets of states that are reached this way are finitely many; each that ends a
-//! name belongs to one region. The search goes in the order of length, so that a witness is a shortest name.
+//! that no pattern tells apart only one. The sets of states that are reached this way are finitely many. Each that ends a
+//! name belongs to one region. The search goes in the order of length, so that a witness is a shortest name. It does not go
+//! on where only patterns are left that say the same in both files.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
-use super::names::{self, At};
+use super::names::{At, MARKS, PLAIN};
+use super::{answers, same};
 use crate::zot::config::Config;
 use crate::zot::glob::{Machine, StateId};
 use crate::zot::policy;
 
-/// More sets of states than this are not followed.
-const MOST_STATES: usize = 400_000;
-/// Nor more states than this in all sets together: they need memory.
-const MOST_ENTRIES: usize = 16_000_000;
+/// How far the search goes. More sets of states are not followed, nor more states in all sets together: they need time
+/// and memory.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) sets: usize,
+    pub(super) states: usize,
+}
+
+pub(super) const LIMITS: Limits = Limits { sets: 200_000, states: 6_000_000 };
 
 /// Names for which the same patterns decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,10 +43,10 @@ pub struct Region {
 pub enum Undecided {
     /// The patterns cut the names into too many parts.
     #[error(
-        "undecided: the patterns of both files meet in more than {MOST_STATES} ways, and nothing was compared; write fewer \
+        "undecided: the patterns of both files overlap in too many ways (more than {0}), and nothing was compared; use fewer \
          patterns that have a `*` before other letters, as `*a*` or `**/a/**`"
     )]
-    TooMany,
+    TooMany(usize),
     /// Two parts of this program disagree.
     #[error("undecided: this is a fault of regproof, please report it with both files: {0}")]
     Fault(String),
@@ -52,6 +60,8 @@ struct Pattern {
     old: Vec<usize>,
     new: Vec<usize>,
     allowed: Vec<usize>,
+    /// Whether it says the same in both files.
+    same: bool,
 }
 
 /// A set of states: where in a name, and each pattern that still counts with its state.
@@ -60,39 +70,55 @@ type Reached = (At, Vec<(u32, StateId)>);
 /// Which patterns decide in the old file and in the new one, and which allowed ones match.
 type Key = (Vec<usize>, Vec<usize>, Vec<usize>);
 
-/// All regions, those with the shortest witness first.
+/// The regions in which the files can differ, those with the shortest witness first.
 ///
 /// # Errors
 /// Where there are too many.
-pub(super) fn regions(old: &Config, new: &Config, allowed: &[String]) -> Result<Vec<Region>, Undecided> {
+pub(super) fn regions(old: &Config, new: &Config, allowed: &[String], limits: Limits) -> Result<Vec<Region>, Undecided> {
     let mut patterns = patterns(old, new, allowed);
-    let letters = classes(&patterns);
-    let mut search = Search::default();
+    let everywhere = !same::around(old, new);
+    let mut search = Search::within(limits);
     let first = patterns.iter_mut().enumerate().map(|(index, pattern)| (index, pattern.machine.start())).collect();
     search.reach(normal(&patterns, At::Start, first), None)?;
-    let mut found: BTreeMap<Key, usize> = BTreeMap::new();
-    let mut order = Vec::new();
+    let (mut found, mut regions) = (BTreeSet::new(), Vec::new());
     let mut next = 0;
-    while let Some((at, states)) = search.reached.get(next).cloned() {
-        if at.ends() {
-            let key = key(&patterns, &states);
-            if !found.contains_key(&key) {
-                found.insert(key.clone(), next);
-                order.push((key, search.name(next)));
+    while let Some(reached) = search.reached.get(next).cloned() {
+        let (at, states) = &*reached;
+        let counts = everywhere || states.iter().any(|(index, _)| !patterns[*index as usize].same);
+        if counts && at.ends() {
+            let key = key(&patterns, states);
+            if !found.contains(&key) {
+                found.insert(key.clone());
+                regions.push(region(old, new, key, search.name(next))?);
             }
         }
-        for (class, letter) in letters.iter().enumerate() {
-            let Some(at) = at.after(*letter) else { continue };
-            let mut step = |(index, state): &(u32, StateId)| {
-                let index = *index as usize;
-                (index, patterns[index].machine.step(*state, class, *letter))
-            };
-            let after = states.iter().map(&mut step).collect();
-            search.reach(normal(&patterns, at, after), Some((next, *letter)))?;
+        if counts {
+            for (number, letter) in letters(&mut patterns, states) {
+                let Some(at) = at.after(letter) else { continue };
+                let after = states.iter().map(|(index, state)| {
+                    let index = *index as usize;
+                    (index, patterns[index].machine.step(*state, number, letter))
+                });
+                let after = after.collect();
+                search.reach(normal(&patterns, at, after), Some((next, letter)))?;
+            }
         }
         next += 1;
     }
-    order.into_iter().map(|(key, name)| region(old, new, key, name)).collect()
+    Ok(regions)
+}
+
+/// Each letter that leads elsewhere than the others, by its number; of those that do not, one.
+fn letters(patterns: &mut [Pattern], states: &[(u32, StateId)]) -> Vec<(usize, char)> {
+    let apart = states.iter().fold(0, |all, (index, state)| {
+        let machine = &mut patterns[*index as usize].machine;
+        all | machine.told_apart(*state, &PLAIN)
+    });
+    let plain = PLAIN.into_iter().enumerate();
+    let other = plain.clone().find(|(number, _)| apart & 1 << number == 0);
+    let apart = plain.filter(|(number, _)| apart & 1 << number != 0);
+    let marks = MARKS.into_iter().enumerate().map(|(number, mark)| (PLAIN.len() + number, mark));
+    other.into_iter().chain(apart).chain(marks).collect()
 }
 
 /// Each different pattern once.
@@ -102,7 +128,7 @@ fn patterns(old: &Config, new: &Config, allowed: &[String]) -> Vec<Pattern> {
     let mut one = |text: &str| {
         let index = *known.entry(text.to_owned()).or_insert_with(|| {
             let machine = if text.is_empty() { Machine::of_everything() } else { Machine::new(text) };
-            all.push(Pattern { machine, length: text.len(), old: vec![], new: vec![], allowed: vec![] });
+            all.push(Pattern { machine, length: text.len(), old: vec![], new: vec![], allowed: vec![], same: false });
             all.len() - 1
         });
         index
@@ -116,21 +142,10 @@ fn patterns(old: &Config, new: &Config, allowed: &[String]) -> Vec<Pattern> {
     olds.iter().enumerate().for_each(|(rule, index)| all[*index].old.push(rule));
     news.iter().enumerate().for_each(|(rule, index)| all[*index].new.push(rule));
     alloweds.iter().enumerate().for_each(|(number, index)| all[*index].allowed.push(number));
-    all
-}
-
-/// One letter of each class that the patterns or the grammar of names tell apart.
-fn classes(patterns: &[Pattern]) -> Vec<char> {
-    let mut seen: HashMap<(Option<At>, Vec<bool>), char> = HashMap::new();
-    let mut classes = Vec::new();
-    for letter in names::letters() {
-        let takes = patterns.iter().flat_map(|pattern| pattern.machine.takes(letter)).collect();
-        seen.entry((At::Word.after(letter), takes)).or_insert_with(|| {
-            classes.push(letter);
-            letter
-        });
+    for pattern in &mut all {
+        pattern.same = same::rules(&answers::rules(old, &pattern.old), &answers::rules(new, &pattern.new));
     }
-    classes
+    all
 }
 
 /// The patterns that can still decide. One that matches everything from here on ends the shorter ones of its file.
@@ -182,25 +197,30 @@ fn region(old: &Config, new: &Config, (olds, news, allowed): Key, witness: Strin
 }
 
 /// All that was reached, with the way there.
-#[derive(Default)]
 struct Search {
-    reached: Vec<Reached>,
-    known: HashMap<Reached, usize>,
+    limits: Limits,
+    reached: Vec<Rc<Reached>>,
+    known: HashSet<Rc<Reached>>,
     /// By number: the number before, and the letter between.
     from: Vec<Option<(usize, char)>>,
     entries: usize,
 }
 
 impl Search {
+    fn within(limits: Limits) -> Self {
+        Self { limits, reached: vec![], known: HashSet::new(), from: vec![], entries: 0 }
+    }
+
     fn reach(&mut self, reached: Reached, from: Option<(usize, char)>) -> Result<(), Undecided> {
-        if self.known.contains_key(&reached) {
+        if self.known.contains(&reached) {
             return Ok(());
         }
         self.entries += reached.1.len();
-        if self.reached.len() >= MOST_STATES || self.entries > MOST_ENTRIES {
-            return Err(Undecided::TooMany);
+        if self.reached.len() >= self.limits.sets || self.entries > self.limits.states {
+            return Err(Undecided::TooMany(self.reached.len()));
         }
-        self.known.insert(reached.clone(), self.reached.len());
+        let reached = Rc::new(reached);
+        self.known.insert(Rc::clone(&reached));
         self.reached.push(reached);
         self.from.push(from);
         Ok(())

@@ -2,4 +2,5 @@
 
 mod brute;
 mod by_hand;
+mod mutants;
 mod random;

@@ -17,8 +17,10 @@ pub(crate) struct Machine {
     ways: Vec<Way>,
     states: Vec<State>,
     ids: HashMap<State, StateId>,
-    /// The next state, by state and letter class, once it was asked.
+    /// The next state, by state and number of the letter, once it was asked.
     steps: Vec<Vec<Option<StateId>>>,
+    /// The letters that a state tells apart, once it was asked.
+    apart: Vec<Option<u64>>,
 }
 
 /// The pattern with one choice of its braces.
@@ -80,7 +82,7 @@ impl Machine {
     pub(crate) fn new(pattern: &str) -> Self {
         // `matches` gives up at the first malformed alternative.
         let ways = alternatives(pattern).into_iter().map_while(|pieces| Way::new(pieces?)).collect();
-        let mut machine = Self { ways, states: Vec::new(), ids: HashMap::new(), steps: Vec::new() };
+        let mut machine = Self { ways, states: Vec::new(), ids: HashMap::new(), steps: Vec::new(), apart: Vec::new() };
         machine.id(Vec::new());
         machine.id(vec![(usize::MAX, Paths { groups: vec![vec![Path::All]], segments: None })]);
         machine
@@ -98,31 +100,37 @@ impl Machine {
         self.id(all)
     }
 
-    /// How each token takes the letter: letters with the same list cannot be told apart.
-    pub(crate) fn takes(&self, letter: char) -> impl Iterator<Item = bool> {
-        self.ways.iter().flat_map(|way| &way.tokens).map(move |(_, token)| match token {
-            Token::Literal(wanted) => *wanted == letter,
-            Token::Class(class) => class.holds(letter),
-            Token::Any | Token::Star | Token::Segments | Token::Rest => letter == '/',
-        })
+    /// Which of these letters the state tells apart from the others, none of them a slash; as bits. Letters without a bit
+    /// lead to one and the same state.
+    pub(crate) fn told_apart(&mut self, state: StateId, letters: &[char]) -> u64 {
+        if let Some(Some(known)) = self.apart.get(state as usize) {
+            return *known;
+        }
+        let ways = self.states.get(state as usize).map_or(&[][..], Vec::as_slice);
+        let apart = ways.iter().filter_map(|(way, paths)| Some(self.ways.get(*way)?.told_apart(paths, letters)));
+        let apart = apart.fold(0, |all, one| all | one);
+        if let Some(known) = self.apart.get_mut(state as usize) {
+            *known = Some(apart);
+        }
+        apart
     }
 
-    /// The state behind a letter. `class` numbers the letters that can be told apart.
-    pub(crate) fn step(&mut self, state: StateId, class: usize, letter: char) -> StateId {
+    /// The state behind a letter, of which `number` is the number among all letters that are asked for.
+    pub(crate) fn step(&mut self, state: StateId, number: usize, letter: char) -> StateId {
         if state == Self::DEAD || state == Self::ALL {
             return state;
         }
         let index = state as usize;
-        if let Some(Some(known)) = self.steps.get(index).and_then(|row| row.get(class)) {
+        if let Some(Some(known)) = self.steps.get(index).and_then(|row| row.get(number)) {
             return *known;
         }
         let next = self.states.get(index).map_or_else(Vec::new, |from| self.after(from, letter));
         let id = self.id(next);
         if let Some(row) = self.steps.get_mut(index) {
-            if row.len() <= class {
-                row.resize(class + 1, None);
+            if row.len() <= number {
+                row.resize(number + 1, None);
             }
-            row[class] = Some(id);
+            row[number] = Some(id);
         }
         id
     }
@@ -137,11 +145,6 @@ impl Machine {
         })
     }
 
-    /// How many states were reached.
-    pub(crate) fn size(&self) -> usize {
-        self.states.len()
-    }
-
     fn id(&mut self, state: State) -> StateId {
         if let Some(id) = self.ids.get(&state) {
             return *id;
@@ -150,6 +153,7 @@ impl Machine {
         self.ids.insert(state.clone(), id);
         self.states.push(state);
         self.steps.push(Vec::new());
+        self.apart.push(None);
         id
     }
 
@@ -229,6 +233,27 @@ impl Way {
             }
         }
         (made, Cut::Nothing)
+    }
+
+    /// As [`Machine::told_apart`]. A `*` in the midst of a segment goes on behind it at the next letter only.
+    fn told_apart(&self, paths: &Paths, letters: &[char]) -> u64 {
+        let before = paths.groups.iter().flatten().filter_map(|path| match path {
+            Path::At(index) => Some(*index),
+            Path::Star(_) | Path::All => None,
+        });
+        let bits = |takes: &dyn Fn(char) -> bool| {
+            let bits = letters.iter().enumerate().filter(|(_, letter)| takes(**letter));
+            bits.fold(0, |all, (number, _)| all | 1 << number)
+        };
+        before.fold(0, |all, index| {
+            let passed = |token: &&(usize, Token)| matches!(token.1, Token::Star | Token::Segments);
+            let next = self.tokens.iter().skip(index).find(|token| !passed(token));
+            all | match next.map(|(_, token)| token) {
+                Some(Token::Literal(wanted)) => bits(&|letter| letter == *wanted),
+                Some(Token::Class(class)) => bits(&|letter| class.holds(letter) != class.negated),
+                _ => 0,
+            }
+        })
     }
 
     /// What the path before a token does with a letter. `*` and `**/` take nothing at first.
@@ -331,6 +356,21 @@ mod tests {
             let mut machine = Machine::new(&pattern);
             for name in texts("ab/", 6) {
                 prop_assert_eq!(read(&mut machine, &name), matches(&pattern, &name), "{} on {}", pattern, name);
+            }
+        }
+
+        #[test]
+        fn letters_that_are_not_told_apart_lead_to_one_state(pattern in r"[ab*?/]{0,9}|(\*\*/|\*|a|b|/|\[\^a\]|\[b-d\]|\{a,\*\*/\}){0,7}", name in "[a-f/]{0,6}") {
+            let letters: Vec<char> = ('a'..='f').collect();
+            let mut machine = Machine::new(&pattern);
+            let mut state = machine.start();
+            for letter in name.chars() {
+                let apart = machine.told_apart(state, &letters);
+                let others = letters.iter().enumerate().filter(|(number, _)| apart & 1 << number == 0);
+                let others: std::collections::BTreeSet<StateId> =
+                    others.map(|(_, letter)| machine.step(state, *letter as usize, *letter)).collect();
+                prop_assert!(others.len() <= 1, "{} before {}", pattern, letter);
+                state = machine.step(state, letter as usize, letter);
             }
         }
 

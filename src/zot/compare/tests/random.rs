@@ -85,21 +85,34 @@ fn text() -> impl Strategy<Value = String> {
     })
 }
 
+/// What the second file of a pair has of a third one: a section, a pattern, or one key of one policy.
+const PARTS: &[&str] =
+    &["auth", "accessControl", "members", "adminPolicy", "one pattern", "users", "groups", "actions", "conditions"];
+
 /// Two files, the second one often a small change of the first.
 fn pair() -> impl Strategy<Value = (File, File)> {
     let file = || text().prop_filter_map("zot does not start with it", |text| Some((File::read("f.json", &text)?, text)));
-    let changed = (file(), text(), select(vec!["auth", "accessControl", "groups", "one pattern"])).prop_filter_map(
+    let changed = (file(), text(), select(PARTS)).prop_filter_map(
         "zot does not start with it",
         |((old, before), other, part)| {
-            let mut mixed: Value = serde_json::from_str(&before).unwrap();
-            let other: Value = serde_json::from_str(&other).unwrap();
+            let [mut mixed, other] = [before, other].map(|text| serde_json::from_str::<Value>(&text).unwrap());
             let access = &other["http"]["accessControl"];
+            let rules = access["repositories"].as_object();
             match part {
                 "auth" | "accessControl" => mixed["http"][part] = other["http"][part].clone(),
-                "groups" => mixed["http"]["accessControl"]["groups"] = access["groups"].clone(),
-                _ => {
-                    let (pattern, rule) = access["repositories"].as_object()?.iter().next()?;
+                "members" => mixed["http"]["accessControl"]["groups"] = access["groups"].clone(),
+                "adminPolicy" => mixed["http"]["accessControl"][part] = access[part].clone(),
+                "one pattern" => {
+                    let (pattern, rule) = rules?.iter().next()?;
                     mixed["http"]["accessControl"]["repositories"][pattern] = rule.clone();
+                }
+                _ => {
+                    let mine = mixed.pointer_mut("/http/accessControl/repositories")?.as_object_mut()?.values_mut();
+                    let (mine, other) = (mine.last()?, rules?.values().next()?);
+                    match mine.pointer(&format!("/policies/0/{part}")).and(other["policies"].get(0)) {
+                        Some(policy) => mine["policies"][0][part] = policy[part].clone(),
+                        None => mine["defaultPolicy"] = other["defaultPolicy"].clone(),
+                    }
                 }
             }
             Some((old, File::read("g.json", &mixed.to_string())?))
@@ -171,10 +184,16 @@ proptest! {
 
 #[test]
 fn patterns_that_meet_in_too_many_ways_are_undecided() {
-    let many: serde_json::Map<String, Value> = ('a'..='z')
-        .map(|letter| (format!("**/{letter}/**"), json!({"policies": [{"users": [letter], "actions": ["read"]}]})))
-        .collect();
-    let text = json!({"http": {"auth": {"apikey": true}, "accessControl": {"repositories": many}}}).to_string();
-    let file = File::read("f.json", &text).unwrap();
-    assert_eq!(regions::regions(&file.config, &file.config, &[]).unwrap_err(), Undecided::TooMany);
+    let file = |action: &str| {
+        let rule = |letter: char| json!({"policies": [{"users": [letter], "actions": [action]}]});
+        let rules: serde_json::Map<String, Value> =
+            ('a'..='z').map(|letter| (format!("**/{letter}/**"), rule(letter))).collect();
+        let text = json!({"http": {"auth": {"apikey": true}, "accessControl": {"repositories": rules}}}).to_string();
+        File::read("f.json", &text).unwrap()
+    };
+    let (old, new) = (file("read"), file("create"));
+    let cut = |sets, states| regions::regions(&old.config, &new.config, &[], regions::Limits { sets, states });
+    assert_eq!(cut(2000, usize::MAX).unwrap_err(), Undecided::TooMany(2000));
+    assert!(matches!(cut(usize::MAX, 5000).unwrap_err(), Undecided::TooMany(_)));
+    assert!(cut(2000, usize::MAX).unwrap_err().to_string().starts_with("undecided: "));
 }

@@ -224,12 +224,13 @@ fn follow(changes: &mut [Change], follows: &[[Vec<usize>; 2]]) {
     for change in changes {
         let side = usize::from(change.kind.is_gain());
         let others = follows.get(change.person).and_then(|both| both.get(side));
-        change.follows = others.into_iter().flatten().copied().find(|other| {
-            known.get(&(change.region, *other, change.action)) == Some(&change.kind)
-        });
+        change.follows = others
+            .into_iter()
+            .flatten()
+            .copied()
+            .find(|other| known.get(&(change.region, *other, change.action)) == Some(&change.kind));
     }
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! Gains that the reader of a change allows: `PRINCIPAL:ACTION:PATTERN`.
 
+use super::Change;
 use super::doors::{Door, LOG_IN, SCRAPE};
 use super::people::{Name, Person};
 use super::regions::Region;
-use super::Change;
 use crate::zot::glob;
 use crate::zot::policy::Action;
 
@@ -72,9 +72,10 @@ pub(super) fn mark(
         let matching = regions.get(change.region).map_or(&[][..], |region| &region.allowed);
         let names = [Some(change.person), change.follows].into_iter().flatten().filter_map(|number| people.get(number));
         let names: Vec<&Name> = names.map(|person| &person.name).collect();
-        change.allowed = matching.iter().filter_map(|number| allowed.get(*number)).any(|allowed| {
-            names.iter().any(|name| allowed.covers(name, change.action.word()))
-        });
+        change.allowed = matching
+            .iter()
+            .filter_map(|number| allowed.get(*number))
+            .any(|allowed| names.iter().any(|name| allowed.covers(name, change.action.word())));
     }
     for door in doors.iter_mut().filter(|door| door.kind.is_gain()) {
         let fits = |allowed: &&Allowed| allowed.covers(&door.name, door.action) && fits(&allowed.pattern, &door.door);

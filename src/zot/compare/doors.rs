@@ -50,6 +50,8 @@ struct Login {
     door: String,
     place: Place,
     says: String,
+    /// What it asks a provider for.
+    scopes: Vec<String>,
 }
 
 /// All doors that changed.
@@ -66,9 +68,12 @@ fn logins(old: &Config, new: &Config) -> Vec<Door> {
     names.dedup();
     let find = |all: &'_ [Login], name: &str| all.iter().position(|login| login.door == name);
     let told = |all: &[Login], at: Option<usize>| match at.and_then(|at| all.get(at)) {
-        Some(login) => (login.says.clone(), Some(login.place)),
+        Some(login) if login.scopes.is_empty() => (login.says.clone(), Some(login.place)),
+        Some(login) => (format!("{}, scopes {}", login.says, login.scopes.join(" ")), Some(login.place)),
         None => ("off".to_owned(), None),
     };
+    // Where less is asked for, the provider tells less of a user.
+    let less = |had: &Login, has: &Login| had.says == has.says && has.scopes.iter().all(|one| had.scopes.contains(one));
     let changed = names.into_iter().filter_map(|name| {
         let (had, has) = (find(&before, name), find(&after, name));
         let (was, is) = (told(&before, had), told(&after, has));
@@ -76,6 +81,7 @@ fn logins(old: &Config, new: &Config) -> Vec<Door> {
             (None, Some(_)) => Kind::Gain,
             (Some(_), None) => Kind::Loss,
             _ if was.0 == is.0 => return None,
+            (Some(had), Some(has)) if less(&before[had], &after[has]) => Kind::PossibleLoss,
             _ => Kind::PossibleGain,
         };
         Some(Door {
@@ -94,7 +100,9 @@ fn logins(old: &Config, new: &Config) -> Vec<Door> {
 fn ways(config: &Config) -> Vec<Login> {
     let auth = &config.auth;
     let mut ways = Vec::new();
-    let mut way = |door: &str, place: Place, says: String| ways.push(Login { door: door.to_owned(), place, says });
+    let mut way = |door: &str, place: Place, says: String| {
+        ways.push(Login { door: door.to_owned(), place, says, scopes: vec![] });
+    };
     if let Some(path) = &auth.htpasswd {
         way("htpasswd", path.place, format!("users of {}", path.value));
     }
@@ -113,7 +121,9 @@ fn ways(config: &Config) -> Vec<Login> {
         way("api-key", place.unwrap_or(config.http.place), "on".to_owned());
     }
     for provider in auth.providers.iter().filter(|_| auth.openid.is_some()) {
-        way(&format!("openid/{}", provider.id.value), provider.id.place, of_provider(provider));
+        let door = format!("openid/{}", provider.id.value);
+        let scopes = provider.scopes.iter().map(|scope| scope.value.clone()).collect();
+        ways.push(Login { door, place: provider.id.place, says: of_provider(provider), scopes });
     }
     ways
 }
@@ -121,14 +131,12 @@ fn ways(config: &Config) -> Vec<Login> {
 /// What decides which user a login is.
 fn of_provider(provider: &Provider) -> String {
     let text = |at: &Option<At<String>>, default: &str| at.as_ref().map_or(default.to_owned(), |at| at.value.clone());
-    let scopes: Vec<&str> = provider.scopes.iter().map(|scope| scope.value.as_str()).collect();
     format!(
-        "issuer {}, client {}, name from {}, groups from {}, scopes {}",
+        "issuer {}, client {}, name from {}, groups from {}",
         text(&provider.issuer, "of zot"),
         text(&provider.client_id, "of its file"),
         text(&provider.username_claim, "email"),
         text(&provider.groups_claim, "groups"),
-        scopes.join(" ")
     )
 }
 
@@ -146,7 +154,9 @@ fn metrics(old: &Config, new: &Config, people: &[Person], release: Option<Releas
         }
     };
     // A group has no right of its own here.
-    let asks = |person: &&Person| !matches!(person.name, Name::Group(_)) && person.login.is_none_or(|login| login == policy::Login::Own);
+    let asks = |person: &&Person| {
+        !matches!(person.name, Name::Group(_)) && person.login.is_none_or(|login| login == policy::Login::Own)
+    };
     let any = people.iter().find(|person| person.name == Name::AnyUser);
     let any = any.and_then(|person| kind(&asked(old, person).0, &asked(new, person).0));
     let changed = people.iter().filter(asks).filter_map(|person| {
@@ -186,7 +196,8 @@ pub(super) fn settings(old: &Config, new: &Config, release: Option<Release>) -> 
             (word.to_owned(), at.or(config.http.tls.as_ref().map(|at| at.place)))
         }),
     ];
-    let changed = all.into_iter().map(|(what, says)| Setting { what, before: says(old, release), after: says(new, release) });
+    let changed =
+        all.into_iter().map(|(what, says)| Setting { what, before: says(old, release), after: says(new, release) });
     changed.filter(|setting| setting.before.0 != setting.after.0).collect()
 }
 

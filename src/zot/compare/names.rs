@@ -4,8 +4,8 @@
 
 /// The letters and digits of a name. A witness is best read with an `x` in it, so that comes first.
 pub(super) const PLAIN: [char; 36] = [
-    'x', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w',
-    'y', 'z', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
+    'x', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v',
+    'w', 'y', 'z', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9',
 ];
 /// All else that a name can have.
 pub(super) const MARKS: [char; 4] = ['/', '-', '.', '_'];

@@ -83,7 +83,8 @@ impl fmt::Display for Person {
 /// Everyone whom the files name, and a stand-in for everyone else.
 pub(super) fn people(old: &Config, new: &Config) -> Vec<Person> {
     let configs = [old, new];
-    let users: BTreeSet<&str> = configs.iter().flat_map(|config| users(config)).filter(|user| !user.is_empty()).collect();
+    let users: BTreeSet<&str> =
+        configs.iter().flat_map(|config| users(config)).filter(|user| !user.is_empty()).collect();
     let any = stranger(&users);
     let client = |groups: Vec<String>| Who { name: any.clone(), groups, login: Login::Own };
     let mut people = vec![

@@ -74,7 +74,12 @@ type Key = (Vec<usize>, Vec<usize>, Vec<usize>);
 ///
 /// # Errors
 /// Where there are too many.
-pub(super) fn regions(old: &Config, new: &Config, allowed: &[String], limits: Limits) -> Result<Vec<Region>, Undecided> {
+pub(super) fn regions(
+    old: &Config,
+    new: &Config,
+    allowed: &[String],
+    limits: Limits,
+) -> Result<Vec<Region>, Undecided> {
     let mut patterns = patterns(old, new, allowed);
     let everywhere = !same::around(old, new);
     let mut search = Search::within(limits);
@@ -186,9 +191,10 @@ fn region(old: &Config, new: &Config, (olds, news, allowed): Key, witness: Strin
         let Some(access) = &config.access else { continue };
         let winning = policy::winning(access, &witness);
         let same = winning.len() == rules.len()
-            && winning.iter().zip(rules).all(|(rule, index)| {
-                access.repositories.get(*index).is_some_and(|other| std::ptr::eq(other, *rule))
-            });
+            && winning
+                .iter()
+                .zip(rules)
+                .all(|(rule, index)| access.repositories.get(*index).is_some_and(|other| std::ptr::eq(other, *rule)));
         if !same {
             return Err(Undecided::Fault(format!("{witness} is decided by other patterns of {}", config.file)));
         }

@@ -10,7 +10,8 @@ type Texts<'a> = Vec<&'a str>;
 pub(super) fn around(old: &Config, new: &Config) -> bool {
     let logins = |config: &Config| {
         let auth = &config.auth;
-        let doors = [auth.bearer.is_some(), auth.openid.is_some(), config.can_authenticate(), config.config_groups_apply()];
+        let doors =
+            [auth.bearer.is_some(), auth.openid.is_some(), config.can_authenticate(), config.config_groups_apply()];
         (doors, config.access.as_ref().map(|access| access.lets_anonymous_in()))
     };
     logins(old) == logins(new) && admin(old) == admin(new) && groups(old) == groups(new)
@@ -27,10 +28,11 @@ fn groups(config: &Config) -> Vec<(&str, Texts<'_>)> {
 
 /// Whether two lists of rules, for the same pattern, say the same.
 pub(super) fn rules(old: &[&Repository], new: &[&Repository]) -> bool {
-    old.len() == new.len() && old.iter().zip(new).all(|(old, new)| {
-        let lists = texts(&old.default) == texts(&new.default) && texts(&old.anonymous) == texts(&new.anonymous);
-        lists && old.policies.iter().map(Grant::of).eq(new.policies.iter().map(Grant::of))
-    })
+    old.len() == new.len()
+        && old.iter().zip(new).all(|(old, new)| {
+            let lists = texts(&old.default) == texts(&new.default) && texts(&old.anonymous) == texts(&new.anonymous);
+            lists && old.policies.iter().map(Grant::of).eq(new.policies.iter().map(Grant::of))
+        })
 }
 
 /// A policy without its places.

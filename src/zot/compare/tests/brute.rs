@@ -68,8 +68,7 @@ fn truth(file: &File, who: &Who, name: &str, action: Action) -> BTreeMap<(String
     let mut truth = BTreeMap::new();
     for login in logins {
         let who = Who { login, ..who.clone() };
-        let patterns: Vec<String> =
-            winning(&file.config, name).iter().map(|rule| rule.pattern.value.clone()).collect();
+        let patterns: Vec<String> = winning(&file.config, name).iter().map(|rule| rule.pattern.value.clone()).collect();
         let ask = |number: Option<usize>| -> Vec<bool> {
             let value = |config: &Config| {
                 let rules = winning(config, name);
@@ -91,7 +90,11 @@ fn truth(file: &File, who: &Who, name: &str, action: Action) -> BTreeMap<(String
         }
     }
     let by = |login: Login| -> Vec<_> {
-        truth.iter().filter(|((by, _), _)| *by == format!("{login:?}")).map(|((_, at), it)| (at.clone(), it.clone())).collect()
+        truth
+            .iter()
+            .filter(|((by, _), _)| *by == format!("{login:?}"))
+            .map(|((_, at), it)| (at.clone(), it.clone()))
+            .collect()
     };
     if open && by(Login::Own) == by(Login::OpenId) {
         return by(Login::Own).into_iter().map(|(at, values)| ((String::new(), at), values)).collect();
@@ -129,7 +132,8 @@ pub fn hold(old: &File, new: &File, comparison: &Comparison<'_>, allowed: &[Stri
     let witnesses = comparison.regions.iter().enumerate().map(|(number, region)| (Some(number), &region.witness));
     for (witness_of, name) in witnesses.chain(names.iter().map(|name| (None, name))) {
         let matching = allowed.iter().enumerate().filter(|(_, pattern)| glob::matches(pattern, name));
-        let key = (numbers(&old.config, name), numbers(&new.config, name), matching.map(|(number, _)| number).collect());
+        let key =
+            (numbers(&old.config, name), numbers(&new.config, name), matching.map(|(number, _)| number).collect());
         let region = regions.get(&key);
         assert!(witness_of.is_none_or(|number| Some(&number) == region), "{name} is the witness of another region");
         // Names in which the files cannot differ are in no region.

@@ -44,11 +44,21 @@ pub fn told(comparison: &Comparison<'_>) -> Vec<String> {
         lines.push(line);
     }
     lines.extend(comparison.doors.iter().map(|door| {
-        format!("{} {} {} {}{}", door.name, verb(door.kind), door.action, door.door, if door.allowed { " (allowed)" } else { "" })
+        format!(
+            "{} {} {} {}{}",
+            door.name,
+            verb(door.kind),
+            door.action,
+            door.door,
+            if door.allowed { " (allowed)" } else { "" }
+        )
     }));
-    lines.extend(comparison.settings.iter().map(|setting| {
-        format!("{}: {} -> {}", setting.what, setting.before.0, setting.after.0)
-    }));
+    lines.extend(
+        comparison
+            .settings
+            .iter()
+            .map(|setting| format!("{}: {} -> {}", setting.what, setting.before.0, setting.after.0)),
+    );
     lines
 }
 
@@ -85,7 +95,8 @@ fn a_new_right_of_a_group_is_told_with_both_lines() {
 
 #[test]
 fn a_narrower_pattern_takes_rights_and_gives_others() {
-    let old = file("old.json", &[r#""**":{"policies":[{"groups":["ci"],"actions":["create"]}],"anonymousPolicy":["read"]}"#]);
+    let old =
+        file("old.json", &[r#""**":{"policies":[{"groups":["ci"],"actions":["create"]}],"anonymousPolicy":["read"]}"#]);
     let rule = r#""**":{"policies":[{"groups":["ci"],"actions":["create"]}],"anonymousPolicy":["read"]}"#;
     let new = file("new.json", &[rule, r#""team/**":{"defaultPolicy":["delete"]}"#]);
     let expected = [
@@ -100,14 +111,15 @@ fn a_narrower_pattern_takes_rights_and_gives_others() {
 fn a_pattern_that_is_never_the_longest_changes_nothing() {
     let one = r#""[a-z0-9]":{"defaultPolicy":["read"]}"#;
     let old = file("old.json", &[OPEN, one]);
-    let new = file("new.json", &[OPEN, one, r#""?":{"defaultPolicy":["delete"]}"#]);
+    let new = file("new.json", &[OPEN, one, r#""{?,?}":{"defaultPolicy":["delete"]}"#]);
     assert_eq!(lines(&old, &new), [""; 0]);
     // Without `9` there is one name left for it.
     let fewer = one.replace("0-9", "0-8");
     let old = file("old.json", &[OPEN, &fewer]);
-    let new = file("new.json", &[OPEN, &fewer, r#""?":{"anonymousPolicy":["read"],"defaultPolicy":["read","delete"]}"#]);
+    let new =
+        file("new.json", &[OPEN, &fewer, r#""{?,?}":{"anonymousPolicy":["read"],"defaultPolicy":["read","delete"]}"#]);
     let comparison = compare(&old, &new, None, &[]).unwrap();
-    assert_eq!(told(&comparison), ["any user gains delete in ** -> ?"]);
+    assert_eq!(told(&comparison), ["any user gains delete in ** -> {?,?}"]);
     assert_eq!(comparison.regions[comparison.changes[0].region].witness, "9");
 }
 
@@ -164,7 +176,8 @@ fn a_member_of_a_group_that_gains_is_allowed_with_the_group() {
 #[test]
 fn a_condition_is_no_yes_and_another_condition_is_a_change() {
     let rule = |expression: &str| {
-        let policy = format!(r#"{{"users":["bob"],"actions":["read"],"conditions":[{{"expression":"{expression}"}}]}}"#);
+        let policy =
+            format!(r#"{{"users":["bob"],"actions":["read"],"conditions":[{{"expression":"{expression}"}}]}}"#);
         file("f.json", &[&format!(r#""**":{{"policies":[{policy}]}}"#)])
     };
     let (yes, no, one, other) = (rule("true"), rule("false"), rule("req.a"), rule("req.b"));
@@ -181,7 +194,8 @@ fn a_condition_is_no_yes_and_another_condition_is_a_change() {
 #[test]
 fn patterns_of_equal_length_are_by_chance() {
     let old = file("old.json", &[r#""a/*":{"defaultPolicy":["read"]}"#, r#""*/b":{"defaultPolicy":["read"]}"#]);
-    let new = file("new.json", &[r#""a/*":{"defaultPolicy":["read"]}"#, r#""*/b":{"defaultPolicy":["read","create"]}"#]);
+    let new =
+        file("new.json", &[r#""a/*":{"defaultPolicy":["read"]}"#, r#""*/b":{"defaultPolicy":["read","create"]}"#]);
     let expected = ["any user gains create in */b", "any user may gain create in a/* and */b"];
     assert_eq!(lines(&old, &new), expected);
     let comparison = compare(&old, &new, None, &[]).unwrap();

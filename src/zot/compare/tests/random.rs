@@ -22,8 +22,8 @@ static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| if whole() { names("ab-/"
 
 fn pattern() -> impl Strategy<Value = String> {
     let known = vec![
-        "**", "*", "a/**", "a/*", "*/b", "**/b", "a", "a/b", "b/**", "{a,b}/**", "[a-b]*", "[!a]/**", "*a*", "?", "a*/**", "",
-        "**/a/**", "*-*", "a/**/b", "a?/*", "b*",
+        "**", "*", "a/**", "a/*", "*/b", "**/b", "a", "a/b", "b/**", "{a,b}/**", "[a-b]*", "[!a]/**", "*a*", "?",
+        "a*/**", "", "**/a/**", "*-*", "a/**/b", "a?/*", "b*",
     ];
     prop_oneof![
         3 => select(known).prop_map(str::to_owned),
@@ -91,7 +91,8 @@ const PARTS: &[&str] =
 
 /// Two files, the second one often a small change of the first.
 fn pair() -> impl Strategy<Value = (File, File)> {
-    let file = || text().prop_filter_map("zot does not start with it", |text| Some((File::read("f.json", &text)?, text)));
+    let file =
+        || text().prop_filter_map("zot does not start with it", |text| Some((File::read("f.json", &text)?, text)));
     let changed = (file(), text(), select(PARTS)).prop_filter_map(
         "zot does not start with it",
         |((old, before), other, part)| {
@@ -123,7 +124,8 @@ fn pair() -> impl Strategy<Value = (File, File)> {
 }
 
 fn allowed() -> impl Strategy<Value = Vec<Allowed>> {
-    let text = (select(vec!["anonymous", "any-user", "group:g", "u", "*"]), select(vec!["read", "create", "*"]), pattern());
+    let text =
+        (select(vec!["anonymous", "any-user", "group:g", "u", "*"]), select(vec!["read", "create", "*"]), pattern());
     let one = text.prop_filter_map("a part is empty", |(name, action, pattern)| {
         format!("{name}:{action}:{pattern}").parse().ok()
     });

@@ -16,7 +16,7 @@ use std::collections::{BTreeSet, HashMap};
 
 pub use allow::{Allowed, NotAllowed};
 pub use answers::{Answer, Said};
-pub use doors::{Door, Setting};
+pub use doors::{Door, LOG_IN, SCRAPE, Setting};
 pub use entries::{Entry, entries};
 pub use names::is_name;
 pub use people::{Name, Person};
@@ -98,12 +98,34 @@ pub struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
+    /// The patterns that decide in a region: of the old file, and of the new one.
+    #[must_use]
+    pub fn patterns(&self, region: &Region) -> (Vec<&str>, Vec<&str>) {
+        let of = |config, numbers: &[usize]| {
+            answers::rules(config, numbers).into_iter().map(|rule| rule.pattern.value.as_str()).collect()
+        };
+        (of(self.old, &region.old), of(self.new, &region.new))
+    }
+
     /// Whether somebody gains, or may gain, what is not allowed.
     #[must_use]
     pub fn gains(&self) -> bool {
         let rights = self.changes.iter().any(|change| change.kind.is_gain() && !change.allowed);
         rights || self.doors.iter().any(|door| door.kind.is_gain() && !door.allowed)
     }
+}
+
+/// What one configuration says to a client about one repository, with the line that says so.
+#[must_use]
+pub fn ask(config: &Config, who: &Who, repository: &str, action: Action) -> Said {
+    let rules = config.access.as_ref().map_or(vec![], |access| policy::winning(access, repository));
+    answers::said(config, &policy::settled(config, who), &rules, action)
+}
+
+/// A user whom a configuration does not name.
+#[must_use]
+pub fn any_user(config: &Config) -> Who {
+    Who { name: people::stranger(&people::users(config).collect()), ..Who::default() }
 }
 
 /// Compares two configurations, as a release reads them; without one, as the newest that is known.

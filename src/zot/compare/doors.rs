@@ -5,7 +5,7 @@
 use super::answers::Answer;
 use super::people::{Name, Person};
 use super::{Kind, kind};
-use crate::zot::config::{Config, Provider};
+use crate::zot::config::{Config, Provider, without_credentials};
 use crate::zot::policy::{self, Decision};
 use crate::zot::release::Release;
 use crate::zot::tree::{At, Place};
@@ -133,7 +133,7 @@ fn of_provider(provider: &Provider) -> String {
     let text = |at: &Option<At<String>>, default: &str| at.as_ref().map_or(default.to_owned(), |at| at.value.clone());
     format!(
         "issuer {}, client {}, name from {}, groups from {}",
-        text(&provider.issuer, "of zot"),
+        without_credentials(&text(&provider.issuer, "of zot")),
         text(&provider.client_id, "of its file"),
         text(&provider.username_claim, "email"),
         text(&provider.groups_claim, "groups"),

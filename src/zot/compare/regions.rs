@@ -3,8 +3,8 @@
 //!
 //! The machines of all patterns read the same letters at once. Only letters that a name can have are read, and of letters
 //! that no pattern tells apart only one. The sets of states that are reached this way are finitely many. Each that ends a
-//! name belongs to one region. The search goes in the order of length, so that a witness is a shortest name. It does not go
-//! on where only patterns are left that say the same in both files.
+//! name belongs to one region. The search goes in the order of length. It stops where all patterns that are left say the
+//! same in both files.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use std::rc::Rc;
 use super::names::{At, MARKS, PLAIN};
 use super::{answers, same};
 use crate::zot::config::Config;
-use crate::zot::glob::{Machine, StateId};
+use crate::zot::glob::{self, Machine, StateId};
 use crate::zot::policy;
 
 /// How far the search goes. More sets of states are not followed, nor more states in all sets together: they need time
@@ -94,7 +94,7 @@ pub(super) fn regions(
             let key = key(&patterns, states);
             if !found.contains(&key) {
                 found.insert(key.clone());
-                regions.push(region(old, new, key, search.name(next))?);
+                regions.push(region(old, new, allowed, key, search.name(next))?);
             }
         }
         if counts {
@@ -185,21 +185,28 @@ fn key(patterns: &[Pattern], states: &[(u32, StateId)]) -> Key {
     (winners(|pattern| &pattern.old), winners(|pattern| &pattern.new), allowed)
 }
 
-/// The region of a witness, once the evaluator has agreed to it.
-fn region(old: &Config, new: &Config, (olds, news, allowed): Key, witness: String) -> Result<Region, Undecided> {
-    for (config, rules) in [(old, &olds), (new, &news)] {
-        let Some(access) = &config.access else { continue };
-        let winning = policy::winning(access, &witness);
-        let same = winning.len() == rules.len()
-            && winning
-                .iter()
-                .zip(rules)
-                .all(|(rule, index)| access.repositories.get(*index).is_some_and(|other| std::ptr::eq(other, *rule)));
-        if !same {
-            return Err(Undecided::Fault(format!("{witness} is decided by other patterns of {}", config.file)));
-        }
+/// The region of a shortest witness, once the evaluator has agreed to it. A name with one more part is easier to read, if
+/// it is in the same region.
+fn region(old: &Config, new: &Config, allowed: &[String], key: Key, shortest: String) -> Result<Region, Undecided> {
+    let agrees = |name: &str| {
+        let matching = allowed.iter().enumerate().filter(|(_, pattern)| glob::matches(pattern, name));
+        decides(old, &key.0, name)
+            && decides(new, &key.1, name)
+            && matching.map(|(number, _)| number).eq(key.2.iter().copied())
+    };
+    if !agrees(&shortest) {
+        return Err(Undecided::Fault(format!("other patterns decide about {shortest}")));
     }
-    Ok(Region { old: olds, new: news, allowed, witness })
+    let longer = Some(format!("{shortest}/app")).filter(|longer| agrees(longer));
+    let (old, new, allowed) = key;
+    Ok(Region { old, new, allowed, witness: longer.unwrap_or(shortest) })
+}
+
+/// Whether exactly these rules of a configuration decide about a name.
+fn decides(config: &Config, numbers: &[usize], name: &str) -> bool {
+    let winning = config.access.as_ref().map_or(vec![], |access| policy::winning(access, name));
+    let expected = answers::rules(config, numbers);
+    winning.len() == expected.len() && winning.iter().zip(expected).all(|(one, other)| std::ptr::eq(*one, other))
 }
 
 /// All that was reached, with the way there.

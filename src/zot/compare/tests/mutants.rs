@@ -11,7 +11,6 @@ use super::by_hand::told;
 use crate::zot::compare::compare;
 
 #[path = "../../../../tests/support/patch.rs"]
-#[expect(dead_code, reason = "the tests of the program use all of it")]
 mod patch;
 
 /// As much of a mutant as is about the configuration.

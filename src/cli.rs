@@ -3,6 +3,7 @@
 //! Nothing but `main` and `commands` may import this.
 
 mod drift;
+mod policy;
 mod standing;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use crate::report::Format;
 use crate::scenario::Period;
 
 pub use drift::{Diff, DiffFormat, Snapshot};
+pub use policy::{By, Can, Policy, PolicyFormat, Reading};
 pub use standing::{Audit, Merge, Watch};
 
 pub(crate) const EXIT_STATUS: &str = "\
@@ -58,6 +60,10 @@ pub enum Command {
     Snapshot(Snapshot),
     /// Show what differs between two snapshots; sends nothing
     Diff(Diff),
+    /// Answer who can do what, by the zot configuration; sends nothing
+    Can(Can),
+    /// Show who gains and loses what between two zot configurations
+    Policy(Policy),
     /// List every check
     List(List),
     /// Explain why a check matters, how it works, and what to do

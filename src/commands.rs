@@ -2,6 +2,7 @@
 //! functions that `main` lends.
 
 mod audit;
+mod can;
 mod clean;
 mod demo;
 mod diff;
@@ -12,6 +13,7 @@ mod list;
 mod man;
 mod merge;
 mod plan;
+mod policy;
 mod prepare;
 mod progress;
 mod prove;
@@ -95,6 +97,8 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
         Command::Plan(args) => plan::plan(args, terminal),
         Command::Snapshot(args) => snapshot::snapshot(args, terminal),
         Command::Diff(args) => diff::diff(args, terminal),
+        Command::Can(args) => can::can(args, terminal),
+        Command::Policy(args) => policy::policy(args, terminal),
         Command::List(args) => show(terminal, &list::list(args.format)),
         Command::Explain(args) => explain::explain(&args.id).and_then(|text| show(terminal, &text)),
         Command::Init(args) => init(args, terminal),

@@ -27,6 +27,7 @@ use url::Url;
 
 pub use access::{Access, Action, Grants};
 pub use content::{Content, Probes, Reception};
+pub(crate) use deployed::text as config_text;
 pub use deployed::{ZotConfig, ZotRelease};
 pub use rate::Rate;
 pub(crate) use rights::{Promise, who};

@@ -5,6 +5,7 @@
 
 pub mod advisory;
 pub(crate) mod api;
+pub mod compare;
 pub mod config;
 mod decode;
 mod duration;

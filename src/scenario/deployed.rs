@@ -82,7 +82,7 @@ impl JsonSchema for ZotRelease {
 }
 
 /// The text of a configuration. What is no plain file is not opened: a pipe would be waited for.
-pub(super) fn text(file: &Path) -> Result<String, String> {
+pub(crate) fn text(file: &Path) -> Result<String, String> {
     let shown = file.display();
     let failed = |error: std::io::Error| format!("cannot read {shown}: {error}");
     let about = std::fs::metadata(file).map_err(failed)?;

@@ -19,6 +19,7 @@ use super::tree::{At, Complaint, ConfigError, Node, Place, Value, settle_twins};
 use super::{enclosed, start};
 
 pub use access::{AccessControl, Condition, Group, Metrics, Policy, Repository};
+pub(crate) use extensions::without_credentials;
 pub use extensions::{CacheNamespace, Content, Extensions, Upstream};
 pub use http::{Auth, Http, Provider, Tls};
 pub(crate) use storage::words_of;

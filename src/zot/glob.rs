@@ -4,9 +4,11 @@
 //! matches `a`; `**` beside anything else is a `*`. `[a-z]`, `[^a]`, `[!a]`, `{a,b}` and `\` work as in a shell. A
 //! malformed pattern matches nothing here; zot does not start with one.
 
+mod automaton;
 mod cover;
 mod sample;
 
+pub(crate) use automaton::{Machine, StateId};
 pub(crate) use cover::covers;
 pub(crate) use sample::{common_name, some_name};
 
@@ -318,19 +320,18 @@ impl Matcher<'_> {
             segments = Some(resume);
             (index, at) = resume;
         }
-        self.matches_nothing(index)
+        matches_nothing(self.pieces, self.tokens, index)
     }
+}
 
-    /// Whether what is left of the pattern is one of the forms that doublestar lets match an ended name.
-    fn matches_nothing(&self, index: usize) -> bool {
-        let Some((start, _)) = self.tokens.get(index) else {
-            return true;
-        };
-        let left = self.pieces[*start..].iter().skip_while(|piece| **piece == Opened);
-        let left: Option<String> =
-            left.map(|piece| if let Char(plain) = piece { Some(*plain) } else { None }).collect();
-        matches!(left.as_deref(), Some("" | "*" | "**" | "/**" | "**/" | "/**/"))
-    }
+/// Whether what is left of the pattern is one of the forms that doublestar lets match an ended name.
+fn matches_nothing(pieces: &[Piece], tokens: &[(usize, Token)], index: usize) -> bool {
+    let Some((start, _)) = tokens.get(index) else {
+        return true;
+    };
+    let left = pieces[*start..].iter().skip_while(|piece| **piece == Opened);
+    let left: Option<String> = left.map(|piece| if let Char(plain) = piece { Some(*plain) } else { None }).collect();
+    matches!(left.as_deref(), Some("" | "*" | "**" | "/**" | "**/" | "/**/"))
 }
 
 #[cfg(test)]

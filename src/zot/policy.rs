@@ -6,6 +6,7 @@
 
 mod doors;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::config::{AccessControl, Condition, Config, Policy, Repository};
@@ -199,6 +200,18 @@ pub(crate) fn groups_of(config: &Config, access: &AccessControl, who: &Who) -> V
     groups
 }
 
+/// The same client with the groups of the file written out, where its login does not leave them open. The answers are the
+/// same, and are found without a look at all groups of the file.
+pub(crate) fn settled(config: &Config, who: &Who) -> Who {
+    let open = who.login == Login::Key && config.auth.openid.is_some();
+    match &config.access {
+        Some(access) if !open => {
+            Who { name: who.name.clone(), groups: groups_of(config, access, who), login: Login::OpenId }
+        }
+        _ => who.clone(),
+    }
+}
+
 /// The longest patterns that match: one, or several of equal length. Length is in bytes, as Go counts it. A rule for
 /// the empty pattern is what zot falls back to where nothing matches.
 pub(crate) fn winning<'a>(access: &'a AccessControl, repository: &str) -> Vec<&'a Repository> {
@@ -223,13 +236,11 @@ pub(crate) fn by_pattern(
     groups: &[String],
     action: Action,
 ) -> Decision {
-    let grants = rule.into_iter().flat_map(|rule| pattern_grants(rule, who, groups, action));
-    let admin = access.admin.iter().filter_map(|policy| grant(policy, "adminPolicy", who, groups, action));
     let mut conditions = Vec::new();
-    for grant in grants.chain(admin) {
+    for grant in grants(access, rule, who, groups, action) {
         match grant {
             Grant::Plain(rule) => return Decision::Allowed(rule),
-            Grant::When(condition) => conditions.push(condition),
+            Grant::When { words, .. } => conditions.push(words),
         }
     }
     if !conditions.is_empty() {
@@ -244,9 +255,43 @@ pub(crate) fn by_pattern(
     })
 }
 
+/// Conditions that must hold together; none is a plain yes.
+pub(crate) type Together = BTreeSet<String>;
+
+/// Each set of conditions that is enough for a yes from one pattern, or from none. Sets that say no more than a smaller one
+/// are left out, so that equal rights have equal sets.
+pub(crate) fn ways(
+    access: &AccessControl,
+    rule: Option<&Repository>,
+    who: &Who,
+    groups: &[String],
+    action: Action,
+) -> BTreeSet<Together> {
+    let all: BTreeSet<Together> = grants(access, rule, who, groups, action)
+        .map(|grant| match grant {
+            Grant::Plain(_) => Together::new(),
+            Grant::When { all, .. } => all,
+        })
+        .collect();
+    let least = |one: &Together| !all.iter().any(|other| other != one && other.is_subset(one));
+    all.iter().filter(|one| least(one)).cloned().collect()
+}
+
 enum Grant {
     Plain(Rule),
-    When(String),
+    When { words: String, all: Together },
+}
+
+fn grants(
+    access: &AccessControl,
+    rule: Option<&Repository>,
+    who: &Who,
+    groups: &[String],
+    action: Action,
+) -> impl Iterator<Item = Grant> {
+    let grants = rule.into_iter().flat_map(move |rule| pattern_grants(rule, who, groups, action));
+    let admin = access.admin.iter().filter_map(move |policy| grant(policy, "adminPolicy", who, groups, action));
+    grants.chain(admin)
 }
 
 fn pattern_grants(rule: &Repository, who: &Who, groups: &[String], action: Action) -> Vec<Grant> {
@@ -281,7 +326,9 @@ fn grant(policy: &Policy, where_: &str, who: &Who, groups: &[String], action: Ac
         Some(true) => Some(Grant::Plain(Rule { what: format!("{where_} for {whom}"), place: policy.place })),
         None => {
             let texts: Vec<_> = policy.conditions.iter().map(|condition| condition.expression.value.as_str()).collect();
-            Some(Grant::When(format!("{where_} for {whom}, when {}", texts.join(" and "))))
+            let words = format!("{where_} for {whom}, when {}", texts.join(" and "));
+            let open = texts.iter().map(|text| text.trim()).filter(|text| *text != "true");
+            Some(Grant::When { words, all: open.map(str::to_owned).collect() })
         }
     }
 }

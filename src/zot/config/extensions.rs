@@ -158,7 +158,7 @@ fn upstream(node: &Node) -> Result<Upstream, Complaint> {
 }
 
 /// The URL as it can be shown: zot takes a user and a password in it, and a report must not hold them.
-fn without_credentials(url: &str) -> String {
+pub(crate) fn without_credentials(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
     // A password that is not encoded may hold any sign: all that is before the last `@` goes.
     let rest = rest.rsplit_once('@').map_or(rest, |(_, place)| place);

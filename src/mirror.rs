@@ -6,10 +6,14 @@
 //! are in `tests/recordings/mirrors/`.
 
 pub(crate) mod finding;
+pub(crate) mod folder;
+pub(crate) mod judge;
 pub(crate) mod model;
+pub(crate) mod names;
 pub(crate) mod pull;
 pub(crate) mod reference;
 pub(crate) mod source;
+pub(crate) mod table;
 
 mod address;
 pub(crate) mod buildkitd;

@@ -88,7 +88,7 @@ pub(crate) struct Edit {
 pub(crate) struct Fix {
     /// The file.
     pub(crate) file: String,
-    /// All of it.
+    /// All of it. Where nothing is left of it, the file goes.
     pub(crate) text: String,
     /// The lines that change, `-` before the old and `+` before the new ones.
     pub(crate) diff: String,
@@ -105,8 +105,8 @@ pub(crate) fn fixes<'a>(findings: impl IntoIterator<Item = &'a Finding>, texts: 
             edits.push(edit);
         }
     }
-    let fix = |(file, edits): (&str, Vec<&Edit>)| Some(apply(file, texts.get(file)?, edits));
-    by_file.into_iter().filter_map(fix).collect()
+    let fix = |(file, edits): (&str, Vec<&Edit>)| apply(file, texts.get(file).map_or("", String::as_str), edits);
+    by_file.into_iter().map(fix).collect()
 }
 
 fn apply(file: &str, text: &str, mut edits: Vec<&Edit>) -> Fix {
@@ -129,6 +129,8 @@ fn apply(file: &str, text: &str, mut edits: Vec<&Edit>) -> Fix {
     }
     new.extend(old.get(at..).unwrap_or_default());
     let mut text = new.join("\n");
-    text.push('\n');
+    if !text.is_empty() {
+        text.push('\n');
+    }
     Fix { file: file.to_owned(), text, diff }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Files {
     pub(crate) present: BTreeSet<String>,
     /// What comes before a path to show where the file is.
     pub(crate) root: String,
+    /// Files that lie elsewhere than on the node: how they are shown.
+    pub(crate) elsewhere: BTreeMap<String, String>,
 }
 
 /// Why a file was not read, and where.
@@ -39,12 +41,12 @@ impl Files {
     pub(crate) fn from_texts<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let texts: BTreeMap<_, _> =
             texts.into_iter().map(|(path, text)| (path.to_owned(), Ok(text.to_owned()))).collect();
-        Self { present: texts.keys().cloned().collect(), texts, root: String::new() }
+        Self { present: texts.keys().cloned().collect(), texts, ..Self::default() }
     }
 
     /// How a file is named to people.
     pub(crate) fn shown(&self, path: &str) -> String {
-        format!("{}{path}", self.root)
+        self.elsewhere.get(path).cloned().unwrap_or_else(|| format!("{}{path}", self.root))
     }
 
     /// Whether a file that another names is there; nothing where its folder was not copied, so that it cannot be known.

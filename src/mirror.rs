@@ -25,4 +25,4 @@ pub(crate) mod registries_conf;
 pub(crate) mod talos;
 
 #[cfg(test)]
-mod replay_tests;
+mod tests;

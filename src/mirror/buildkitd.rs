@@ -1,6 +1,7 @@
 //! BuildKit: `buildkitd.toml` (buildkit: util/resolver/resolver.go).
 
 use super::address::{clean, is_loopback};
+use super::finding::Finding;
 use super::model::{Client, ClientConfig, Endpoint, Kind, Route, Scheme, Upstream, Version, WayOut, registry_of};
 use super::source::{Files, as_bool, as_list, bad_file, entries, entry, tree};
 use crate::zot::config::Format;
@@ -17,18 +18,18 @@ pub(crate) fn read(files: &Files, version: Option<Version>) -> ClientConfig {
         .and_then(|root| root.map_or(Ok(()), |root| routes(&mut config, files, &root)));
     if let Err(finding) = read {
         config.stops = Some(finding.why.clone());
-        config.findings.push(finding);
+        config.findings.push(*finding);
     }
     config
 }
 
-fn routes(config: &mut ClientConfig, files: &Files, root: &Node) -> Result<(), super::finding::Finding> {
+fn routes(config: &mut ClientConfig, files: &Files, root: &Node) -> Result<(), Box<Finding>> {
     let file = files.shown(CONFIG);
     config.files.push(file.clone());
     let Some(registry) = entry(root, "registry") else { return Ok(()) };
     let tables = entries(&registry.node);
     for table in tables {
-        let bad = |message: &str| bad_file(&file, table.place, message, REFUSES);
+        let bad = |message: &str| Box::new(bad_file(&file, table.place, message, REFUSES));
         if !matches!(table.node.value, Value::Map(_)) {
             return Err(bad("write [registry.\"docker.io\"]"));
         }

@@ -38,7 +38,7 @@ pub(crate) fn read(files: &Files, version: Option<Version>) -> ClientConfig {
         }
         Err(finding) => {
             config.stops = Some(finding.why.clone());
-            config.findings.push(finding);
+            config.findings.push(*finding);
             return config;
         }
     };

@@ -48,7 +48,7 @@ pub(crate) fn read(files: &Files, version: Option<Version>, store: Option<Store>
     match parsed {
         Ok(Some(root)) => mirrors(&mut config, files, &root),
         Ok(None) => {}
-        Err(finding) => refuse(&mut config, finding),
+        Err(finding) => refuse(&mut config, *finding),
     }
     certs(&mut config, files);
     config

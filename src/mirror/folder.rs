@@ -138,7 +138,7 @@ fn node_of(above: &str) -> String {
             "etc" | "certs.d" | "containerd" | "docker" | "rancher" | "containers" | "buildkit" | "registries.conf.d"
         )
     };
-    let end = parts.iter().position(|part| own(&part)).unwrap_or(parts.len());
+    let end = parts.iter().position(own).unwrap_or(parts.len());
     parts.get(..end).unwrap_or_default().join("/")
 }
 

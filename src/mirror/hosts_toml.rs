@@ -50,7 +50,7 @@ pub(crate) fn read(files: &Files, path: &str, client: Client) -> Hosts {
     let root = match tree(files, path, Format::Toml, &does) {
         Ok(Some(root)) if !entries(&root).is_empty() => root,
         Ok(_) => return Hosts::Ignored(bad_file(&reader.shown, Place::START, "the file says nothing", &does)),
-        Err(finding) => return Hosts::Ignored(finding),
+        Err(finding) => return Hosts::Ignored(*finding),
     };
     reader.hosts(&root).unwrap_or_else(|(place, message)| Hosts::Ignored(reader.dropped(place, &message)))
 }
@@ -243,7 +243,7 @@ pub(crate) fn base(path: &str, override_path: bool) -> String {
     if override_path || path.ends_with("/v2") { path } else { format!("{}/v2", path.trim_end_matches('/')) }
 }
 
-/// The first authority file that an endpoint names and that is not there, with the folder of the hosts.toml for relative names.
+/// The first authority file that an endpoint names and that is not there. Relative names start at the folder of the hosts.toml.
 pub(crate) fn missing_authority(files: &Files, folder: &str, endpoint: &Endpoint) -> Option<String> {
     let path = |name: &str| if name.starts_with('/') { name.to_owned() } else { format!("{folder}/{name}") };
     endpoint.tls.ca.iter().map(|name| path(name)).find(|path| files.knows(path) == Some(false))

@@ -153,7 +153,9 @@ pub(crate) fn asked_hosts(config: &ClientConfig, registry: &Registry<'_>) -> Vec
             // What zot knows nothing of goes through such a route too.
             Upstream::Domain(_) | Upstream::Every => "registry.k8s.io".to_owned(),
         };
-        if !hosts.contains(&host) && !ALIASES.contains(&host.as_str()) {
+        // What the file says of the registry itself is no mirror.
+        let own = !registry.addresses.is_empty() && registry.is_at(&host);
+        if !hosts.contains(&host) && !ALIASES.contains(&host.as_str()) && !own {
             hosts.push(host);
         }
     }

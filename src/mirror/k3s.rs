@@ -24,7 +24,7 @@ pub(crate) fn read(files: &Files, kind: Kind, version: Option<Version>, closed: 
         Ok(None) => return config,
         Err(finding) => {
             config.stops = Some(finding.why.clone());
-            config.findings.push(finding);
+            config.findings.push(*finding);
             return config;
         }
     };

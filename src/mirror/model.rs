@@ -153,6 +153,13 @@ pub(crate) enum Upstream {
     Every,
 }
 
+impl Upstream {
+    /// Whether it is that registry, or a part of it.
+    pub(crate) fn names(&self, host: &str) -> bool {
+        matches!(self, Self::Host(name) | Self::Below(name) if is_below(name, host))
+    }
+}
+
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::containerd::upstream_endpoint;
-use super::model::{ClientConfig, Endpoint, Family, Names, Route, Scheme, WayOut, When};
+use super::model::{ClientConfig, Endpoint, Family, Kind, Names, Route, Scheme, WayOut, When};
 use super::reference::Reference;
 
 pub(crate) use words::user_agent;
@@ -247,6 +247,17 @@ pub(crate) fn pull(
 pub(crate) fn requests(config: &ClientConfig, reference: &Reference, image: &Image, logins: &Logins) -> Vec<Request> {
     let pull = pull(config, reference, image, logins, &mut |_| Answer::Ok);
     pull.steps.into_iter().map(|step| step.request).collect()
+}
+
+/// Where a push of this image goes: containerd looks for the first host with `push`, all others go to the upstream.
+pub(crate) fn push_target(config: &ClientConfig, reference: &Reference) -> Option<(Role, Endpoint)> {
+    let hosts = hosts(config, config.route(&reference.host, &reference.repository), reference);
+    let takes = |(role, endpoint): &(Role, Endpoint)| match config.client.kind {
+        Kind::DockerdClassic | Kind::DockerdContainerd | Kind::BuildKit => *role == Role::WayOut,
+        kind if kind.family() == Family::Image => *role == Role::WayOut,
+        _ => endpoint.capabilities.push,
+    };
+    hosts.into_iter().find(takes)
 }
 
 /// The endpoints that this reference is asked of, in order, with the way out as the last.

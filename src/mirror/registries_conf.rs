@@ -24,16 +24,16 @@ pub(crate) fn read(files: &Files, kind: Kind, version: Option<Version>, file: &s
         config.files.push(files.shown(path));
         if let Err(finding) = one(&mut config, files, path) {
             config.stops.get_or_insert_with(|| finding.why.clone());
-            config.findings.push(finding);
+            config.findings.push(*finding);
         }
     }
     config
 }
 
-fn one(config: &mut ClientConfig, files: &Files, path: &str) -> Result<(), Finding> {
+fn one(config: &mut ClientConfig, files: &Files, path: &str) -> Result<(), Box<Finding>> {
     let Some(root) = tree(files, path, Format::Toml, FAILS)? else { return Ok(()) };
     let file = files.shown(path);
-    let bad = |(place, message): Wrong| bad_file(&file, place, &message, FAILS);
+    let bad = |(place, message): Wrong| Box::new(bad_file(&file, place, &message, FAILS));
     let Some(found) = key(&root, "registry") else { return Ok(()) };
     let Value::List(tables) = &found.node.value else {
         return Err(bad((found.place, "write [[registry]], with two brackets".to_owned())));

@@ -102,19 +102,19 @@ pub(crate) fn bad_file(file: &str, place: Place, message: &str, does: &str) -> F
 }
 
 /// The tree of a file, or a finding that says what the client does without it.
-pub(crate) fn tree(files: &Files, path: &str, format: Format, does: &str) -> Result<Option<Node>, Finding> {
+pub(crate) fn tree(files: &Files, path: &str, format: Format, does: &str) -> Result<Option<Node>, Box<Finding>> {
     let shown = files.shown(path);
     let text = match files.texts.get(path) {
         None => return Ok(None),
         Some(Ok(text)) => text,
         Some(Err(unread)) => {
             let does = if unread.readable { "this file is not judged: the client itself reads it" } else { does };
-            return Err(bad_file(&shown, unread.place, &unread.message, does));
+            return Err(Box::new(bad_file(&shown, unread.place, &unread.message, does)));
         }
     };
     parse_as(format, text)
         .map(Some)
-        .map_err(|complaint| bad_file(&shown, complaint.place, complaint.message.trim_end(), does))
+        .map_err(|complaint| Box::new(bad_file(&shown, complaint.place, complaint.message.trim_end(), does)))
 }
 
 /// The entry with exactly this name.
@@ -162,3 +162,6 @@ pub(crate) fn as_bool(node: &Node) -> Option<bool> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

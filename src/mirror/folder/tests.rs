@@ -1,3 +1,5 @@
+//! Folders of nodes.
+
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -15,7 +17,7 @@ fn a_thousand_nodes_are_read_fast_and_equal_ones_joined() {
     let root = tempfile::tempdir().unwrap();
     for node in 0..1000 {
         let text = if node % 100 == 0 { format!("# {node}\n{K3S}") } else { K3S.to_owned() };
-        write(root.path(), &format!("node-{node:04}/etc/rancher/k3s/registries.yaml"), text);
+        write(root.path(), &format!("node-{node:04}/registries.yaml"), text);
     }
     let began = Instant::now();
     let folder = read_folder(root.path()).unwrap();

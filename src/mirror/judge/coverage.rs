@@ -16,6 +16,11 @@ impl Judge<'_> {
             route.is_some_and(|route| has_mirror(self.registry, route) || route.broken.is_some())
         };
         let (with, without): (Vec<_>, Vec<_>) = upstreams.into_iter().partition(asked);
+        // Where the file names another mirror, the operator has chosen.
+        let chosen = |host: &String| {
+            self.config.routes.iter().any(|route| !route.endpoints.is_empty() && route.upstream.names(host))
+        };
+        let without: Vec<String> = without.into_iter().filter(|host| !chosen(host)).collect();
         // What its reader found is the cause already.
         let told = self.config.findings.iter().any(|finding| finding.level == Level::Failure);
         if without.is_empty() || told || self.findings.iter().any(|finding| finding.code == "mirror::wrong_key") {

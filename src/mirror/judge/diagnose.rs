@@ -66,7 +66,7 @@ impl Case<'_> {
         self.name()
     }
 
-    fn new(&self, code: &'static str) -> Finding {
+    fn failure(&self, code: &'static str) -> Finding {
         Finding::new(code, Level::Failure, &self.endpoint.file, self.endpoint.place).what(self.what())
     }
 
@@ -113,7 +113,7 @@ impl Case<'_> {
         finding.remedy(right).edits(edits)
     }
 
-    /// dockerd's classic store puts `/v2/` behind the path, so that zot needs a rule for it, or dockerd the other store.
+    /// dockerd's classic store puts `/v2/` behind the path: zot needs a rule for that, or dockerd the other store.
     fn without_path(&self, finding: Finding) -> Finding {
         let host = &self.outcome.reference.host;
         let destination = self.registry.prefix(host, "").unwrap_or_else(|| host.clone());
@@ -138,19 +138,20 @@ impl Case<'_> {
         }
         if name_in(path).is_none() && self.endpoint.override_path {
             return self.fixed(
-                self.new("mirror::no_v2")
+                self.failure("mirror::no_v2")
                     .why(format!("it asks {asked}: with override_path the path takes the place of /v2")),
             );
         }
         if name_in(path).is_none() {
             return self.fixed(
-                self.new("mirror::path_before_v2")
+                self.failure("mirror::path_before_v2")
                     .why(format!("it asks {asked}: the path comes before /v2, where zot has nothing")),
             );
         }
         if path.starts_with("/v2/v2/") {
-            return self
-                .fixed(self.new("mirror::double_v2").why(format!("it asks {asked}: the path comes behind /v2 here")));
+            return self.fixed(
+                self.failure("mirror::double_v2").why(format!("it asks {asked}: the path comes behind /v2 here")),
+            );
         }
         let before = path.split(repository.as_str()).next().unwrap_or_default();
         if before.len() > 4 && before.ends_with("/v2/") {
@@ -160,7 +161,7 @@ impl Case<'_> {
                 }
                 _ => ("mirror::no_override", "without override_path containerd appends /v2 again"),
             };
-            return self.fixed(self.new(code).why(format!("it asks {asked}: {why}")));
+            return self.fixed(self.failure(code).why(format!("it asks {asked}: {why}")));
         }
         self.plain(&asked)
     }
@@ -168,20 +169,21 @@ impl Case<'_> {
     fn plain(&self, asked: &str) -> Finding {
         if self.others && matches!(self.endpoint.names, Names::Rewrites(_)) {
             let why = format!("it asks {asked}: the rewrite changes some names only");
-            return self.fixed(self.new("mirror::partial_rewrite").why(why));
+            return self.fixed(self.failure("mirror::partial_rewrite").why(why));
         }
         let host = &self.outcome.reference.host;
         let why = match self.registry.prefix(host, "") {
             Some(prefix) if !prefix.is_empty() => format!("it asks {asked}, and zot keeps {host} below {prefix}/"),
             _ => format!("it asks {asked}, and zot has no such name"),
         };
-        self.fixed(self.new("mirror::no_path").why(why))
+        self.fixed(self.failure("mirror::no_path").why(why))
     }
 
     /// zot itself has no rule for this image under any name.
     fn no_rule(&self) -> Finding {
         let (host, repository) = (&self.outcome.reference.host, &self.outcome.reference.repository);
-        let finding = self.new("mirror::no_rule").why(format!("zot has no content rule for {repository} of {host}"));
+        let finding =
+            self.failure("mirror::no_rule").why(format!("zot has no content rule for {repository} of {host}"));
         let finding = finding.remedy(format!(
             "add the registry of {host} with {{\"prefix\": \"**\", \"destination\": \"/{host}\"}} to zot's sync, or remove the mirror"
         ));
@@ -194,7 +196,7 @@ impl Case<'_> {
         let (name, host) = (self.outcome.reference.name(), &self.outcome.reference.host);
         let wrong = self.outcome.wrong.clone().unwrap_or_default();
         let finding = self
-            .new("mirror::wrong_upstream")
+            .failure("mirror::wrong_upstream")
             .what(format!("{name} is served with the image of {wrong} that has the same name"))
             .why(format!(
                 "it asks {}, and zot does not read `ns`, by which clients tell {host} from {wrong}",
@@ -222,7 +224,7 @@ impl Case<'_> {
             _ => format!("write {word}{}", self.endpoint.host),
         };
         let why = format!("the registry speaks {own}, and the file says otherwise");
-        let finding = self.new("mirror::scheme").why(why).remedy(remedy);
+        let finding = self.failure("mirror::scheme").why(why).remedy(remedy);
         let change = edits::Change { config: self.config, registry: self.registry, texts: self.texts };
         let prefix = self.prefix().unwrap_or_default();
         let edits = change.endpoint(&self.outcome.reference, self.endpoint, &prefix);
@@ -237,11 +239,11 @@ impl Case<'_> {
             let why = "tags are asked of hosts with the capabilities pull and resolve";
             ("mirror::tags_elsewhere", why, "write capabilities = [\"pull\", \"resolve\"]")
         };
-        self.fixed(self.new(code).why(why)).remedy(remedy)
+        self.fixed(self.failure(code).why(why)).remedy(remedy)
     }
 
     fn docker_ping(&self) -> Finding {
-        let finding = self.new("mirror::docker_ping").why(
+        let finding = self.failure("mirror::docker_ping").why(
             "zot asks docker for credentials at /v2/, since anonymous and other policies are mixed: dockerd leaves it at once, \
              and sends it the password of Docker Hub when logged in there",
         );
@@ -260,7 +262,7 @@ impl Case<'_> {
             }
             _ => format!("let anonymous clients read {prefix}/**, or give the host a `header` with credentials"),
         };
-        self.new("mirror::needs_credentials")
+        self.failure("mirror::needs_credentials")
             .why("the registry answers 401, and this client sends no credentials to a mirror")
             .remedy(remedy)
     }

@@ -380,7 +380,7 @@ impl Change<'_> {
         }
     }
 
-    /// A hosts.toml in a folder of its own for the upstream.
+    /// A hosts.toml in a separate folder for the upstream.
     fn folder(&self, file: &str, host: &str, prefix: &str) -> Vec<Edit> {
         let (root, certs) = match self.form(file) {
             Form::DaemonJson => (file.strip_suffix(crate::mirror::dockerd::DAEMON), crate::mirror::dockerd::CERTS),

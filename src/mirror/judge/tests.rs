@@ -1,3 +1,5 @@
+//! Judgements of whole folders, and the corrected files.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +29,11 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
-        if entry.path().is_dir() { copy(&entry.path(), &target) } else { drop(fs::copy(entry.path(), target).unwrap()) }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 
@@ -123,4 +129,44 @@ fn rules_that_no_client_asks_for_are_told() {
     assert_eq!(unasked(&clients("right")), 0);
     let containerd = clients("right").into_iter().filter(|client| client.nodes == ["containerd"]).collect::<Vec<_>>();
     assert_eq!(unasked(&containerd), 2);
+}
+
+/// A file often says how the registry itself is reached; that is no mirror.
+#[test]
+fn settings_of_the_registry_itself_are_no_mirror() {
+    let config = seed();
+    let folder = tempfile::tempdir().unwrap();
+    copy(&configs().join("mirrors/right"), folder.path());
+    let own = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        fs::write(path, before + text).unwrap();
+    };
+    own(
+        "containerd/etc/containerd/certs.d/registry.example.test/hosts.toml",
+        "[host.\"https://registry.example.test\"]\n",
+    );
+    own(
+        "k3s/etc/rancher/k3s/registries.yaml",
+        "  registry.example.test:\n    endpoint: [\"https://registry.example.test\"]\n",
+    );
+    own(
+        "podman/etc/containers/registries.conf",
+        "[[registry]]\nlocation = \"registry.example.test\"\ninsecure = true\n",
+    );
+    for (found, judgement) in judged(folder.path(), &config) {
+        assert!(!judgement.fails(), "{:?}: {:#?}", found.config.client, judgement.findings);
+    }
+}
+
+#[test]
+fn another_mirror_is_the_operators_choice() {
+    let config = seed();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("node/registries.yaml");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mirror = |host: &str| format!("  {host}:\n    endpoint: [\"https://other.example.test\"]\n");
+    fs::write(path, format!("mirrors:\n{}{}{}", mirror("docker.io"), mirror("ghcr.io"), mirror("quay.io"))).unwrap();
+    assert!(!judged(folder.path(), &config)[0].1.fails());
 }

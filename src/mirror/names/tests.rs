@@ -1,9 +1,11 @@
+//! Names as zot was seen to map them.
+
 use super::*;
 
 /// A zot with these rules in front of the Hub.
 fn zot(content: &str) -> Config {
     let text = format!(
-        r#"{{"distSpecVersion":"1.1.1","storage":{{"rootDirectory":"/tmp/zot"}},"http":{{"address":"127.0.0.1","port":"5050"}},
+        r#"{{"distSpecVersion":"1.1.1","storage":{{"rootDirectory":"/var/lib/zot"}},"http":{{"address":"127.0.0.1","port":"5050"}},
         "extensions":{{"sync":{{"enable":true,"registries":[{{"urls":["https://registry-1.docker.io"],"onDemand":true{content}}}]}}}}}}"#
     );
     Config::parse("config.json", &text).unwrap()

@@ -1,3 +1,5 @@
+//! The table of the operator's clients.
+
 use super::*;
 use crate::mirror::folder::read_folder;
 use crate::zot::config::Config;

@@ -13,6 +13,8 @@ pub(super) enum Deviation {
     Cut,
     /// The recorder is no whole HTTP peer.
     Recorder,
+    /// It is a push: its target alone is predicted.
+    Push,
     /// It is no pull.
     NoPull,
     /// Some requests have the agent of the library.
@@ -25,8 +27,9 @@ const TABLE: &[(&str, &str, Deviation, &str)] = &[
     ("ctr-1.6-status", "status/blobcorrupt", Deviation::Siblings, "the layer was fetched beside the configuration"),
     ("ctr-2-status", "status/blobcorrupt", Deviation::Siblings, "the layer was fetched beside the configuration"),
     ("ctr-", "status/hang", Deviation::Cut, "30 s and more for each file: the recording was ended"),
-    ("ctr-", "push/p", Deviation::NoPull, "a push; its target is tested in `judge`"),
-    ("ctr-", "push/caps", Deviation::NoPull, "a push"),
+    ("ctr-", "push/pull+resolve", Deviation::Push, "a push, to the first host that takes pushes"),
+    ("ctr-", "push/push-capable", Deviation::Push, "a push, to the first host that takes pushes"),
+    ("ctr-", "push/caps", Deviation::Push, "a push, to the first host that takes pushes"),
     (
         "buildkit",
         "http+insecure",
@@ -36,12 +39,13 @@ const TABLE: &[(&str, &str, Deviation, &str)] = &[
     ("buildkit", "mirror-403", Deviation::OtherAgent, "the GET for the message has containerd's agent"),
     ("cimage-skopeo-new", "status/blob", Deviation::Siblings, "blobs are fetched side by side"),
     ("cimage-", "status/blob", Deviation::Siblings, "blobs are fetched side by side"),
-    ("cimage-", "verb/", Deviation::NoPull, "inspect, list-tags and push; all but the manifest go to the internet"),
+    ("cimage-", "verb/push", Deviation::Push, "a push, never to a mirror"),
+    ("cimage-", "verb/", Deviation::NoPull, "inspect and list-tags; all but the manifest go to the internet"),
     ("dockerd-20.10", "status/blob404", Deviation::Twice, "dockerd asked twice for one blob"),
     ("dockerd-new-classic", "status/blob404", Deviation::Twice, "dockerd asked twice for one blob"),
-    ("dockerd-new-classic", "push/", Deviation::NoPull, "a push; never to a mirror"),
-    ("dockerd-20.10", "push/", Deviation::NoPull, "a push; never to a mirror"),
-    ("dockerd-new-ctrd", "push/", Deviation::NoPull, "a push; never to a mirror"),
+    ("dockerd-new-classic", "push/", Deviation::Push, "a push, never to a mirror"),
+    ("dockerd-20.10", "push/", Deviation::Push, "a push, never to a mirror"),
+    ("dockerd-new-ctrd", "push/", Deviation::Push, "a push, never to a mirror"),
     ("dockerd-new-ctrd", "status/403", Deviation::OtherAgent, "the GET for the message has containerd's agent"),
     ("dockerd-new-ctrd", "status/head403", Deviation::OtherAgent, "the GET for the message has containerd's agent"),
     ("dockerd-new-ctrd", "status/blobcorrupt", Deviation::Siblings, "the layer was fetched beside the configuration"),
@@ -51,7 +55,7 @@ const TABLE: &[(&str, &str, Deviation, &str)] = &[
     ("zot-dockerd-20.10", "", Deviation::Known, "the daemon kept manifests from case to case"),
     ("zot-dockerd-new-classic", "", Deviation::Known, "the daemon kept manifests from case to case"),
     ("zot-v2dest", "dockerd", Deviation::Known, "the daemon kept manifests from case to case"),
-    ("zot-multi", "push/host", Deviation::NoPull, "a push"),
+    ("zot-multi", "push/host", Deviation::Push, "a push, to the first host that takes pushes"),
 ];
 
 pub(super) fn deviation(stem: &str, case: &str) -> Option<Deviation> {

@@ -56,6 +56,8 @@ fn text(case: &str) -> Option<String> {
         "status/refused" => table("http://zot.test:1/v2/docker.io", "override_path = true"),
         "status/unresolvable" => table("http://nosuch.test:5050/v2/docker.io", "override_path = true"),
         "status/nodigest+get500-upstream-ok" | "status/hang" => plain(HUB),
+        "push/push-capable-mirror" => plain(HUB).replace("\"resolve\"", "\"resolve\", \"push\""),
+        "push/caps-omitted" => bare(""),
         _ if case.starts_with("server/only-server") => format!("server = \"{mapped}\"\noverride_path = true\n"),
         _ if case.starts_with("cred/header") => format!("{}{header}", table(ZOT, "")),
         _ if case.starts_with("order/two-hosts") => {

@@ -54,6 +54,8 @@ fn text(case: &str) -> Option<String> {
         () if has("k3s-toml") => {
             hosts(HUB, ZOT, "[host.\"http://zot.test:5050\".rewrite]\n\"^(.*)$\" = \"docker.io/$1\"")
         }
+        () if has("without capabilities") => right().replace("capabilities = [\"pull\", \"resolve\"]", ""),
+        () if has("push/host with") => right(),
         () if has("plain") => hosts(HUB, ZOT, ""),
         () if has("tag unknown") || has("override") || has("pull first") => right(),
         () => return None,

@@ -12,6 +12,7 @@ pub(crate) mod model;
 pub(crate) mod names;
 pub(crate) mod pull;
 pub(crate) mod reference;
+pub(crate) mod report;
 pub(crate) mod source;
 pub(crate) mod table;
 

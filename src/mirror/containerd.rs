@@ -4,7 +4,7 @@ use super::address::{Address, is_loopback};
 use super::finding::{Finding, Level};
 use super::hosts_toml::{self, Hosts, folders, missing_authority};
 use super::model::{Capabilities, Client, ClientConfig, Endpoint, Kind, Route, Scheme, Upstream, Version, WayOut};
-use super::source::{Files, as_bool, as_list, as_str, below, entries, entry, tree};
+use super::source::{Files, as_bool, as_list, as_str, bad_file, below, entries, entry, tree};
 use crate::zot::config::Format;
 use crate::zot::tree::{Node, Place, Value};
 
@@ -100,7 +100,7 @@ impl<'a> Plugin<'a> {
             return;
         }
         let why = match (written, list.is_empty()) {
-            (Some(_), _) => "this containerd takes a list of folders as the name of one folder, which is not there",
+            (Some(_), _) => "from version 2.1 on containerd takes a list of folders as the name of one folder",
             (None, true) => "without `config_path` this containerd reads no hosts.toml",
             (None, false) => {
                 "without `config_path` this containerd has a list of two folders, and takes it as one name"
@@ -154,7 +154,13 @@ impl<'a> Plugin<'a> {
     fn mirrors(&self, config: &mut ClientConfig, files: &Files, mirrors: &Node) {
         let file = files.shown(CONFIG);
         for mirror in entries(mirrors) {
-            let listed = entry(&mirror.node, "endpoint").and_then(|entry| as_list(&entry.node)).unwrap_or_default();
+            let Some(listed) = entry(&mirror.node, "endpoint").map_or(Some(vec![]), |entry| as_list(&entry.node))
+            else {
+                let does = "containerd does not start with this file: no image is pulled";
+                config.stops = Some("`endpoint` must be a list of texts".to_owned());
+                config.findings.push(bad_file(&file, mirror.place, "`endpoint` must be a list of texts", does));
+                return;
+            };
             let mut endpoints = Vec::new();
             for (written, place) in listed {
                 match Address::read(written, Scheme::Https) {

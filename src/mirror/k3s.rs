@@ -64,16 +64,44 @@ impl Reader<'_> {
         }
         let mirrors = below(self.root, &["mirrors"]).map_or(&[][..], entries);
         for mirror in mirrors {
+            self.check(mirror, config);
             let route = self.route(mirror, config);
             config.routes.push(route);
+        }
+    }
+
+    /// A value of another type is an error of the whole file; a key that is not known is left out.
+    fn check(&self, mirror: &Entry, config: &mut ClientConfig) {
+        let kind = config.client.kind.word();
+        let is_object = |node: &Node| matches!(node.value, Value::Map(_) | Value::Null);
+        let endpoint = entry(&mirror.node, "endpoint");
+        let wrong_list = endpoint.filter(|entry| as_list(&entry.node).is_none() && entry.node.value != Value::Null);
+        let rewrite = entry(&mirror.node, "rewrite").filter(|entry| !is_object(&entry.node));
+        let bad = match (is_object(&mirror.node), wrong_list, rewrite) {
+            (false, _, _) => Some((mirror.place, format!("`{}` must be an object with `endpoint`", mirror.key))),
+            (_, Some(entry), _) => Some((entry.place, "`endpoint` must be a list of URLs".to_owned())),
+            (_, _, Some(entry)) => Some((entry.place, "`rewrite` must be an object of patterns".to_owned())),
+            _ => None,
+        };
+        if let Some((place, why)) = bad {
+            config.stops.get_or_insert_with(|| why.clone());
+            let does = format!("{kind} does not start its containerd with this file");
+            config.findings.push(bad_file(&self.file, place, &why, &does));
+        }
+        let known = |entry: &&Entry| !matches!(entry.key.as_str(), "endpoint" | "rewrite");
+        for odd in entries(&mirror.node).iter().filter(known) {
+            let finding = Finding::new("mirror::unknown_key", Level::Failure, &self.file, odd.place)
+                .what(format!("{kind} ignores `{}`", odd.key))
+                .why("a mirror has the keys `endpoint` and `rewrite`")
+                .remedy("write `endpoint` or `rewrite`, or remove the key");
+            config.findings.push(finding);
         }
     }
 
     fn route(&self, mirror: &Entry, config: &mut ClientConfig) -> Route {
         let names = self.names(mirror, config);
         let mut endpoints: Vec<Endpoint> = Vec::new();
-        let listed = entry(&mirror.node, "endpoint").or_else(|| entry(&mirror.node, "endpoints"));
-        let listed = listed.and_then(|entry| as_list(&entry.node)).unwrap_or_default();
+        let listed = entry(&mirror.node, "endpoint").and_then(|entry| as_list(&entry.node)).unwrap_or_default();
         for (written, place) in listed {
             match self.endpoint(written, place) {
                 Ok(mut endpoint) => {

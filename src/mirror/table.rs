@@ -119,7 +119,7 @@ pub(crate) fn on(nodes: &[String]) -> String {
 }
 
 /// A line, and as many more as its text needs; those begin below the text.
-fn push(text: &mut String, start: &str, value: &str) {
+pub(crate) fn push(text: &mut String, start: &str, value: &str) {
     let width = WIDEST - start.chars().count();
     let indent = " ".repeat(start.chars().count());
     let mut rest: Vec<char> = value.chars().filter(|next| !next.is_control()).collect();
@@ -132,7 +132,7 @@ fn push(text: &mut String, start: &str, value: &str) {
             rest.iter().take(width).rposition(|next| matches!(next, ' ' | '/')).map_or(width, |at| at + 1)
         };
         let line: String = rest.drain(..cut).collect();
-        text.push_str(&format!("{start}{}\n", line.trim_end()));
+        text.push_str(&format!("{start}{}\n", line.trim()));
         start = &indent;
         if rest.is_empty() {
             return;

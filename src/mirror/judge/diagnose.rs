@@ -107,16 +107,21 @@ impl Case<'_> {
             let docker = self.config.client.kind == Kind::DockerdClassic;
             return if docker { self.without_path(finding) } else { finding };
         };
+        self.with(finding, &prefix)
+    }
+
+    fn with(&self, finding: Finding, prefix: &str) -> Finding {
         let change = edits::Change { config: self.config, registry: self.registry, texts: self.texts };
-        let edits = change.endpoint(&self.outcome.reference, self.endpoint, &prefix);
-        let right = change.written(&self.outcome.reference, self.endpoint, &prefix);
+        let edits = change.endpoint(&self.outcome.reference, self.endpoint, prefix);
+        let right = change.written(&self.outcome.reference, self.endpoint, prefix);
         finding.remedy(right).edits(edits)
     }
 
     /// dockerd's classic store puts `/v2/` behind the path: zot needs a rule for that, or dockerd the other store.
     fn without_path(&self, finding: Finding) -> Finding {
         let host = &self.outcome.reference.host;
-        let destination = self.registry.prefix(host, "").unwrap_or_else(|| host.clone());
+        let own = self.registry.prefix(host, "").unwrap_or_else(|| host.clone());
+        let destination = if own.is_empty() { host.clone() } else { own.clone() };
         let change = edits::Change { config: self.config, registry: self.registry, texts: self.texts };
         let remedy = format!(
             "use the containerd store with /etc/docker/certs.d/{host}/hosts.toml, or (dockerd 25 or newer) give zot the content rule \
@@ -124,7 +129,7 @@ impl Case<'_> {
         );
         // Only newer versions have that store.
         let old = self.config.client.version.is_some_and(|version| version < Version(29, 0, 0));
-        let edits = if old { vec![] } else { change.docker_store(self.endpoint, host, &destination) };
+        let edits = if old { vec![] } else { change.docker_store(self.endpoint, host, &own) };
         finding.remedy(remedy).edits(edits)
     }
 
@@ -247,7 +252,11 @@ impl Case<'_> {
             "zot asks docker for credentials at /v2/, since anonymous and other policies are mixed: dockerd leaves it at once, \
              and sends it the password of Docker Hub when logged in there",
         );
-        self.without_path(finding)
+        // With a path the ping goes along, to a place where zot asks for nothing.
+        match self.registry.prefix(&self.outcome.reference.host, "v2") {
+            Some(prefix) if self.config.client.since(Version(25, 0, 0)) => self.with(finding, &prefix),
+            _ => self.without_path(finding),
+        }
     }
 
     fn needs_credentials(&self) -> Finding {

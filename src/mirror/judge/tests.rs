@@ -9,6 +9,7 @@ use crate::mirror::model::Scheme;
 use crate::zot::config::Config;
 
 mod mistakes;
+mod zots;
 
 fn configs() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/configs"))

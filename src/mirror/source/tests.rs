@@ -104,6 +104,10 @@ fn k3s_tells_wrong_yaml_and_wrong_entries() {
     let endpoint = k3s("mirrors:\n  docker.io:\n    endpoint:\n      - \"http://:5050\"\n");
     assert_eq!(told(&endpoint), ("4:7".to_owned(), "k3s drops the endpoint `http://:5050`".to_owned()));
     assert_eq!(told(&k3s("Mirrors: {}\n")).1, "k3s ignores `Mirrors`");
+    assert_eq!(told(&k3s("mirrors:\n  docker.io:\n    endpoints: [\"http://zot\"]\n")).1, "k3s ignores `endpoints`");
+    for text in ["mirrors:\n  docker.io: http://zot\n", "mirrors:\n  docker.io:\n    endpoint: http://zot\n"] {
+        assert!(k3s(text).stops.is_some(), "{text}");
+    }
 }
 
 #[test]

@@ -128,9 +128,10 @@ fn apply(file: &str, text: &str, mut edits: Vec<&Edit>) -> Fix {
         at = to.max(at);
     }
     new.extend(old.get(at..).unwrap_or_default());
-    let mut text = new.join("\n");
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let mut text = new.join(end);
     if !text.is_empty() {
-        text.push('\n');
+        text.push_str(end);
     }
     Fix { file: file.to_owned(), text, diff }
 }

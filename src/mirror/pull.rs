@@ -376,3 +376,6 @@ impl Walk<'_> {
         format!("manifests/{object}")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The lines that put a file right, in the form that each client reads.
 
+mod docker;
+
 use std::collections::BTreeMap;
 
 use crate::mirror::finding::Edit;
@@ -270,28 +272,6 @@ impl Change<'_> {
             }
         }
         edits
-    }
-
-    /// dockerd with the containerd store, and its hosts.toml. `registry-mirrors` goes.
-    pub(super) fn docker_store(&self, endpoint: &Endpoint, host: &str, prefix: &str) -> Vec<Edit> {
-        let mut edits = self.daemon(&endpoint.file);
-        let root = endpoint.file.strip_suffix(crate::mirror::dockerd::DAEMON).unwrap_or_default();
-        let file = format!("{root}{}/{host}/hosts.toml", crate::mirror::dockerd::CERTS);
-        edits.push(edit(&file, 1, 0, self.hosts_toml(Some(endpoint), host, prefix)));
-        edits
-    }
-
-    /// The whole daemon.json again, with the store and without mirrors: JSON has its commas between lines.
-    fn daemon(&self, file: &str) -> Vec<Edit> {
-        let text = self.texts.get(file).map_or("{}", String::as_str);
-        let Ok(serde_json::Value::Object(mut root)) = serde_json::from_str(text) else { return Vec::new() };
-        root.remove("registry-mirrors");
-        let features = root.entry("features").or_insert_with(|| serde_json::json!({}));
-        if let serde_json::Value::Object(features) = features {
-            features.insert("containerd-snapshotter".to_owned(), serde_json::Value::Bool(true));
-        }
-        let new = serde_json::to_string_pretty(&root).unwrap_or_default();
-        vec![edit(file, 1, self.lines(file).len(), new.lines().map(str::to_owned).collect())]
     }
 
     fn hosts_toml(&self, endpoint: Option<&Endpoint>, host: &str, prefix: &str) -> Vec<String> {

@@ -46,11 +46,14 @@ fn daemon(url: &str, store: bool) -> String {
     format!("{{\"features\": {{\"containerd-snapshotter\": {store}}}, \"registry-mirrors\": [\"{url}\"]}}")
 }
 
+/// Rules, policy, mirror, whether the containerd store is on, and what is told.
+type Case = (&'static str, Option<&'static str>, &'static str, bool, &'static [&'static str]);
+
 /// As the recorded dockerd and zot did, in `zot-dockerd-*.txt` and `zot-v2dest*.txt`.
 #[test]
 fn dockerd_is_served_as_it_was_in_front_of_real_zots() {
     let (plain, mapped) = ("https://registry.example.test", "https://registry.example.test/v2/docker.io");
-    let table: &[(&str, Option<&str>, &str, bool, &[&str])] = &[
+    let table: &[Case] = &[
         (BELOW, Some(MIXED), plain, false, &["mirror::docker_ping"]),
         (ROOT, Some(MIXED), plain, false, &["mirror::docker_ping"]),
         (ROOT, None, plain, false, &[]),

@@ -297,6 +297,14 @@ pub(super) fn settings(
                 .edits(change.capabilities(endpoint)),
         );
     }
+    if registry.config.is_none() && endpoint.base.starts_with("/v2/") && endpoint.base.ends_with("/v2") {
+        findings.push(
+            new("mirror::no_override")
+                .what(format!("the mirror is asked for {}/...", endpoint.base))
+                .why("/v2 is appended to the path, which has it already")
+                .remedy("write override_path = true where the registry has no names with v2 in them"),
+        );
+    }
     if endpoint.sends_authorization() {
         findings.push(
             new("mirror::header_key")

@@ -161,3 +161,13 @@ fn a_server_in_the_default_folder_is_for_all() {
     assert!(found.contains(&"mirror::server_for_all") && found.contains(&"mirror::wrong_upstream"), "{found:?}");
     assert_eq!(left, Vec::<&str>::new());
 }
+
+#[test]
+fn without_zots_configuration_a_doubled_v2_is_advice() {
+    let registry = Registry { addresses: vec![(Scheme::Https, HOST.to_owned())], ..Registry::default() };
+    let clients = read_folder(&configs().join("mirrors/today")).unwrap().clients;
+    let judged: Vec<Judgement> = clients.iter().map(|found| judge(&found.config, &registry, &found.texts)).collect();
+    let advice: Vec<_> = judged.iter().flat_map(|one| codes(one, Level::Advice)).collect();
+    assert!(advice.contains(&"mirror::no_override"), "{advice:?}");
+    assert!(!judged.iter().any(Judgement::fails));
+}

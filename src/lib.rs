@@ -7,6 +7,7 @@ pub mod base;
 pub mod lab;
 pub mod zot;
 
+pub(crate) mod mirror;
 pub mod model;
 
 pub mod scenario;

@@ -12,7 +12,7 @@ use super::tidy::{files, read};
 /// The folders, from the lowest layer to the highest. Folders of one layer do not import each other.
 const LAYERS: [&[&str]; 11] = [
     &["base", "lab", "zot"],
-    &["model"],
+    &["model", "mirror"],
     &["scenario"],
     &["http", "browser", "report"],
     &["check"],

@@ -80,6 +80,10 @@ checks! {
         expires_in_time,
         lifecycle,
     }
+    mirrors {
+        every_client_is_served_by_the_cache,
+        no_client_goes_to_the_internet_in_silence,
+    }
     metrics {
         anonymous_can_scrape,
         strangers_cannot_scrape,

@@ -12,6 +12,7 @@ pub(crate) mod listing;
 pub(crate) mod matrix;
 pub(crate) mod meanwhile;
 pub(crate) mod metrics;
+pub(crate) mod mirrors;
 pub(crate) mod oci;
 pub(crate) mod oracle;
 pub(crate) mod persona;

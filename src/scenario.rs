@@ -10,6 +10,7 @@ mod derive;
 pub mod load;
 pub mod loaded;
 pub(crate) mod lock;
+mod mirrors;
 pub(crate) mod profile;
 mod rate;
 mod rights;
@@ -29,6 +30,7 @@ pub use access::{Access, Action, Grants};
 pub use content::{Content, Probes, Reception};
 pub(crate) use deployed::text as config_text;
 pub use deployed::{ZotConfig, ZotRelease};
+pub use mirrors::{Mirror, MirrorKind};
 pub use rate::Rate;
 pub(crate) use rights::{Promise, who};
 pub use values::{Day, Days, KeySource, LargeBody, Period, SecretSource};
@@ -65,6 +67,9 @@ pub struct Scenario {
     /// Images that the pull-through cache serves.
     #[serde(default)]
     pub cache: Vec<Cache>,
+    /// Clients that pull through the cache, by their own files.
+    #[serde(default)]
+    pub mirror: Vec<Mirror>,
     /// What is promised about tags.
     pub tags: Option<Tags>,
     /// What is promised about content.

@@ -7,6 +7,7 @@ pub(crate) mod common;
 pub(crate) mod config;
 mod content_fuzz;
 pub(crate) mod fuzz;
+pub(crate) mod mirrors;
 pub(crate) mod proxy;
 #[cfg(test)]
 mod sound;

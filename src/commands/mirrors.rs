@@ -9,8 +9,7 @@ use url::Url;
 use super::{Terminal, Trouble};
 use crate::base::log;
 use crate::mirror::folder::read_folder;
-use crate::mirror::model::Scheme;
-use crate::mirror::names::Registry;
+use crate::mirror::names::{Registry, address_of};
 use crate::mirror::report::Report;
 use crate::model::outcome::ExitStatus;
 use crate::zot::config::Config;
@@ -39,7 +38,7 @@ pub(crate) fn mirrors(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<ExitSt
         (terminal.tell)(&format!("no client file is below {shown}: copy them there, one folder for each node\n"));
         return Ok(ExitStatus::Nothing);
     }
-    let registry = Registry { addresses: addresses(wanted.urls), config: wanted.zot, release: None };
+    let registry = Registry { addresses: wanted.urls.iter().filter_map(address_of).collect(), config: wanted.zot, release: None };
     let file = wanted.zot.map_or("", |config| &config.file);
     let report = Report::of(folder, &registry, file, wanted.images);
     let text = if wanted.json {
@@ -50,14 +49,4 @@ pub(crate) fn mirrors(wanted: &Wanted<'_>, terminal: &Terminal) -> Result<ExitSt
     };
     (terminal.print)(&text).map_err(|error| Trouble::failed(format_args!("cannot write to stdout: {error}")))?;
     Ok(if report.failures() == 0 { ExitStatus::Proven } else { ExitStatus::Broken })
-}
-
-/// The scheme and host of each URL.
-fn addresses(urls: &[Url]) -> Vec<(Scheme, String)> {
-    let address = |url: &Url| {
-        let scheme = if url.scheme() == "http" { Scheme::Http } else { Scheme::Https };
-        let host = url.host_str()?;
-        Some((scheme, url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"))))
-    };
-    urls.iter().filter_map(address).collect()
 }

@@ -14,8 +14,8 @@ pub(crate) use crate::kit::probe::{Bad, Expect, Impact, Principal, Probe, Severi
 pub(crate) use crate::kit::rows::{self, Rows};
 pub(crate) use crate::kit::visit::{Fetched, LoginPage, Visit};
 pub(crate) use crate::kit::{
-    api_keys, cached, diagnosis, discovery, listing, matrix, meanwhile, metrics, oci, oracle, presence, transfer,
-    vantage,
+    api_keys, cached, diagnosis, discovery, listing, matrix, meanwhile, metrics, mirrors, oci, oracle, presence,
+    transfer, vantage,
 };
 pub(crate) use crate::model::effect::{Effect, Meta, Need};
 pub(crate) use crate::model::failure::{Failure, Proof, Why, graver};

@@ -112,6 +112,14 @@ pub(crate) const PULL_CACHED: Rows = &[
     sends(Reader, "GET", "/v2/{cache}/blobs/<digest>"),
     sends(Anonymous, "GET", "<where a redirect of a blob leads>"),
 ];
+/// What the files of clients make of their images, at this registry.
+pub(crate) const MIRRORED: Rows = &[
+    sends(Reader, "GET", "/v2/{mirrored_name}/manifests/<reference>"),
+    sends(Anonymous, "GET", "{mirror_base}/"),
+    sends(Anonymous, "GET", "/v1/_ping"),
+    sends(Anonymous, "GET, HEAD", "{mirrored}/manifests/<reference><query>"),
+    sends(Anonymous, "GET", "{mirrored}/blobs/<digest><query>"),
+];
 pub(crate) const UPSTREAM: Rows = &[
     sends(Anonymous, "HEAD", "{upstream}/manifests/<reference>"),
     sends(Anonymous, "GET", "<where the upstream {upstream} sends for a token>"),

@@ -49,6 +49,11 @@ impl Finding {
         Self { code, level, file: file.to_owned(), place, what: empty(), why: empty(), remedy: empty(), edits: vec![] }
     }
 
+    /// Whether pulls leave the registry by it, or fail.
+    pub(crate) fn fails(&self) -> bool {
+        self.level == Level::Failure
+    }
+
     pub(crate) fn what(mut self, what: impl Into<String>) -> Self {
         self.what = what.into();
         self

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::finding::{Finding, Level};
-use super::model::{ClientConfig, Kind};
+use super::model::{ClientConfig, Kind, Version};
 use super::source::{Files, Unread, read};
 use super::{buildkitd, containerd, dockerd, k3s, registries_conf, talos};
 use crate::zot::tree::Place;
@@ -208,20 +208,57 @@ fn by_client(files: Files) -> Vec<(Kind, Files)> {
 }
 
 fn found(kind: Kind, group: Group) -> Found {
-    let files = &group.files;
-    let mut config = match kind {
-        Kind::K3s | Kind::Rke2 => k3s::read(files, kind, None, false),
-        Kind::DockerdClassic => dockerd::read(files, None, None),
-        Kind::BuildKit => buildkitd::read(files, None),
+    let mut config = configured(kind, &group.files, None);
+    config.nodes = group.nodes;
+    Found { config, texts: group.files.shown_texts() }
+}
+
+fn configured(kind: Kind, files: &Files, version: Option<Version>) -> ClientConfig {
+    match kind {
+        Kind::K3s | Kind::Rke2 => k3s::read(files, kind, version, false),
+        Kind::DockerdClassic => dockerd::read(files, version, None),
+        Kind::BuildKit => buildkitd::read(files, version),
         Kind::Talos => {
             let path = files.texts.keys().next().cloned().unwrap_or_default();
-            talos::read(files, None, &path)
+            talos::read(files, version, &path)
         }
-        Kind::Podman => registries_conf::read(files, kind, None, registries_conf::CONF),
-        _ => containerd::read(files, None),
-    };
-    config.nodes = group.nodes;
-    Found { config, texts: files.shown_texts() }
+        Kind::Podman => registries_conf::read(files, kind, version, registries_conf::CONF),
+        _ => containerd::read(files, version),
+    }
+}
+
+/// Reads one client: its file, or for containerd and containers the folder of its files.
+///
+/// # Errors
+/// When the file or folder cannot be opened.
+pub(crate) fn read_client(kind: Kind, path: &Path, version: Option<Version>) -> std::io::Result<Found> {
+    let mut named: Vec<(String, PathBuf)> = Vec::new();
+    if fs::metadata(path)?.is_dir() {
+        fs::read_dir(path)?;
+        for file in files(path, &mut Vec::new()) {
+            let relative = file.strip_prefix(path).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+            let (above, name) = relative.rsplit_once('/').unwrap_or(("", &relative));
+            // The folder itself is `certs.d` where it has the folders of hosts.
+            let own = canonical(above, name)
+                .or_else(|| (kind == Kind::Cri).then(|| format!("{}/{relative}", containerd::CERTS)));
+            named.extend(own.map(|own| (own, file)));
+        }
+    } else {
+        fs::File::open(path)?;
+        let file = match kind {
+            Kind::K3s => k3s::K3S,
+            Kind::Rke2 => k3s::RKE2,
+            Kind::DockerdClassic => dockerd::DAEMON,
+            Kind::BuildKit => buildkitd::CONFIG,
+            Kind::Podman => registries_conf::CONF,
+            Kind::Talos => "/talos/machine.yaml",
+            _ => containerd::CONFIG,
+        };
+        named.push((file.to_owned(), path.to_owned()));
+    }
+    let files = read_node(named, &mut 0);
+    let config = configured(kind, &files, version);
+    Ok(Found { config, texts: files.shown_texts() })
 }
 
 #[cfg(test)]

@@ -142,6 +142,13 @@ impl Registry<'_> {
     }
 }
 
+/// How a URL is spoken to, and its host, with the port where one is written.
+pub(crate) fn address_of(url: &url::Url) -> Option<(Scheme, String)> {
+    let scheme = if url.scheme() == "http" { Scheme::Http } else { Scheme::Https };
+    let host = url.host_str()?;
+    Some((scheme, url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"))))
+}
+
 /// What zot makes of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -93,6 +93,10 @@ pub enum Need {
     CachedImage,
     /// `[[cache]] cold`.
     ColdImage,
+    /// A `[[mirror]]`.
+    Mirror,
+    /// A `[[mirror]]`, and a zot configuration that says what becomes of its requests.
+    MirrorAndConfig,
     /// `[tags]`.
     TagPattern,
     /// `[registry] zot_config`, or `[access]` that lets anonymous clients write: something that lints speak of.

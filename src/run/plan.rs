@@ -193,6 +193,13 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
         Need::ColdImage => {
             promised(scenario.cache.iter().all(|cache| cache.cold.is_none()), "no [[cache]] has a `cold` image")
         }
+        Need::Mirror => promised(scenario.mirror.is_empty(), "there is no [[mirror]]"),
+        Need::MirrorAndConfig => match (scenario.mirror.is_empty(), scenario.config.is_none()) {
+            (true, _) => promised(true, "there is no [[mirror]]"),
+            (false, config) => {
+                promised(config, "registry.zot_config is not set; it says what becomes of a client's request")
+            }
+        },
         Need::TagPattern => promised(scenario.tags.is_none(), "there is no [tags]"),
         Need::Browser => no_browser(scenario, machine),
         Need::Program(name) => no_program(name, scenario, machine),

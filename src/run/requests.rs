@@ -247,7 +247,12 @@ fn filled(template: &str, scenario: &Scenario) -> Vec<String> {
     let host = scenario.registry.url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
     let metrics = scenario.metrics.as_ref().map_or("/metrics", |metrics| metrics.path.as_str()).to_owned();
     let readable: Vec<String> = declared.public.iter().chain(&declared.private).cloned().collect();
-    let values: [(&str, Vec<String>); 14] = [
+    let (mut bases, mirrored): (Vec<String>, Vec<String>) = scenario.mirrored_paths().into_iter().unzip();
+    bases.dedup();
+    let values: [(&str, Vec<String>); 17] = [
+        ("{mirrored_name}", scenario.mirrored_names()),
+        ("{mirror_base}", bases),
+        ("{mirrored}", mirrored),
         ("{unknown}", vec![Asked::of(scenario).repository]),
         ("{scratch}", declared.scratch.iter().cloned().collect()),
         ("{canary}", declared.private_scratch.iter().cloned().collect()),

@@ -40,6 +40,7 @@ pub fn parse(
     let mut loaded = Loaded { scenario, file: file.to_owned(), text };
     loaded.validate(known, today)?;
     super::derive::derive(&mut loaded)?;
+    super::mirrors::read(&mut loaded)?;
     loaded.validate_urls()?;
     Ok(loaded)
 }

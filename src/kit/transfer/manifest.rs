@@ -23,7 +23,7 @@ const INDEXES: [&str; 2] = [INDEX_TYPE, "application/vnd.docker.distribution.man
 pub(crate) struct Manifest {
     pub(crate) digest: String,
     pub(crate) content: Content,
-    pub(super) media_type: String,
+    pub(crate) media_type: String,
     pub(crate) index: usize,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Descriptor {
     #[serde(default)]
     pub(crate) platform: Option<Platform>,
     #[serde(rename = "mediaType", default)]
-    pub(super) media_type: String,
+    pub(crate) media_type: String,
     #[serde(default)]
     pub(super) urls: Option<Vec<String>>,
 }

@@ -93,10 +93,7 @@ fn text(args: &cli::Can, name: &Name, config: &Config, said: &Said) -> String {
     };
     let place = if action.word() == "read" { String::new() } else { "in ".to_owned() };
     let mut text = format!("{}: {who} {verb} {action} {place}{repository}\n", said.word());
-    let lines = [
-        format!("because  {}", said.words),
-        format!("line     {}:{}", config.file, said.place),
-    ];
+    let lines = [format!("because  {}", said.words), format!("line     {}:{}", config.file, said.place)];
     lines.iter().for_each(|line| text.push_str(&wrapped(line, "  ", "           ")));
     visible_lines(&text)
 }

@@ -180,7 +180,12 @@ fn files_of_the_field_are_compared_with_each_other() {
         for new in &configs {
             let comparison = compare(old, new, None, &[]).expect("it is decided");
             let anonymous = comparison.people.iter().any(|person| person.name == Name::Anonymous);
-            assert!(anonymous && (!std::ptr::eq(old, new) || comparison.changes.is_empty()), "{} {}", old.file, new.file);
+            assert!(
+                anonymous && (!std::ptr::eq(old, new) || comparison.changes.is_empty()),
+                "{} {}",
+                old.file,
+                new.file
+            );
         }
     }
 }

@@ -34,7 +34,8 @@ struct Item {
 /// For people, in at most 80 columns where words allow it.
 pub(super) fn text(comparison: &Comparison<'_>) -> String {
     let items = items(comparison);
-    let mut text = wrapped(&format!("{}, from {} to {}", summary(&items), comparison.old.file, comparison.new.file), "", "  ");
+    let mut text =
+        wrapped(&format!("{}, from {} to {}", summary(&items), comparison.old.file, comparison.new.file), "", "  ");
     for item in &items {
         let allowed = if item.allowed { " (allowed)" } else { "" };
         text.push('\n');
@@ -99,7 +100,11 @@ pub(super) fn markdown(comparison: &Comparison<'_>) -> String {
     }
     for setting in &comparison.settings {
         let before = code(&setting_says(comparison.old, &setting.before));
-        text.push_str(&format!("- {}: {before}, now {}\n", setting.what, code(&setting_says(comparison.new, &setting.after))));
+        text.push_str(&format!(
+            "- {}: {before}, now {}\n",
+            setting.what,
+            code(&setting_says(comparison.new, &setting.after))
+        ));
     }
     comparison.notes.iter().for_each(|note| text.push_str(&format!("- not compared: {}\n", code(note))));
     text

@@ -266,7 +266,11 @@ fn each_answer_is_told_with_the_line_that_decides() {
         ("eve", &[], Action::Create, "elsewhere", "no", "no pattern matches", 2),
         ("root", &[], Action::Delete, "elsewhere", "yes", "adminPolicy for user `root`", 10),
     ] {
-        assert_eq!(told(name, groups, action, repository), (word, words.to_owned(), line), "{name} {action} {repository}");
+        assert_eq!(
+            told(name, groups, action, repository),
+            (word, words.to_owned(), line),
+            "{name} {action} {repository}"
+        );
     }
     let closed = with("c.json", r#""htpasswd":{"path":"h"}"#, r#""repositories":{"**":{"defaultPolicy":["read"]}}"#);
     let said = ask(&closed, &Who::anonymous(), "a", Action::Read);

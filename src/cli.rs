@@ -60,9 +60,9 @@ pub enum Command {
     Snapshot(Snapshot),
     /// Show what differs between two snapshots; sends nothing
     Diff(Diff),
-    /// Answer who can do what, by the zot configuration; sends nothing
+    /// Answer who can do what, by zot's configuration
     Can(Can),
-    /// Show who gains and loses what between two zot configurations
+    /// Show who gains and loses what between two configurations
     Policy(Policy),
     /// List every check
     List(List),

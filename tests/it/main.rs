@@ -17,6 +17,7 @@ mod nextest;
 mod open_registry;
 mod packages;
 mod plan;
+mod policy;
 mod recordings;
 mod replay;
 mod report_page;

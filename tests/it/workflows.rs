@@ -4,6 +4,7 @@
 //! which cannot be fetched here, is a local one.
 
 mod action;
+mod review;
 
 use std::ffi::OsString;
 use std::fs;

@@ -83,13 +83,11 @@ pub(super) fn markdown(comparison: &Comparison<'_>) -> String {
     let items = items(comparison);
     let mut text = format!("### Access: {}\n", summary(&items));
     text.push_str(&format!("\nFrom {} to {}.\n", code(&comparison.old.file), code(&comparison.new.file)));
-    let sections: [(&str, fn(&Item) -> bool); 3] = [
-        ("Gained", |item| item.kind.is_gain() && !item.allowed),
-        ("Gained, and allowed", |item| item.kind.is_gain() && item.allowed),
-        ("Lost", |item| !item.kind.is_gain()),
-    ];
-    for (title, belongs) in sections {
-        let items: Vec<&Item> = items.iter().filter(|item| belongs(item)).collect();
+    for (title, gains, allowed) in
+        [("Gained", true, false), ("Gained, and allowed", true, true), ("Lost", false, false)]
+    {
+        let belongs = |item: &&Item| item.kind.is_gain() == gains && item.allowed == allowed;
+        let items: Vec<&Item> = items.iter().filter(belongs).collect();
         if !items.is_empty() {
             text.push_str(&format!("\n**{title}**\n\n"));
         }

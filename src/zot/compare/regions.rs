@@ -131,12 +131,11 @@ fn patterns(old: &Config, new: &Config, allowed: &[String]) -> Vec<Pattern> {
     let mut all: Vec<Pattern> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     let mut one = |text: &str| {
-        let index = *known.entry(text.to_owned()).or_insert_with(|| {
+        *known.entry(text.to_owned()).or_insert_with(|| {
             let machine = if text.is_empty() { Machine::of_everything() } else { Machine::new(text) };
             all.push(Pattern { machine, length: text.len(), old: vec![], new: vec![], allowed: vec![], same: false });
             all.len() - 1
-        });
-        index
+        })
     };
     let of = |config: &Config| -> Vec<String> {
         let rules = config.access.iter().flat_map(|access| &access.repositories);

@@ -25,7 +25,6 @@ pub(crate) struct Machine {
 
 /// The pattern with one choice of its braces.
 struct Way {
-    pieces: Vec<Piece>,
     tokens: Vec<(usize, Token)>,
     /// By token: whether a name may end before it.
     ends: Vec<bool>,
@@ -177,7 +176,7 @@ impl Way {
     fn new(pieces: Vec<Piece>) -> Option<Self> {
         let tokens = tokens(&pieces)?;
         let ends = (0..=tokens.len()).map(|index| matches_nothing(&pieces, &tokens, index)).collect();
-        Some(Self { pieces, tokens, ends })
+        Some(Self { tokens, ends })
     }
 
     fn after(&self, from: &Paths, letter: char) -> Paths {
@@ -308,102 +307,4 @@ fn add(path: Option<Path>, made: &mut Vec<Path>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::zot::glob::matches;
-
-    fn read(machine: &mut Machine, name: &str) -> bool {
-        let mut state = machine.start();
-        for letter in name.chars() {
-            state = machine.step(state, letter as usize, letter);
-        }
-        machine.accepts(state)
-    }
-
-    /// All texts over some letters, up to a length.
-    fn texts(letters: &str, length: usize) -> Vec<String> {
-        let mut all = vec![String::new()];
-        let mut last = all.clone();
-        for _ in 0..length {
-            last = last.iter().flat_map(|text| letters.chars().map(move |letter| format!("{text}{letter}"))).collect();
-            all.extend(last.clone());
-        }
-        all
-    }
-
-    #[test]
-    fn odd_patterns_are_read_as_matches_does() {
-        let names = texts("ab/", 8);
-        for pattern in [
-            "**",
-            "",
-            "a/**",
-            "a/**/",
-            "**/a",
-            "**/a/**",
-            "*x**/",
-            "*a**/",
-            "*/**/",
-            "a*/**",
-            "a[^x]b",
-            "[^x]*",
-            "a**/",
-            "*[!b]a",
-            "**/a*/**/b*",
-            "**/*/b",
-            "a{/**,b}",
-            "{a,b}/**",
-            "{*}{**/}b",
-            "****/",
-            "**/[^b]a/*",
-            "a/**/**",
-            "**/*a*b/*",
-            "**/**/a",
-            "*a*b*",
-            "**/*[^b]*a",
-            "?*/",
-            "*?/?**",
-            "{a,[}",
-            "b{,a}*",
-        ] {
-            let mut machine = Machine::new(pattern);
-            for name in &names {
-                assert_eq!(read(&mut machine, name), matches(pattern, name), "{pattern} on {name}");
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
-
-        #[test]
-        fn any_pattern_is_read_as_matches_does(pattern in r"[ab*?/]{0,9}|[a-b*?\[\]{},/\\^!-]{0,12}|(\*\*/|\*|a|b|/|\[\^a\]|\{a,\*\*/\}){0,7}") {
-            let mut machine = Machine::new(&pattern);
-            for name in texts("ab/", 6) {
-                prop_assert_eq!(read(&mut machine, &name), matches(&pattern, &name), "{} on {}", pattern, name);
-            }
-        }
-
-        #[test]
-        fn letters_that_are_not_told_apart_lead_to_one_state(pattern in r"[ab*?/]{0,9}|(\*\*/|\*|a|b|/|\[\^a\]|\[b-d\]|\{a,\*\*/\}){0,7}", name in "[a-f/]{0,6}") {
-            let letters: Vec<char> = ('a'..='f').collect();
-            let mut machine = Machine::new(&pattern);
-            let mut state = machine.start();
-            for letter in name.chars() {
-                let apart = machine.told_apart(state, &letters);
-                let others = letters.iter().enumerate().filter(|(number, _)| apart & 1 << number == 0);
-                let others: std::collections::BTreeSet<StateId> =
-                    others.map(|(_, letter)| machine.step(state, *letter as usize, *letter)).collect();
-                prop_assert!(others.len() <= 1, "{} before {}", pattern, letter);
-                state = machine.step(state, letter as usize, letter);
-            }
-        }
-
-        #[test]
-        fn long_names_are_read_as_matches_does(pattern in r"(\*\*/|\*|a|b|/|\[\^a\]|\?){0,10}(\*\*)?", name in "[ab/]{0,24}") {
-            prop_assert_eq!(read(&mut Machine::new(&pattern), &name), matches(&pattern, &name));
-        }
-    }
-}
+mod tests;

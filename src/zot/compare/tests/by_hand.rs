@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use crate::zot::compare::{Allowed, Comparison, Kind, Name, compare, entries, is_name};
+use crate::zot::compare::{Allowed, Comparison, Kind, Name, any_user, ask, compare, entries, is_name};
 use crate::zot::config::Config;
+use crate::zot::policy::{Action, Who};
 
 /// A configuration with these patterns, one a line from line 2 on, and with htpasswd.
 fn file(name: &str, patterns: &[&str]) -> Config {
@@ -233,6 +234,48 @@ fn doors_that_open_are_gains_and_can_be_allowed() {
         ["any-user:log-in:api-key", "any-user:log-in:openid/*"].iter().map(|text| text.parse().unwrap()).collect();
     assert!(!compare(&password, &both, None, &allowed).unwrap().gains());
     assert!(compare(&password, &both, None, &allowed[..1]).unwrap().gains());
+}
+
+/// The line of each answer, and its words.
+#[test]
+fn each_answer_is_told_with_the_line_that_decides() {
+    let text = r#"{"http":{"auth":{"htpasswd":{"path":"h"}},
+        "accessControl":{"repositories":{
+        "team/**":{
+            "policies":[
+                {"users":["bob"],"actions":["create"]},
+                {"groups":["ci"],"actions":["update"],"conditions":[{"expression":"req.a"}]}],
+            "defaultPolicy":["read"],
+            "anonymousPolicy":["read"]},
+        "*/apps":{"defaultPolicy":["delete"]}},
+        "adminPolicy":{"users":["root"],"actions":["delete"]}}}}"#;
+    let config = Config::parse("config.json", text).unwrap();
+    let told = |name: &str, groups: &[&str], action: Action, repository: &str| {
+        let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        let said = ask(&config, &Who { name: name.to_owned(), groups, ..Who::default() }, repository, action);
+        (said.word(), said.words, said.place.line)
+    };
+    for (name, groups, action, repository, word, words, line) in [
+        ("bob", &[][..], Action::Create, "team/a", "yes", "policies of `team/**` for user `bob`", 5),
+        ("eve", &[], Action::Read, "team/a", "yes", "defaultPolicy of `team/**`", 7),
+        ("", &[], Action::Read, "team/a", "yes", "anonymousPolicy of `team/**`", 8),
+        ("", &[], Action::Create, "team/a", "no", "no grant in `team/**`", 8),
+        ("", &[], Action::Create, "x/apps", "no", "no grant in `*/apps`", 9),
+        ("eve", &[], Action::Create, "team/a", "no", "no grant in `team/**`", 3),
+        ("eve", &["ci"], Action::Update, "team/a", "it depends", "when req.a", 6),
+        ("eve", &[], Action::Create, "elsewhere", "no", "no pattern matches", 2),
+        ("root", &[], Action::Delete, "elsewhere", "yes", "adminPolicy for user `root`", 10),
+    ] {
+        assert_eq!(
+            told(name, groups, action, repository),
+            (word, words.to_owned(), line),
+            "{name} {action} {repository}"
+        );
+    }
+    let closed = with("c.json", r#""htpasswd":{"path":"h"}"#, r#""repositories":{"**":{"defaultPolicy":["read"]}}"#);
+    let said = ask(&closed, &Who::anonymous(), "a", Action::Read);
+    assert!(said.words.starts_with("no `anonymousPolicy` anywhere"), "{}", said.words);
+    assert!(!ask(&config, &any_user(&config), "team/a", Action::Create).words.contains("any user"));
 }
 
 #[test]

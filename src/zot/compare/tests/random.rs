@@ -7,8 +7,8 @@ use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
 use super::brute::{File, hold, names};
-use crate::zot::compare::{Allowed, Undecided, compare, regions};
-use crate::zot::policy;
+use crate::zot::compare::{self, Allowed, Answer, Undecided, compare, regions};
+use crate::zot::policy::{self, Decision};
 
 fn whole() -> bool {
     std::env::var_os("REGPROOF_TEST_WHOLE").is_some()
@@ -172,8 +172,25 @@ proptest! {
     }
 
     #[test]
+    fn one_answer_is_the_evaluators_and_its_line_is_in_the_file((file, other) in pair(), name in "[ab](/[ab])?") {
+        for person in compare::people::people(&file.config, &other.config) {
+            for action in policy::Action::ALL {
+                let said = compare::ask(&file.config, &person.who, &name, action);
+                match (policy::decide(&file.config, &person.who, &name, action), &said.answer) {
+                    (Decision::Allowed(rule), Answer::Yes) => {
+                        prop_assert_eq!((&said.words, said.place), (&rule.what, rule.place));
+                    }
+                    (Decision::Denied(_), Answer::No) | (Decision::Condition(_) | Decision::Random(_), Answer::Depends(_)) => {}
+                    (decision, answer) => prop_assert!(false, "{decision:?} is told as {answer:?}"),
+                }
+                prop_assert!(said.place.line == 1 && said.place.column >= 1 && !said.words.is_empty());
+            }
+        }
+    }
+
+    #[test]
     fn groups_that_are_written_out_change_no_answer((file, other) in pair(), name in "[ab](/[ab])?") {
-        let people = crate::zot::compare::people::people(&file.config, &other.config);
+        let people = compare::people::people(&file.config, &other.config);
         for person in people {
             let settled = policy::settled(&file.config, &person.who);
             for action in policy::Action::ALL {

@@ -37,6 +37,8 @@ mod matrix;
 mod meanwhile;
 pub mod merge;
 mod metrics;
+#[cfg_attr(not(test), expect(dead_code, reason = "the checks and the command that use it come next"))]
+mod mirror;
 mod oci;
 mod oracle;
 pub mod outcome;

@@ -12,6 +12,8 @@ mod lab;
 mod list;
 mod man;
 mod merge;
+#[expect(dead_code, reason = "the command line gets it next")]
+mod mirrors;
 mod plan;
 mod policy;
 mod prepare;

@@ -5,7 +5,7 @@
 mod containerd;
 mod docker;
 mod image;
-mod words;
+pub(crate) mod words;
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,6 @@ use serde::Serialize;
 use super::containerd::upstream_endpoint;
 use super::model::{ClientConfig, Endpoint, Family, Kind, Names, Route, Scheme, WayOut, When};
 use super::reference::Reference;
-
-pub(crate) use words::user_agent;
 
 /// Which part of a pull a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

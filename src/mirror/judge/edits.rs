@@ -352,6 +352,8 @@ impl Change<'_> {
             vec![line(1, format!("\"{host}\":")), line(2, "endpoint:".to_owned()), line(3, format!("- \"{url}\""))];
         match mirrors {
             Some(at) => vec![edit(file, at + 2, 0, block)],
+            // `mirrors` with something in its own line is left to the operator.
+            None if lines.iter().any(|line| line.starts_with("mirrors:")) => Vec::new(),
             None => {
                 let first = self.registry.upstreams().first().is_some_and(|first| first == host);
                 let top = first.then(|| "mirrors:".to_owned());
@@ -370,8 +372,28 @@ impl Change<'_> {
             _ => (file.rsplitn(3, '/').nth(2), ""),
         };
         let Some(root) = root else { return Vec::new() };
-        let mut edits = if self.form(file) == Form::DaemonJson { self.daemon(file) } else { Vec::new() };
+        let mut edits = match self.form(file) {
+            Form::DaemonJson => self.daemon(file),
+            Form::ConfigToml => self.config_path(file),
+            _ => Vec::new(),
+        };
         edits.push(edit(&format!("{root}{certs}/{host}/hosts.toml"), 1, 0, self.hosts_toml(None, host, prefix)));
         edits
+    }
+
+    /// containerd reads no folder without `config_path`.
+    fn config_path(&self, file: &str) -> Vec<Edit> {
+        let lines = self.lines(file);
+        if lines.iter().any(|line| line.contains("config_path")) {
+            return Vec::new();
+        }
+        let line = format!("  config_path = \"{}\"", crate::mirror::containerd::CERTS);
+        if let Some(at) = lines.iter().position(|line| line.trim_end().ends_with(".registry]")) {
+            return vec![edit(file, at + 2, 0, vec![line])];
+        }
+        let old = lines.iter().any(|line| line.contains("io.containerd.grpc.v1.cri") || line.trim() == "version = 2");
+        let plugin = if old { "io.containerd.grpc.v1.cri" } else { "io.containerd.cri.v1.images" };
+        let new = vec![String::new(), format!("[plugins.\"{plugin}\".registry]"), line];
+        vec![edit(file, lines.len() + 1, 0, new)]
     }
 }

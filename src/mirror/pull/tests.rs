@@ -1,5 +1,6 @@
 //! User agents, names and what follows where a client has no route.
 
+use super::words::user_agent;
 use super::*;
 use crate::mirror::containerd;
 use crate::mirror::model::{Client, Kind, Version};

@@ -16,7 +16,8 @@ impl Change<'_> {
 
     /// daemon.json with the store and without mirrors: in the line of the mirrors where it can be, else all of it anew.
     pub(super) fn daemon(&self, file: &str) -> Vec<Edit> {
-        let text = self.texts.get(file).map_or("{}", String::as_str);
+        let text = self.texts.get(file).map_or("", String::as_str);
+        let text = if text.trim().is_empty() { "{}" } else { text };
         let Ok(serde_json::Value::Object(mut root)) = serde_json::from_str(text) else { return Vec::new() };
         let lines = self.lines(file);
         let whole = |line: &str| line.trim().trim_end_matches(',').ends_with(']');

@@ -199,6 +199,23 @@ fn others() -> Vec<Mistake> {
     ]
 }
 
+/// Files that name no mirror at all.
+fn without() -> Vec<Mistake> {
+    [
+        (CONFIG, "version = 3\n"),
+        (CONFIG, "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".registry]\n"),
+        (K3S, "# nothing\n"),
+        (K3S, "mirrors:\n"),
+        (DAEMON, "{}"),
+        (DAEMON, ""),
+        (CONF, ""),
+        (BUILDKIT, ""),
+    ]
+    .into_iter()
+    .map(|(path, text)| mistake("mirror::no_mirror", path, text))
+    .collect()
+}
+
 fn write(root: &Path, files: &[(&str, String)]) {
     for (path, text) in files {
         let path = root.join("node").join(path);
@@ -230,7 +247,7 @@ fn check(mistake: &Mistake, config: &Config, trouble: &mut Vec<String>) {
 #[test]
 fn every_mistake_is_told_and_its_fix_is_clean() {
     let (config, mut trouble) = (seed(), Vec::new());
-    for mistake in containerd().iter().chain(&others()) {
+    for mistake in containerd().iter().chain(&others()).chain(&without()) {
         check(mistake, &config, &mut trouble);
     }
     assert!(trouble.is_empty(), "{} of them\n{}", trouble.len(), trouble.join("\n"));

@@ -80,13 +80,13 @@ checks! {
         expires_in_time,
         lifecycle,
     }
-    mirrors {
-        every_client_is_served_by_the_cache,
-        no_client_goes_to_the_internet_in_silence,
-    }
     metrics {
         anonymous_can_scrape,
         strangers_cannot_scrape,
+    }
+    mirrors {
+        every_client_is_served_by_the_cache,
+        no_client_goes_to_the_internet_in_silence,
     }
     oidc {
         forged_callbacks_are_refused,

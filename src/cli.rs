@@ -3,6 +3,7 @@
 //! Nothing but `main` and `commands` may import this.
 
 mod drift;
+mod mirrors;
 mod policy;
 mod standing;
 
@@ -19,6 +20,7 @@ use crate::report::Format;
 use crate::scenario::Period;
 
 pub use drift::{Diff, DiffFormat, Snapshot};
+pub use mirrors::{Mirrors, MirrorsFormat};
 pub use policy::{By, Can, Policy, PolicyFormat, Reading};
 pub use standing::{Audit, Merge, Watch};
 
@@ -64,6 +66,8 @@ pub enum Command {
     Can(Can),
     /// Show who gains and loses what between two configurations
     Policy(Policy),
+    /// Show what container clients ask of the registry, by their files
+    Mirrors(Mirrors),
     /// List every check
     List(List),
     /// Explain why a check matters, how it works, and what to do

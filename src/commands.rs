@@ -12,7 +12,6 @@ mod lab;
 mod list;
 mod man;
 mod merge;
-#[expect(dead_code, reason = "the command line gets it next")]
 mod mirrors;
 mod plan;
 mod policy;
@@ -101,6 +100,7 @@ pub fn execute(cli: &Cli, terminal: &Terminal) -> ExitStatus {
         Command::Diff(args) => diff::diff(args, terminal),
         Command::Can(args) => can::can(args, terminal),
         Command::Policy(args) => policy::policy(args, terminal),
+        Command::Mirrors(args) => mirrors::mirrors(args, terminal),
         Command::List(args) => show(terminal, &list::list(args.format)),
         Command::Explain(args) => explain::explain(&args.id).and_then(|text| show(terminal, &text)),
         Command::Init(args) => init(args, terminal),

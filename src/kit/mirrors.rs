@@ -15,7 +15,7 @@ pub(crate) use crate::mirror::folder::Found;
 use crate::mirror::judge::Outcome;
 pub(crate) use crate::mirror::judge::{From, judge};
 use crate::mirror::model::{Client, Endpoint};
-use crate::mirror::pull::{Answer, Content, Image, Logins, Request, Role, Stage, hosts, pull, user_agent};
+use crate::mirror::pull::{Answer, Content, Image, Logins, Request, Role, Stage, hosts, pull, words};
 use crate::mirror::reference::Reference;
 use crate::model::failure::{Failure, Why};
 use crate::model::image::digest_of;
@@ -155,7 +155,7 @@ async fn send(
     let query = asked.query.as_ref().map_or_else(String::new, |query| format!("?{query}"));
     let anyone = cx.anonymous()?;
     let request = anyone.request(method, format!("{}{query}", asked.path)).limit(MANIFEST_LIMIT);
-    let request = request.header("User-Agent", &user_agent(client));
+    let request = request.header("User-Agent", &words::user_agent(client));
     let request = if asked.accept.is_empty() { request } else { request.header("Accept", &asked.accept.join(", ")) };
     let response = request.send().await?;
     let why = Why {

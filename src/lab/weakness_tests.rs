@@ -30,6 +30,8 @@ fn each_check_has_a_weakness_that_breaks_it() {
     let elsewhere = [
         "cache::cold_fetch_works",
         "metrics::strangers_cannot_scrape",
+        "mirrors::every_client_is_served_by_the_cache",
+        "mirrors::no_client_goes_to_the_internet_in_silence",
         "policy::configuration_has_no_known_traps",
         "policy::promises_are_as_agreed",
         "publish::dagger_can_push",

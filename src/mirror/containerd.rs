@@ -18,6 +18,7 @@ const DEFAULT_LIST: Version = Version(2, 2, 0);
 /// From this version the kubelet's pulls go through the transfer service, which reads no list.
 const TRANSFER: Version = Version(2, 1, 0);
 
+#[cfg(test)]
 /// Reads the files of containerd as `ctr --hosts-dir` does: the folders alone.
 pub(crate) fn read_ctr(files: &Files, version: Option<Version>, folder: &str) -> ClientConfig {
     let mut config = ClientConfig::new(Client::new(Kind::Ctr, version));

@@ -222,7 +222,9 @@ fn configured(kind: Kind, files: &Files, version: Option<Version>) -> ClientConf
             let path = files.texts.keys().next().cloned().unwrap_or_default();
             talos::read(files, version, &path)
         }
-        Kind::Podman => registries_conf::read(files, kind, version, registries_conf::CONF),
+        Kind::Podman | Kind::Buildah | Kind::Skopeo | Kind::CriO => {
+            registries_conf::read(files, kind, version, registries_conf::CONF)
+        }
         _ => containerd::read(files, version),
     }
 }
@@ -250,7 +252,7 @@ pub(crate) fn read_client(kind: Kind, path: &Path, version: Option<Version>) -> 
             Kind::Rke2 => k3s::RKE2,
             Kind::DockerdClassic => dockerd::DAEMON,
             Kind::BuildKit => buildkitd::CONFIG,
-            Kind::Podman => registries_conf::CONF,
+            Kind::Podman | Kind::Buildah | Kind::Skopeo | Kind::CriO => registries_conf::CONF,
             Kind::Talos => "/talos/machine.yaml",
             _ => containerd::CONFIG,
         };

@@ -26,6 +26,7 @@ pub(crate) struct Judgement {
 }
 
 impl Judgement {
+    #[cfg(test)]
     /// Whether anything fails.
     pub(crate) fn fails(&self) -> bool {
         self.findings.iter().any(|finding| finding.level == Level::Failure)

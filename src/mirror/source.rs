@@ -37,6 +37,7 @@ pub(crate) struct Unread {
 }
 
 impl Files {
+    #[cfg(test)]
     /// Files from texts, for tests and for callers that have them.
     pub(crate) fn from_texts<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let texts: BTreeMap<_, _> =

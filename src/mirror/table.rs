@@ -64,6 +64,7 @@ impl Expected {
         }
     }
 
+    #[cfg(test)]
     /// Whether the cache serves it.
     pub(crate) fn is_good(self) -> bool {
         self == Self::Served

@@ -10,6 +10,7 @@ use crate::zot::tree::{Entry, Node, Place, Value};
 
 const REFUSES: &str = "Talos refuses this configuration";
 
+#[cfg(test)]
 /// Whether a YAML text is a machine configuration.
 pub(crate) fn is_one(text: &str) -> bool {
     let starts = |word: &str| text.lines().any(|line| line.starts_with(word));

@@ -53,8 +53,15 @@ pub enum MirrorKind {
     Dockerd,
     /// `BuildKit`.
     Buildkit,
-    /// podman, buildah, skopeo and CRI-O, by `registries.conf`.
+    /// podman, by `registries.conf`.
     Containers,
+    /// buildah, by `registries.conf`.
+    Buildah,
+    /// skopeo, by `registries.conf`.
+    Skopeo,
+    /// CRI-O, by `registries.conf`.
+    #[serde(rename = "cri-o")]
+    CriO,
     /// Talos.
     Talos,
 }
@@ -68,6 +75,9 @@ impl MirrorKind {
             MirrorKind::Dockerd => Kind::DockerdClassic,
             MirrorKind::Buildkit => Kind::BuildKit,
             MirrorKind::Containers => Kind::Podman,
+            MirrorKind::Buildah => Kind::Buildah,
+            MirrorKind::Skopeo => Kind::Skopeo,
+            MirrorKind::CriO => Kind::CriO,
             MirrorKind::Talos => Kind::Talos,
         }
     }

@@ -7,6 +7,8 @@ const REDIRECT: &[&str] = &["oidc::login_redirects_to_the_provider"];
 const LOGIN: &[&str] = &["oidc::login_returns_with_a_session"];
 const CACHE: &[&str] = &["cache::pull_through_serves_upstream"];
 const METRICS: &[&str] = &["metrics::anonymous_can_scrape"];
+const MIRRORS: &[&str] =
+    &["mirrors::every_client_is_served_by_the_cache", "mirrors::no_client_goes_to_the_internet_in_silence"];
 /// How zot copies from its upstreams shows in time and in its log, not in an answer.
 const INSIDE: &str = "only zot and the upstream see it";
 
@@ -102,6 +104,11 @@ pub(crate) const SCENARIO: &[Row] = &[
         &["catalog-lists-everything", "private-pattern-mistyped"],
     ),
     steers("schema", "the version of the format"),
+    steers("mirror.name", "the name of a client in reports"),
+    checks("mirror.kind", MIRRORS, &[]),
+    checks("mirror.files", MIRRORS, &[]),
+    checks("mirror.version", MIRRORS, &[]),
+    checks("mirror.images", MIRRORS, &[]),
     checks("tags.pattern", &["tags::match_the_pattern"], &["tag-outside-the-pattern"]),
     steers("waive.check", "which check is waived"),
     steers("waive.reason", "why"),

@@ -32,6 +32,7 @@ mod cache {
     pub(crate) mod cold_fetch_works;
     pub(crate) mod pull_through_serves_upstream;
     pub(crate) mod warm_hit_is_served_from_the_registry;
+    pub(crate) mod warm_pulls_ask_no_upstream;
 }
 mod content {
     pub(crate) mod sampled_images_are_whole;
@@ -131,6 +132,7 @@ pub static CHECKS: &[Check] = &[
     check!(cache / cold_fetch_works),
     check!(cache / pull_through_serves_upstream),
     check!(cache / warm_hit_is_served_from_the_registry),
+    check!(cache / warm_pulls_ask_no_upstream),
     check!(clients / anonymous_pull_works_for_every_client),
     check!(clients / authenticated_pull_works_for_every_client),
     check!(content / sampled_images_are_whole),

@@ -35,6 +35,7 @@ pub(crate) static REQUESTS: &[(&str, &[Rows])] = &[
     ("cache::cold_fetch_works", &[COLD]),
     ("cache::pull_through_serves_upstream", &[PULL_CACHED, UPSTREAM]),
     ("cache::warm_hit_is_served_from_the_registry", &[PULL_CACHED, METRICS]),
+    ("cache::warm_pulls_ask_no_upstream", &[PULL_CACHED, UPSTREAM]),
     ("clients::anonymous_pull_works_for_every_client", &[PERSONAS]),
     ("clients::authenticated_pull_works_for_every_client", &[PERSONAS]),
     ("content::sampled_images_are_whole", &[PULL]),

@@ -4,6 +4,8 @@
 //! it serves what it has at once (`pkg/api/routes.go`, getImageManifest). Where the upstream cannot be reached, v2.1.20 takes
 //! 3 seconds for the first tag and up to 30 for later ones, unless `retryDelay` and `maxRetryDelay` say less.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use url::Url;
 
@@ -54,14 +56,6 @@ pub(crate) async fn by_tag(
     Err(WAITS.fail("the manifest by tag", format_args!("{error:#}; by digest it is served at once"), there.index))
 }
 
-const UPSTREAM: Why<'static> = Why {
-    claim: "the upstream shows its digest for the tag",
-    cause: "the upstream cannot be reached from here, or limits the rate of requests; or it has no such image for clients \
-            without credentials",
-    remedy: "compare `upstream` in [[cache]] with urls in extensions.sync; ask it by hand; remove `upstream` if this machine \
-             may not ask it",
-};
-
 impl Cache {
     /// The image's repository at its upstream.
     pub(crate) fn upstream_repository(&self) -> Option<String> {
@@ -82,37 +76,120 @@ pub(crate) struct AtUpstream {
     pub(crate) docker: bool,
 }
 
-/// Asks the upstream of the scenario, without credentials, by `HEAD`, which Docker Hub does not count as a pull; nothing where
-/// the scenario names none.
-pub(crate) async fn at_upstream(cx: &Cx, cache: &Cache, tag: &str) -> Result<Option<AtUpstream>, Failure> {
-    let (Some(url), Some(name)) = (&cache.upstream, cache.upstream_repository()) else { return Ok(None) };
-    let target = format!("/v2/{name}/manifests/{tag}");
-    let head = |client: Client, token: Option<String>| {
-        let target = target.clone();
-        async move {
-            let request = client.request(Method::HEAD, target).header("Accept", transfer::ACCEPT);
-            let bearer = token.map(|token| format!("Bearer {token}"));
-            let request = bearer.iter().fold(request, |request, value| request.header("Authorization", value));
-            request.send().await
+/// An upstream that is asked about one tag, without credentials, by `HEAD`, which Docker Hub does not count as a pull.
+pub(crate) struct Upstream {
+    client: Client,
+    token: Option<String>,
+    target: String,
+}
+
+impl Upstream {
+    /// The upstream that the scenario names, with its answer and the exchange; nothing where it names none.
+    pub(crate) async fn reach(
+        cx: &Cx,
+        cache: &Cache,
+        tag: &str,
+    ) -> Result<Option<(Upstream, Answer, Option<usize>)>, Failure> {
+        let (Some(url), Some(name)) = (&cache.upstream, cache.upstream_repository()) else { return Ok(None) };
+        let target = format!("/v2/{name}/manifests/{tag}");
+        // What the upstream limits is not waited for: the registry is not slower than it was.
+        let mut upstream = Upstream { client: cx.visitor(Origin::of(url))?.at_once(), token: None, target };
+        let mut answer = upstream.ask().await?;
+        let mut index = Some(answer.index);
+        if answer.status == 401
+            && let Some(token) = anonymous_token(cx, &answer, &name).await?
+        {
+            // The token is a secret to everybody but the upstream: this exchange is not kept.
+            upstream.client = cx.unrecorded(Origin::of(url))?.at_once();
+            upstream.token = Some(token);
+            answer = upstream.ask().await?;
+            index = None;
         }
-    };
-    let mut answer = head(cx.visitor(Origin::of(url))?, None).await?;
-    let mut index = Some(answer.index);
-    if answer.status == 401
-        && let Some(token) = anonymous_token(cx, &answer, &name).await?
-    {
-        // The token is a secret to everybody but the upstream: this exchange is not kept.
-        answer = head(cx.unrecorded(Origin::of(url))?, Some(token)).await?;
-        index = None;
+        Ok(Some((upstream, answer, index)))
     }
+
+    /// What it says of the tag now.
+    pub(crate) async fn ask(&self) -> anyhow::Result<Answer> {
+        let request = self.client.request(Method::HEAD, &self.target).header("Accept", transfer::ACCEPT);
+        let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        let request = bearer.iter().fold(request, |request, value| request.header("Authorization", value));
+        request.send().await
+    }
+}
+
+/// How many more pulls an upstream allows, as Docker Hub says it: `98;w=21600`.
+pub(crate) fn pulls_left(answer: &Answer) -> Option<u64> {
+    answer.header("ratelimit-remaining")?.split(';').next()?.trim().parse().ok()
+}
+
+/// Asks the upstream of the scenario for the digest of a tag; nothing where the scenario names no upstream.
+pub(crate) async fn at_upstream(cx: &Cx, cache: &Cache, tag: &str) -> Result<Option<AtUpstream>, Failure> {
+    let Some((_, answer, index)) = Upstream::reach(cx, cache, tag).await? else { return Ok(None) };
     let digest = answer.header("docker-content-digest").filter(|digest| transfer::is_digest(digest));
     match digest.filter(|_| answer.status == 200) {
         Some(digest) => {
             let docker = answer.media_type().starts_with("application/vnd.docker.");
             Ok(Some(AtUpstream { digest: digest.to_owned(), docker }))
         }
-        None => Err(UPSTREAM.undecided("200 with a digest by the upstream", answer.brief(), index)),
+        None => {
+            let (cause, remedy) = refused(answer.status);
+            let why = Why { claim: "the upstream shows its digest for the tag", cause, remedy };
+            Err(why.undecided("200 with a digest by the upstream", answer.brief(), index))
+        }
     }
+}
+
+/// Why an upstream shows no digest, and what to do, by its status.
+pub(crate) fn refused(status: u16) -> (&'static str, &'static str) {
+    match status {
+        429 => (
+            "the upstream limits the rate of requests: of this machine, and of the registry too if both have one address",
+            "wait until the limit is over; let the registry log in to the upstream (`credentialsFile` in extensions.sync), which \
+             raises the limit",
+        ),
+        401 | 403 => (
+            "the upstream shows this image to nobody without credentials, and regproof sends it none",
+            "remove `upstream` from this [[cache]]; a promised `digest` proves the image too",
+        ),
+        404 => (
+            "the upstream has no such tag, or it is another upstream",
+            "compare `image` and `upstream` in [[cache]] with urls and content in extensions.sync",
+        ),
+        500.. => ("the upstream fails", "ask again when the upstream works"),
+        _ => (
+            "what answers is no registry, or another one",
+            "compare `upstream` in [[cache]] with urls in extensions.sync, and ask it by hand",
+        ),
+    }
+}
+
+/// The exchange that asked for the tags, which asks no upstream, and the same again if the tag is among them. No repository has
+/// no tags.
+pub(crate) async fn listed(
+    client: &Client,
+    repository: &str,
+    tag: &str,
+    why: &Why<'_>,
+) -> Result<(usize, Option<usize>), Failure> {
+    let answer = client.get(format!("/v2/{repository}/tags/list")).send().await?;
+    answer.expect_status(&[200, 404], why)?;
+    if answer.status == 404 {
+        return Ok((answer.index, None));
+    }
+    let body = answer.json()?;
+    let tags = body["tags"].as_array().into_iter().flatten();
+    let found = tags.filter_map(|listed| listed.as_str()).any(|listed| listed == tag);
+    Ok((answer.index, found.then_some(answer.index)))
+}
+
+/// What the time of two pulls shows: that one by tag waits for something that one by digest does not.
+pub(crate) fn waits(by_tag: Duration, by_digest: Duration) -> Option<String> {
+    // A stored digest is served without a question. What a tag takes longer than this is neither chance nor a slow disk.
+    let longer = by_tag >= by_digest * 10 && by_tag >= by_digest + Duration::from_millis(100);
+    longer.then(|| {
+        let (by_tag, by_digest) = (by_tag.as_millis(), by_digest.as_millis());
+        format!("by tag in {by_tag} ms, by digest in {by_digest} ms: each pull by tag waits for the upstream")
+    })
 }
 
 /// A token that anyone gets, from where the upstream's challenge says (distribution's token authentication).

@@ -25,7 +25,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::probe::{self, Bad, Expect, Impact, Principal, Probe, Severity, Shape};
     pub(crate) use crate::scenario::load::is_loopback;
     pub(crate) use crate::scenario::secrets::Secret;
-    pub(crate) use crate::scenario::{Action, Reception};
+    pub(crate) use crate::scenario::{Action, Cache, Reception, UpstreamAsked};
     pub(crate) use crate::visit::{Fetched, LoginPage, Visit};
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin, is_registry_error};
     pub(crate) use crate::{
@@ -257,6 +257,8 @@ pub enum Need {
     Https,
     /// A `[[cache]]`.
     CachedImage,
+    /// `[[cache]] upstream_asked`.
+    UpstreamAsked,
     /// `[[cache]] cold`.
     ColdImage,
     /// `[tags]`.

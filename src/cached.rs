@@ -185,7 +185,7 @@ pub(crate) async fn listed(
 /// What the time of two pulls shows: that one by tag waits for something that one by digest does not.
 pub(crate) fn waits(by_tag: Duration, by_digest: Duration) -> Option<String> {
     // A stored digest is served without a question. What a tag takes longer than this is neither chance nor a slow disk.
-    let longer = by_tag >= by_digest * 10 && by_tag >= by_digest + Duration::from_millis(100);
+    let longer = by_tag >= by_digest * 3 && by_tag >= by_digest + Duration::from_millis(200);
     longer.then(|| {
         let (by_tag, by_digest) = (by_tag.as_millis(), by_digest.as_millis());
         format!("by tag in {by_tag} ms, by digest in {by_digest} ms: each pull by tag waits for the upstream")

@@ -4,6 +4,7 @@
 //! credential can pass through it, and it shares no code with zot, so that a disagreement between the two is news.
 
 pub mod advisory;
+mod cel;
 pub mod config;
 mod decode;
 mod duration;

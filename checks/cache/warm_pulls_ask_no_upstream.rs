@@ -77,7 +77,9 @@ struct Pair {
 
 /// What the pairs show: that the upstream was asked, that it was not, or neither.
 fn judge(pairs: &[Pair], upstream: Option<Duration>) -> (Option<bool>, String) {
-    let waits = |pair: &Pair| !pair.answered || cached::waits(pair.by_tag, pair.by_digest).is_some();
+    // A busy machine makes some pulls slow; the fastest shows what the registry needs.
+    let stored = pairs.iter().map(|pair| pair.by_digest).min().unwrap_or_default();
+    let waits = |pair: &Pair| !pair.answered || cached::waits(pair.by_tag, stored).is_some();
     let times = |took: fn(&Pair) -> Duration| {
         let times: Vec<String> = pairs.iter().map(|pair| took(pair).as_millis().to_string()).collect();
         times.join(", ")
@@ -235,6 +237,8 @@ mod tests {
         let of = |pairs: &[Pair], upstream| judge(pairs, upstream).0;
         assert_eq!(of(&[pair(3000, 2, None), pair(3200, 1, None)], upstream), Some(true));
         assert_eq!(of(&[pair(3000, 2, None), pair(3, 1, None)], upstream), None, "one slow pull is chance");
+        assert_eq!(of(&[pair(1100, 400, None), pair(1100, 4, None)], upstream), Some(true), "a machine that was busy");
+        assert_eq!(of(&[pair(150, 2, None), pair(150, 2, None)], upstream), None);
         assert_eq!(of(&[pair(3, 2, None), pair(4, 3, None)], upstream), Some(false));
         assert_eq!(of(&[pair(3, 2, None), pair(25, 3, None)], upstream), None, "there was time to ask");
         assert_eq!(of(&[pair(3, 2, None)], None), None);

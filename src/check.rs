@@ -23,6 +23,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::level::Level;
     pub(crate) use crate::persona::{self, PERSONAS, Pull};
     pub(crate) use crate::probe::{self, Bad, Expect, Impact, Principal, Probe, Severity, Shape};
+    pub(crate) use crate::report::text::count;
     pub(crate) use crate::scenario::load::is_loopback;
     pub(crate) use crate::scenario::secrets::Secret;
     pub(crate) use crate::scenario::{Action, Cache, Reception, UpstreamAsked};

@@ -14,7 +14,7 @@ mod markdown;
 mod prometheus;
 #[cfg(test)]
 pub(crate) mod sample;
-mod text;
+pub(crate) mod text;
 
 use std::path::PathBuf;
 

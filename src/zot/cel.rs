@@ -1,6 +1,6 @@
 //! Conditions as zot compiles them when it starts (cel-go, `pkg/api/authz.go`): their syntax, and the names that they may use.
 //!
-//! Whether an expression holds is not computed. What the parser here does not know is taken for right.
+//! Types are not computed, nor whether an expression holds. What the parser here does not know is taken for right.
 
 use cel::{ParseErrors, Program};
 

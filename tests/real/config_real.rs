@@ -129,7 +129,6 @@ const CONDITIONS: &[&str] = &[
     "true and false",
     "request.reference == 'a'",
     "reference == 'a'",
-    "startsWith(req.reference, 'v')",
     "req.reference.beginsWith('v')",
     "math.greatest(1, 2) == 2",
 ];

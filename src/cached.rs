@@ -4,7 +4,7 @@
 //! it serves what it has at once (`pkg/api/routes.go`, getImageManifest). Where the upstream cannot be reached, v2.1.20 takes
 //! 3 seconds for the first tag and up to 30 for later ones, unless `retryDelay` and `maxRetryDelay` say less.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use url::Url;
@@ -163,6 +163,30 @@ pub(crate) fn refused(status: u16) -> (&'static str, &'static str) {
     }
 }
 
+/// The same failure with the cause that the upstream's own answer shows, where the registry has no such image and the scenario names
+/// the upstream.
+pub(crate) async fn by_the_upstream(cx: &Cx, cache: &Cache, tag: &str, failure: Failure) -> Failure {
+    let Failure::Fail(mut found) = failure else { return failure };
+    if cache.upstream.is_none() || !found.actual.starts_with("404 ") {
+        return Failure::Fail(found);
+    }
+    let (cause, remedy) = match Upstream::reach(cx, cache, tag).await {
+        Ok(Some((_, answer, _))) if answer.status == 200 => (
+            "the upstream has the image, so the registry did not ask it: sync is off, or prefix and destination do not match; or it \
+             may not reach the upstream",
+            "look at extensions.sync in zot's configuration (onDemand, urls, content) and in its log for the upstream's answer",
+        ),
+        Ok(Some((_, answer, _))) => refused(answer.status),
+        Ok(None) => return Failure::Fail(found),
+        Err(_) => (
+            "the upstream cannot be reached from here, and maybe not from the registry",
+            "look at the network to the upstream, and at urls in extensions.sync",
+        ),
+    };
+    (found.cause, found.remedy) = (cause.to_owned(), remedy.to_owned());
+    Failure::Fail(found)
+}
+
 /// The exchange that asked for the tags, which asks no upstream, and the same again if the tag is among them. No repository has
 /// no tags.
 pub(crate) async fn listed(
@@ -190,6 +214,69 @@ pub(crate) fn waits(by_tag: Duration, by_digest: Duration) -> Option<String> {
         let (by_tag, by_digest) = (by_tag.as_millis(), by_digest.as_millis());
         format!("by tag in {by_tag} ms, by digest in {by_digest} ms: each pull by tag waits for the upstream")
     })
+}
+
+/// One pull by tag and one by digest.
+pub(crate) struct Pair {
+    pub(crate) by_tag: Duration,
+    pub(crate) by_digest: Duration,
+    /// Whether the tag was answered within the time of a request.
+    pub(crate) answered: bool,
+    /// By how much the upstream's counter fell with each.
+    pub(crate) counted: Option<[u64; 2]>,
+}
+
+/// Whether the registry asks its upstream, by what the pairs show, in words: that the upstream was asked, that it was not, or neither.
+pub(crate) fn judge(pairs: &[Pair], upstream: Option<Duration>) -> (Option<bool>, String) {
+    // A busy machine makes some pulls slow; the fastest shows what the registry needs.
+    let stored = pairs.iter().map(|pair| pair.by_digest).min().unwrap_or_default();
+    let waited = |pair: &Pair| !pair.answered || waits(pair.by_tag, stored).is_some();
+    let times = |took: fn(&Pair) -> Duration| {
+        let times: Vec<String> = pairs.iter().map(|pair| took(pair).as_millis().to_string()).collect();
+        times.join(", ")
+    };
+    let times = format!("by tag in {} ms, by digest in {} ms", times(|pair| pair.by_tag), times(|pair| pair.by_digest));
+    if pairs.iter().all(|pair| pair.counted.is_some_and(|[tag, digest]| tag > 0 && digest == 0)) {
+        return (Some(true), format!("the upstream counted each of {} pulls by tag, and none by digest", pairs.len()));
+    }
+    if pairs.iter().all(waited) {
+        return (Some(true), times);
+    }
+    match upstream {
+        Some(fastest) if pairs.iter().all(|pair| pair.answered && pair.by_tag < fastest / 2) => {
+            (Some(false), format!("{times}; the upstream takes {} ms to answer", fastest.as_millis()))
+        }
+        Some(fastest) => (None, format!("{times}; the upstream answers in {} ms", fastest.as_millis())),
+        None => (None, times),
+    }
+}
+
+/// The upstream while the registry is asked.
+pub(crate) struct Watched {
+    upstream: Option<Upstream>,
+    /// How long its fastest answer took.
+    pub(crate) fastest: Option<Duration>,
+    /// Whether it answered 429.
+    pub(crate) limited: bool,
+}
+
+impl Watched {
+    pub(crate) async fn reach(cx: &Cx, cache: &Cache, tag: &str) -> Result<Watched, Failure> {
+        let reached = Upstream::reach(cx, cache, tag).await?;
+        let limited = reached.as_ref().is_some_and(|(_, answer, _)| answer.status == 429);
+        Ok(Watched { upstream: reached.map(|(upstream, ..)| upstream), fastest: None, limited })
+    }
+
+    /// How many pulls it still allows, where it says so. The connection is there already, so its time is that of one answer.
+    pub(crate) async fn left(&mut self) -> anyhow::Result<Option<u64>> {
+        let Some(upstream) = &self.upstream else { return Ok(None) };
+        let began = Instant::now();
+        let answer = upstream.ask().await?;
+        let took = began.elapsed();
+        self.fastest = Some(self.fastest.map_or(took, |fastest| fastest.min(took)));
+        self.limited |= answer.status == 429;
+        Ok(pulls_left(&answer))
+    }
 }
 
 /// A token that anyone gets, from where the upstream's challenge says (distribution's token authentication).

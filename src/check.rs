@@ -26,7 +26,7 @@ pub(crate) mod prelude {
     pub(crate) use crate::report::text::count;
     pub(crate) use crate::scenario::load::is_loopback;
     pub(crate) use crate::scenario::secrets::Secret;
-    pub(crate) use crate::scenario::{Action, Cache, Reception, UpstreamAsked};
+    pub(crate) use crate::scenario::{Action, Reception, UpstreamAsked};
     pub(crate) use crate::visit::{Fetched, LoginPage, Visit};
     pub(crate) use crate::wire::{Answer, Client, Credential, MANIFEST_LIMIT, Origin, is_registry_error};
     pub(crate) use crate::{

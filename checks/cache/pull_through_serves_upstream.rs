@@ -63,7 +63,10 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         let Some((repository, tag)) = cache.image.rsplit_once(':') else { continue };
         let client = cx.reader(repository)?;
         let began = Instant::now();
-        let by_tag = cached::by_tag(&client, cache, repository, tag, &WHY).await?;
+        let by_tag = match cached::by_tag(&client, cache, repository, tag, &WHY).await {
+            Err(failure) => return Err(cached::by_the_upstream(cx, cache, tag, failure).await),
+            Ok(by_tag) => by_tag,
+        };
         let taken = began.elapsed();
         if let Some(promised) = cache.digest.as_deref().filter(|promised| *promised != by_tag.digest) {
             return Err(OTHER.fail(promised, by_tag.digest, by_tag.index));
@@ -108,8 +111,13 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_the_cache_does_not_serve_or_serves_other_bytes() {
-        for weakness in [Weakness::SyncOff, Weakness::UpstreamDown, Weakness::CacheServesWrongDigest] {
+        for (weakness, cause) in [
+            (Weakness::SyncOff, "the upstream has the image, so the registry did not ask it"),
+            (Weakness::UpstreamDown, "the upstream cannot be reached from here"),
+            (Weakness::CacheServesWrongDigest, "other bytes"),
+        ] {
             let finding = fails(ID, weakness).await;
+            assert!(finding.cause.contains(cause), "{weakness:?}: {finding:?}");
             assert!(finding.remedy.contains("sync"), "{weakness:?}: {finding:?}");
         }
     }

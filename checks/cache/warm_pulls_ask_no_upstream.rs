@@ -3,7 +3,7 @@
 //! ## Why it matters
 //!
 //! A cache that asks its upstream for each pull is no shelter from it. When the upstream answers 429 or nothing, each pull by tag
-//! waits for seconds, and the questions themselves count against the limit.
+//! waits for seconds. The questions themselves count against the limit.
 //!
 //! ## How it is proven
 //!
@@ -65,41 +65,6 @@ const COLD: Why<'static> = Why {
     ..ASKED
 };
 
-/// One pull by tag and one by digest.
-struct Pair {
-    by_tag: Duration,
-    by_digest: Duration,
-    /// Whether the tag was answered within the time of a request.
-    answered: bool,
-    /// By how much the upstream's counter fell with each.
-    counted: Option<[u64; 2]>,
-}
-
-/// What the pairs show: that the upstream was asked, that it was not, or neither.
-fn judge(pairs: &[Pair], upstream: Option<Duration>) -> (Option<bool>, String) {
-    // A busy machine makes some pulls slow; the fastest shows what the registry needs.
-    let stored = pairs.iter().map(|pair| pair.by_digest).min().unwrap_or_default();
-    let waits = |pair: &Pair| !pair.answered || cached::waits(pair.by_tag, stored).is_some();
-    let times = |took: fn(&Pair) -> Duration| {
-        let times: Vec<String> = pairs.iter().map(|pair| took(pair).as_millis().to_string()).collect();
-        times.join(", ")
-    };
-    let times = format!("by tag in {} ms, by digest in {} ms", times(|pair| pair.by_tag), times(|pair| pair.by_digest));
-    if pairs.iter().all(|pair| pair.counted.is_some_and(|[tag, digest]| tag > 0 && digest == 0)) {
-        return (Some(true), format!("the upstream counted each of {} pulls by tag, and none by digest", pairs.len()));
-    }
-    if pairs.iter().all(waits) {
-        return (Some(true), times);
-    }
-    match upstream {
-        Some(fastest) if pairs.iter().all(|pair| pair.answered && pair.by_tag < fastest / 2) => {
-            (Some(false), format!("{times}; the upstream takes {} ms to answer", fastest.as_millis()))
-        }
-        Some(fastest) => (None, format!("{times}; the upstream answers in {} ms", fastest.as_millis())),
-        None => (None, times),
-    }
-}
-
 pub(crate) async fn run(cx: &Cx) -> Proof {
     let mut proven = Vec::new();
     for cache in &cx.scenario().cache {
@@ -114,72 +79,59 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         }
         let stored = match &cache.digest {
             Some(digest) if !once => digest.clone(),
+            // The one pull that may ask.
             _ => transfer::manifest(&client, repository, tag, &ASKED).await?.digest,
         };
-        let mut upstream = Watched::reach(cx, cache, tag).await?;
-        let mut pairs = Vec::new();
-        let mut shown = asked;
-        let mut before = upstream.left().await?;
-        while pairs.len() < PAIRS {
-            let began = Instant::now();
-            let by_tag = transfer::manifest(&client, repository, tag, &ASKED).await;
-            let (took, answered) = (began.elapsed(), !matches!(by_tag, Err(Failure::Error(_, None))));
-            let stored = if answered { by_tag?.digest } else { stored.clone() };
-            let between = upstream.left().await?;
-            let began = Instant::now();
-            shown = transfer::manifest(&client, repository, &stored, &ASKED).await?.index;
-            let by_digest = began.elapsed();
-            let after = upstream.left().await?;
-            let fell = |from: Option<u64>, to: Option<u64>| Some(from?.saturating_sub(to?));
-            let counted = fell(before, between).zip(fell(between, after)).map(|(tag, digest)| [tag, digest]);
-            before = after;
-            pairs.push(Pair { by_tag: took, by_digest, answered, counted });
-            // A registry that waits for its upstream waits longer each time.
-            if pairs.len() > 1 && took > Duration::from_secs(1) && judge(&pairs, None).0 == Some(true) {
-                break;
-            }
-        }
+        let mut upstream = cached::Watched::reach(cx, cache, tag).await?;
+        let (pairs, shown) = pulls(&client, (repository, tag), stored, &mut upstream).await?;
         let expected = match promised {
             UpstreamAsked::Never => "no question to the upstream for a cached image".to_owned(),
             UpstreamAsked::OnceIn(period) => format!("one question in {} s at most", period.0.as_secs_f64()),
         };
-        match judge(&pairs, upstream.fastest) {
-            (Some(true), actual) => {
+        let (asks, times) = cached::judge(&pairs, upstream.fastest);
+        let actual = format!("{}: {times}", cache.image);
+        match asks {
+            Some(true) => {
                 let why = if upstream.limited { &LIMITED } else { &ASKED };
-                return Err(why.fail(expected, format!("{}: {actual}", cache.image), shown));
+                return Err(why.fail(expected, actual, shown));
             }
-            (Some(false), actual) => proven.push(format!("{}: {actual}", cache.image)),
-            (None, actual) => return Err(UNTOLD.undecided(expected, format!("{}: {actual}", cache.image), shown)),
+            Some(false) => proven.push(actual),
+            None => return Err(UNTOLD.undecided(expected, actual, shown)),
         }
     }
     cx.proven(proven.join("; "));
     Ok(())
 }
 
-/// The upstream while the registry is asked.
-struct Watched {
-    upstream: Option<cached::Upstream>,
-    fastest: Option<Duration>,
-    limited: bool,
-}
-
-impl Watched {
-    async fn reach(cx: &Cx, cache: &Cache, tag: &str) -> Result<Watched, Failure> {
-        let reached = cached::Upstream::reach(cx, cache, tag).await?;
-        let limited = reached.as_ref().is_some_and(|(_, answer, _)| answer.status == 429);
-        Ok(Watched { upstream: reached.map(|(upstream, ..)| upstream), fastest: None, limited })
-    }
-
-    /// How many pulls it still allows, where it says so. The connection is there already, so its time is that of one answer.
-    async fn left(&mut self) -> anyhow::Result<Option<u64>> {
-        let Some(upstream) = &self.upstream else { return Ok(None) };
+/// Pulls by tag and by digest in turn, with the exchange of the last one.
+async fn pulls(
+    client: &Client,
+    (repository, tag): (&str, &str),
+    stored: String,
+    upstream: &mut cached::Watched,
+) -> Result<(Vec<cached::Pair>, Option<usize>), Failure> {
+    let (mut pairs, mut shown) = (Vec::new(), None);
+    let mut before = upstream.left().await?;
+    while pairs.len() < PAIRS {
         let began = Instant::now();
-        let answer = upstream.ask().await?;
-        let took = began.elapsed();
-        self.fastest = Some(self.fastest.map_or(took, |fastest| fastest.min(took)));
-        self.limited |= answer.status == 429;
-        Ok(cached::pulls_left(&answer))
+        let by_tag = transfer::manifest(client, repository, tag, &ASKED).await;
+        let (took, answered) = (began.elapsed(), !matches!(by_tag, Err(Failure::Error(_, None))));
+        let digest = if answered { by_tag?.digest } else { stored.clone() };
+        let between = upstream.left().await?;
+        let began = Instant::now();
+        shown = Some(transfer::manifest(client, repository, &digest, &ASKED).await?.index);
+        let by_digest = began.elapsed();
+        let after = upstream.left().await?;
+        let fell = |from: Option<u64>, to: Option<u64>| Some(from?.saturating_sub(to?));
+        let counted = fell(before, between).zip(fell(between, after)).map(|(tag, digest)| [tag, digest]);
+        before = after;
+        pairs.push(cached::Pair { by_tag: took, by_digest, answered, counted });
+        // A registry that waits for its upstream waits longer each time.
+        if pairs.len() > 1 && took > Duration::from_secs(1) && cached::judge(&pairs, None).0 == Some(true) {
+            break;
+        }
     }
+    Ok((pairs, shown))
 }
 
 #[cfg(test)]
@@ -226,15 +178,15 @@ mod tests {
         SHELTER.error_when_down().await;
     }
 
-    fn pair(by_tag: u64, by_digest: u64, counted: Option<[u64; 2]>) -> Pair {
+    fn pair(by_tag: u64, by_digest: u64, counted: Option<[u64; 2]>) -> cached::Pair {
         let [by_tag, by_digest] = [by_tag, by_digest].map(Duration::from_millis);
-        Pair { by_tag, by_digest, answered: true, counted }
+        cached::Pair { by_tag, by_digest, answered: true, counted }
     }
 
     #[test]
     fn times_and_the_upstreams_counter_decide_not_chance() {
         let upstream = Some(Duration::from_millis(40));
-        let of = |pairs: &[Pair], upstream| judge(pairs, upstream).0;
+        let of = |pairs: &[cached::Pair], upstream| cached::judge(pairs, upstream).0;
         assert_eq!(of(&[pair(3000, 2, None), pair(3200, 1, None)], upstream), Some(true));
         assert_eq!(of(&[pair(3000, 2, None), pair(3, 1, None)], upstream), None, "one slow pull is chance");
         assert_eq!(of(&[pair(1100, 400, None), pair(1100, 4, None)], upstream), Some(true), "a machine that was busy");
@@ -244,7 +196,7 @@ mod tests {
         assert_eq!(of(&[pair(3, 2, None)], None), None);
         assert_eq!(of(&[pair(9, 2, Some([1, 0])), pair(9, 2, Some([2, 0]))], upstream), Some(true));
         assert_eq!(of(&[pair(3, 2, Some([1, 1])), pair(3, 2, Some([0, 0]))], upstream), Some(false), "others pull too");
-        let stalls = Pair { answered: false, ..pair(10_000, 2, None) };
+        let stalls = cached::Pair { answered: false, ..pair(10_000, 2, None) };
         assert_eq!(of(&[stalls], upstream), Some(true));
     }
 }

@@ -138,7 +138,7 @@ fn conditions_are_refused_and_accepted_as_zot_does() {
     let file = |condition: &&str| {
         let policy =
             serde_json::json!({ "users": ["a"], "actions": ["read"], "conditions": [{ "expression": condition }] });
-        let config = serde_json::json!({ "storage": { "rootDirectory": "/tmp/zot" }, "http": {
+        let config = serde_json::json!({ "storage": { "rootDirectory": "/var/lib/registry" }, "http": {
             "address": "127.0.0.1", "port": "5000", "auth": { "htpasswd": { "path": "/x" } },
             "accessControl": { "repositories": { "**": { "policies": [policy] } } } } });
         ("c.json".to_owned(), (*condition).to_owned(), config.to_string())

@@ -66,6 +66,7 @@ checks! {
         cold_fetch_works,
         pull_through_serves_upstream,
         warm_hit_is_served_from_the_registry,
+        warm_pulls_ask_no_upstream,
     }
     content {
         sampled_images_are_whole,

@@ -182,6 +182,11 @@ impl Client {
         Client { until: Some(deadline), ..self }
     }
 
+    /// The same client, to which an answer of 429 is an answer, and says nothing of the registry.
+    pub(crate) fn at_once(self) -> Client {
+        Client { until: None, ..self }
+    }
+
     /// The same client under another guard.
     pub(crate) fn guarded(&self, guard: Guard) -> Client {
         Client { guard: Arc::new(guard), ..self.clone() }
@@ -299,7 +304,8 @@ impl Request<'_> {
         let (pace, now) = (&self.client.route.pace, Instant::now());
         match result {
             Ok(received) if received.status == 429 => {
-                let left = self.client.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+                let Some(until) = self.client.until else { return false };
+                let left = until.saturating_duration_since(now);
                 let asked = received.headers.get(reqwest::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
                 pace.too_fast(asked, left.saturating_sub(self.client.timeout.min(left / 2)), now)
             }

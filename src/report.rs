@@ -15,7 +15,7 @@ pub mod output;
 mod prometheus;
 #[cfg(test)]
 pub(crate) mod sample;
-mod text;
+pub(crate) mod text;
 
 use std::path::PathBuf;
 

@@ -3,6 +3,7 @@
 //! Only `scenario::load` reads TOML; only `scenario::secrets` reads secrets.
 
 mod access;
+mod asked;
 mod content;
 pub mod coverage;
 mod deployed;
@@ -27,6 +28,7 @@ use serde::Deserialize;
 use url::Url;
 
 pub use access::{Access, Action, Grants};
+pub use asked::UpstreamAsked;
 pub use content::{Content, Probes, Reception};
 pub(crate) use deployed::text as config_text;
 pub use deployed::{ZotConfig, ZotRelease};
@@ -249,6 +251,9 @@ pub struct Cache {
     /// The address of the upstream, as `https://registry-1.docker.io`. The check asks it for the tag's digest, without credentials.
     /// A path names the repository there, if it differs from the image's name after its first part.
     pub upstream: Option<Url>,
+    /// How often pulls of the image may ask its upstream, once the registry has it: `never`, or a time such as `1h` in which one pull
+    /// may. Without it, nothing is promised: zot asks for each pull by tag, unless `manifestCheckInterval` says less.
+    pub upstream_asked: Option<UpstreamAsked>,
     /// Another image of the same upstream that was never pulled through the cache, for one cold fetch.
     pub cold: Option<String>,
 }

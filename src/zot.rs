@@ -5,6 +5,7 @@
 
 pub mod advisory;
 pub(crate) mod api;
+mod cel;
 pub mod compare;
 pub mod config;
 mod decode;

@@ -155,13 +155,22 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, fails, proven};
+    use crate::trial::{Weakness, config, error_when_down, fails, proven};
 
     const ID: &str = "bypass::malformed_authorization_is_refused";
 
     #[tokio::test]
     async fn proven_on_the_healthy_lab() {
         assert!(!proven(ID).await.cases.is_empty());
+    }
+
+    /// The registry stores what zot refuses, so the shape is sent to no other repository.
+    #[tokio::test]
+    async fn undecided_where_its_critical_probes_are_not_asked() {
+        let outcome = config::run(ID, Some(Weakness::StoresAnyMediaType), |_| ()).await;
+        let finding = outcome.finding.expect("an Error has a finding");
+        assert_eq!(outcome.verdict.word(), "error", "{finding:?}");
+        assert_eq!(finding.expected, "an answer to every critical probe", "{finding:?}");
     }
 
     #[tokio::test]

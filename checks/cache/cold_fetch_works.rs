@@ -53,21 +53,21 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     for image in cx.scenario().cache.iter().filter_map(|cache| cache.cold.as_deref()) {
         let Some((repository, tag)) = image.rsplit_once(':') else { continue };
         let client = cx.reader(repository)?;
-        if listed(&client, repository, tag).await?.1.is_some() {
+        if cached::listed(&client, repository, tag, &WHY).await?.1.is_some() {
             before.push(image);
             continue;
         }
         let began = Instant::now();
         let fetched = match transfer::manifest(&client, repository, tag, &WHY).await {
             Err(Failure::Error(error, None)) => {
-                let (asked, _) = listed(&client, repository, tag).await?;
+                let (asked, _) = cached::listed(&client, repository, tag, &WHY).await?;
                 let actual = format!("{error:#}; the registry answers at once about images that it has");
                 return Err(SLOW.undecided("the manifest within the time of a request", actual, asked));
             }
             other => other?,
         };
         let took = began.elapsed();
-        let (asked, found) = listed(&client, repository, tag).await?;
+        let (asked, found) = cached::listed(&client, repository, tag, &WHY).await?;
         if found.is_none() {
             return Err(WHY.fail("the tag in the list of tags", "it is not there", asked));
         }
@@ -83,19 +83,6 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         cx.proven(format!("{} fetched now; fetched before: {others}", fetched_now.join(", ")));
     }
     Ok(())
-}
-
-/// The exchange that asked for the tags, and the same again if the tag is among them. No repository has no tags.
-async fn listed(client: &Client, repository: &str, tag: &str) -> Result<(usize, Option<usize>), Failure> {
-    let answer = client.get(format!("/v2/{repository}/tags/list")).send().await?;
-    answer.expect_status(&[200, 404], &WHY)?;
-    if answer.status == 404 {
-        return Ok((answer.index, None));
-    }
-    let body = answer.json()?;
-    let tags = body["tags"].as_array().into_iter().flatten();
-    let found = tags.filter_map(|listed| listed.as_str()).any(|listed| listed == tag);
-    Ok((answer.index, found.then_some(answer.index)))
 }
 
 #[cfg(test)]

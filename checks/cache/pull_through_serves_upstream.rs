@@ -65,23 +65,30 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         let Some((repository, tag)) = cache.image.rsplit_once(':') else { continue };
         let client = cx.reader(repository)?;
         let began = Instant::now();
-        let by_tag = cached::by_tag(&client, cache, repository, tag, &WHY).await?;
+        let by_tag = match cached::by_tag(&client, cache, repository, tag, &WHY).await {
+            Err(failure) => return Err(cached::by_the_upstream(cx, cache, tag, failure).await),
+            Ok(by_tag) => by_tag,
+        };
         let taken = began.elapsed();
         if let Some(promised) = cache.digest.as_deref().filter(|promised| *promised != by_tag.digest) {
             return Err(OTHER.fail(promised, by_tag.digest, by_tag.index));
         }
+        let asked = Instant::now();
         let by_digest = transfer::manifest(&client, repository, &by_tag.digest, &WHY).await?;
+        let digest_took = asked.elapsed();
         let image = transfer::image_of(&client, repository, by_digest, &WHY).await?;
         for blob in image.blobs() {
             transfer::blob(cx, &client, repository, blob, &WHY).await?;
         }
+        let asked = Instant::now();
         let again = cached::by_tag(&client, cache, repository, tag, &WHY).await?;
+        let waits = cached::waits(asked.elapsed(), digest_took).map_or(String::new(), |waits| format!("; {waits}"));
         if again.digest != by_tag.digest {
             let moved = format!("{}: the tag moved upstream within this check", again.digest);
             return Err(WHY.undecided(by_tag.digest, moved, again.index));
         }
         let found = cached::compare(cx, &client, cache, (repository, tag), &again).await?;
-        compared.push(format!("{}: {found}", cache.image));
+        compared.push(format!("{}: {found}{waits}", cache.image));
         cx.proven(compared.join("; "));
         cx.note(format!("{}: {} by tag in {} ms", cache.image, by_tag.digest, taken.as_millis()));
         // Not a manifest: zot asks the upstream for each that it does not have, for longer than a request may take where
@@ -94,7 +101,8 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Setting, Weakness, config, error_when_down, fails, proven};
+    use crate::lab::Lab;
+    use crate::trial::{Setting, Weakness, config, error_when_down, errs, fails, proven, proxy, run_scenario};
 
     const ID: &str = "cache::pull_through_serves_upstream";
 
@@ -105,8 +113,13 @@ mod tests {
 
     #[tokio::test]
     async fn fails_when_the_cache_does_not_serve_or_serves_other_bytes() {
-        for weakness in [Weakness::SyncOff, Weakness::UpstreamDown, Weakness::CacheServesWrongDigest] {
+        for (weakness, cause) in [
+            (Weakness::SyncOff, "the upstream has the image, so the registry did not ask it"),
+            (Weakness::UpstreamDown, "the upstream cannot be reached from here"),
+            (Weakness::CacheServesWrongDigest, "other bytes"),
+        ] {
             let finding = fails(ID, weakness).await;
+            assert!(finding.cause.contains(cause), "{weakness:?}: {finding:?}");
             assert!(finding.remedy.contains("sync"), "{weakness:?}: {finding:?}");
         }
     }
@@ -123,6 +136,43 @@ mod tests {
         assert!(proven.contains("has the same under the tag"), "{proven}");
         let finding = UNPROMISED.fails(Weakness::CacheOutlivesItsUpstream).await;
         assert!(finding.cause.contains("no longer asks its upstream"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn fails_where_a_pull_by_the_upstreams_own_digest_is_404() {
+        let lab = Lab::healthy().await.expect("the lab starts");
+        // The upstream has the image in Docker's format.
+        let front = proxy::start(lab.upstream(), |line| {
+            line.starts_with("HEAD ").then_some(
+                "200 OK\r\nContent-Type: application/vnd.docker.distribution.manifest.v2+json\r\nDocker-Content-Digest: \
+                 sha256:b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c\n",
+            )
+        });
+        let front = format!("http://{}", front.await);
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let file = lab.write_scenario(folder.path()).expect("the scenario can be written");
+        let text = std::fs::read_to_string(&file).expect("the scenario is there");
+        std::fs::write(&file, text.replace(lab.upstream(), &front)).expect("the scenario can be written");
+        let outcome = run_scenario(ID, &file).await;
+        let finding = outcome.finding.expect("a Fail has a finding");
+        assert_eq!(outcome.verdict.word(), "fail", "{finding:?}");
+        assert!(finding.actual.contains("404") && finding.cause.contains("in Docker's format"), "{finding:?}");
+        assert!(finding.remedy.contains("`preserveDigest`"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn the_cause_is_the_limit_where_the_upstream_answers_429() {
+        let outcome = errs(ID, Weakness::UpstreamRateLimited).await;
+        let finding = outcome.finding.expect("an Error has a finding");
+        assert!(finding.actual.contains("429"), "{finding:?}");
+        assert!(finding.cause.contains("the upstream limits the rate of requests"), "{finding:?}");
+        assert!(finding.remedy.contains("`credentialsFile`"), "{finding:?}");
+        // Without the upstream to compare with, what is warm is served, and the line says what each pull by tag waits for.
+        let alone =
+            |text: String| text.lines().filter(|l| !l.starts_with("upstream = ")).collect::<Vec<_>>().join("\n");
+        let warm = Setting { id: ID, weaknesses: &[Weakness::UpstreamRateLimited], change: alone };
+        let proven = warm.proven().await.proven;
+        assert!(proven.as_ref().is_some_and(|proven| proven.contains("waits for the upstream")), "{proven:?}");
     }
 
     #[tokio::test]

@@ -49,6 +49,7 @@ const COUNTED: Why<'static> = Why {
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
+    let mut told = Vec::new();
     for cache in &cx.scenario().cache {
         let Some((repository, tag)) = cache.image.rsplit_once(':') else { continue };
         let client = cx.reader(repository)?;
@@ -76,6 +77,10 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         if pulls < 2.0 || requests < 2.0 {
             let actual = format!("{pulls} pulls of {repository} and {requests} requests counted");
             return Err(COUNTED.fail("2 or more of each", actual, by_digest.index));
+        }
+        if let Some(waits) = cached::waits(tag_took, digest_took) {
+            told.push(format!("{}: {waits}", cache.image));
+            cx.proven(told.join("; "));
         }
         let (by_tag, by_digest) = (tag_took.as_secs_f64(), digest_took.as_secs_f64());
         cx.measure("cache_hit_by_tag_seconds", &cache.image, by_tag);

@@ -84,8 +84,9 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     cx.measure("content_hashed_bytes", "", sample.hashed as f64);
     let Sample { hashed, sized, elsewhere, left_out } = sample;
     cx.note(format!(
-        "{images} images; {hashed} bytes hashed; {sized} large blobs there with their size; {elsewhere} that may lie elsewhere; \
-         {left_out} blobs left out above 256 MiB"
+        "{}; {hashed} bytes hashed; {sized} large blobs there with their size; {elsewhere} that may lie elsewhere; \
+         {left_out} blobs left out above 256 MiB",
+        count(images, "image")
     ));
     Ok(())
 }

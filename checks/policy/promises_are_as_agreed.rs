@@ -72,7 +72,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         proof = graver(proof, one);
     }
     if proof.is_err() {
-        cx.note(format!("{} promises differ from the lock", differences.len()));
+        cx.note(format!("not as in the lock: {}", count(differences.len(), "promise")));
     }
     proof
 }

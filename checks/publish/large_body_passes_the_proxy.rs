@@ -98,6 +98,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn fails_above_a_limit_that_lies_between_two_usual_ones() {
+        // The lab takes bodies of up to 64 MiB.
+        let asked = Setting { change: |text| format!("{text}\n[probes]\nlarge_body = \"100MB\"\n"), ..DEFAULT };
+        let outcome = asked.run(None, false).await;
+        let finding = outcome.finding.expect("a Fail has a finding");
+        assert!(finding.expected.contains("100001024 bytes") && finding.actual.contains("413"), "{finding:?}");
+        assert_eq!(outcome.notes.len(), 3, "what is smaller came through: {:?}", outcome.notes);
+    }
+
+    #[tokio::test]
     async fn fails_behind_a_proxy_with_a_limit() {
         let finding = DEFAULT.fails(Weakness::ProxyBodyLimit).await;
         assert!(finding.expected.contains("1 MiB") && finding.actual.contains("413"), "{finding:?}");

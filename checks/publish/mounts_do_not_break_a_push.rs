@@ -97,7 +97,7 @@ fn opened(cx: &Cx, answer: &Answer, scratch: &str) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
+    use crate::trial::{Weakness, error_when_down, errs, fails, proven, vantage};
 
     const ID: &str = "publish::mounts_do_not_break_a_push";
 
@@ -112,6 +112,17 @@ mod tests {
     async fn fails_when_a_proxy_refuses_mounts() {
         let finding = fails(ID, Weakness::MountsRefused).await;
         assert!(finding.actual.contains("403"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn fails_when_a_mount_is_taken_for_a_malformed_request() {
+        let outcome = vantage::at_the_proxy(ID, |line| {
+            line.contains("mount=").then_some("400 Bad Request\n{\"errors\":[{\"code\":\"UNSUPPORTED\"}]}")
+        });
+        let outcome = outcome.await;
+        let finding = outcome.finding.expect("a Fail has a finding");
+        assert_eq!(outcome.verdict, crate::model::outcome::Verdict::Fail, "{finding:?}");
+        assert!(finding.actual.contains("400 to POST") && finding.cause.contains("`mount`"), "{finding:?}");
     }
 
     #[tokio::test]

@@ -95,7 +95,8 @@ fn of_the_configuration(cx: &Cx, took: f64) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Setting, Weakness};
+    use crate::model::outcome::Verdict;
+    use crate::trial::{Setting, Weakness, config, run_scenario};
 
     const SLOW: Setting = Setting {
         id: "publish::slow_upload_survives",
@@ -120,6 +121,22 @@ mod tests {
         // As zot does when its readTimeout has passed.
         let finding = long.fails(Weakness::SlowBodiesFail).await;
         assert!(finding.actual.contains("500"), "{finding:?}");
+    }
+
+    #[tokio::test]
+    async fn fails_with_the_setting_where_the_configuration_cuts_then() {
+        let (_lab, _folder, file) = config::world(Some(Weakness::SlowBodiesFail), |config| {
+            config["http"]["readTimeout"] = "1s".into();
+        })
+        .await;
+        let text = std::fs::read_to_string(&file).expect("the scenario is there");
+        std::fs::write(&file, format!("{text}\n[probes]\nslow_upload = \"40s\"\n")).expect("it can be written");
+        let outcome = run_scenario(SLOW.id, &file).await;
+        let finding = outcome.finding.expect("a Fail has a finding");
+        assert_eq!(outcome.verdict, Verdict::Fail, "{finding:?}");
+        assert!(finding.actual.starts_with("cut after ") && finding.actual.contains("500"), "{finding:?}");
+        assert!(finding.cause.contains("http.readTimeout is 1s"), "{finding:?}");
+        assert!(finding.remedy.contains("raise http.readTimeout"), "{finding:?}");
     }
 
     #[tokio::test]

@@ -90,7 +90,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
 
 #[cfg(test)]
 mod tests {
-    use crate::trial::{Weakness, error_when_down, errs, fails, proven};
+    use crate::trial::{Weakness, error_when_down, errs, fails, proven, vantage};
 
     const ID: &str = "registry::answers_as_a_registry";
 
@@ -107,6 +107,18 @@ mod tests {
         let finding = fails(ID, Weakness::LoginPageWith200).await;
         assert!(finding.actual.contains("HTML"), "{finding:?}");
         fails(ID, Weakness::Answers200ToEverything).await;
+    }
+
+    #[tokio::test]
+    async fn fails_when_clients_cannot_find_the_token_service() {
+        let outcome = vantage::at_the_proxy(ID, |line| {
+            line.starts_with("GET /v2/ ").then_some(
+                "401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"registry\",service=\"registry\"\n{\"errors\":[]}",
+            )
+        });
+        let finding = outcome.await.finding.expect("a Fail has a finding");
+        assert!(finding.cause.contains("`http.auth.bearer.realm` is a word and not a URL"), "{finding:?}");
+        assert!(finding.remedy.contains("the URL of the token server"), "{finding:?}");
     }
 
     #[tokio::test]

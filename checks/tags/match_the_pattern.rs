@@ -51,7 +51,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     for repository in &cx.scenario().repositories.public {
         let client = cx.reader(repository)?;
         let tags = listing::tags(&client, repository, &WHY).await?;
-        cx.note(format!("{repository}: {} tags", tags.len()));
+        cx.note(format!("{repository}: {}", count(tags.len(), "tag")));
         if tags.is_empty() {
             return Err(WHY.undecided("at least one tag", format_args!("{repository} has none"), None));
         }

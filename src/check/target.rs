@@ -21,6 +21,7 @@ use crate::scenario::lock;
 use crate::scenario::lock::Difference;
 use crate::scenario::secrets::{self, Secrets};
 use crate::zot::api;
+use crate::zot::config::RateLimit;
 
 /// What checks get beyond their deadline where logins need one-time codes: four of them log in, a code serves one login,
 /// and the next one comes after 30 seconds.
@@ -143,9 +144,15 @@ const SHARE: f64 = 0.8;
 
 /// How many requests a second may be sent: for all methods together, and for single ones.
 fn rates(scenario: &Scenario) -> Vec<(Option<String>, f64)> {
-    let limit = scenario.config.as_ref().and_then(|config| config.http.rate_limit.as_ref());
-    let deployed = limit.and_then(|limit| i32::try_from(limit.value).ok()).map(|rate| f64::from(rate) * SHARE);
-    scenario.limits.rate.map(|rate| rate.0).or(deployed).map(|rate| (None, rate)).into_iter().collect()
+    if let Some(rate) = scenario.limits.rate {
+        return vec![(None, rate.0)];
+    }
+    let limits = scenario.config.iter().flat_map(|config| &config.http.rate_limits);
+    let share = |limit: &RateLimit| {
+        let rate = i32::try_from(limit.rate.value).ok()?;
+        Some((limit.method.clone(), f64::from(rate) * SHARE))
+    };
+    limits.filter_map(share).collect()
 }
 
 fn run_id() -> String {
@@ -224,7 +231,8 @@ mod tests {
             let file = folder.path().join("r.toml");
             rates(&load::parse(&file, text, |_| true, date!(2026 - 01 - 01)).unwrap().scenario)
         };
-        assert_eq!(rates(""), [(None, 4.0)]);
+        // A method is held to its own rate, and to that of all.
+        assert_eq!(rates(""), [(None, 8.0), (Some("PUT".to_owned()), 4.0)]);
         assert_eq!(rates("[limits]\nrate = 50\n"), [(None, 50.0)]);
     }
 

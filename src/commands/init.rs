@@ -38,6 +38,8 @@ pub struct Seen {
     pub metrics: Option<(u16, bool)>,
     /// The login's redirect, where there is one.
     pub login: Option<LoginSeen>,
+    /// Whether the registry asks nobody for a login.
+    pub open: bool,
     /// Whether the registry asks for tokens, which are not fetched.
     pub asks_for_tokens: bool,
     /// What could not be looked at, and why.
@@ -72,6 +74,8 @@ pub async fn look(url: &Url) -> anyhow::Result<Seen> {
             let named = answer.header("docker-distribution-api-version").is_some();
             let challenged = answer.header("www-authenticate").is_some();
             seen.answers = matches!(answer.status, 200 | 401) && (named || challenged) && !answer.is_html();
+            // zot with a login challenges here also where it lets anonymous clients in.
+            seen.open = seen.answers && answer.status == 200 && !challenged;
             if !seen.answers {
                 seen.troubles.push(format!("{}: this is not how a registry answers", answer.brief()));
             }
@@ -236,6 +240,12 @@ pub fn scenario(url: &Url, seen: &Seen) -> String {
     }
     say("# private = [\"team/secret\"]   # existing repositories that anonymous clients must not read");
     say("\n# Rights. Only reads were seen; say here which groups and users may push.");
+    if seen.open {
+        say(
+            "# lint::no_access_control (high): this registry asks nobody for a login. Unless a rule says less, anyone may push,",
+        );
+        say("# overwrite and delete here. Set http.auth and http.accessControl in zot's configuration.");
+    }
     if names.is_empty() {
         say("# [access]\n# anonymous = []");
     } else {
@@ -344,6 +354,16 @@ mod tests {
         assert!(scenario.access.is_none() && scenario.metrics.is_none() && scenario.oidc.is_none());
         let _vacancy = lab.vacate().await.unwrap();
         assert!(!look(&url).await.unwrap().answers);
+    }
+
+    #[test]
+    fn a_registry_that_asks_nobody_for_a_login_is_said_to_be_open() {
+        let url = Url::parse("https://r.example.test").unwrap();
+        let open = Seen { answers: true, open: true, ..Seen::default() };
+        let text = scenario(&url, &open);
+        assert!(text.contains("lint::no_access_control (high)") && text.contains("anyone may push"), "{text}");
+        parsed(&text);
+        assert!(!scenario(&url, &Seen { open: false, ..open }).contains("no_access_control"));
     }
 
     #[test]

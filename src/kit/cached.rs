@@ -4,6 +4,8 @@
 //! it serves what it has at once (`pkg/api/routes.go`, getImageManifest). Where the upstream cannot be reached, v2.1.20 takes
 //! 3 seconds for the first tag and up to 30 for later ones, unless `retryDelay` and `maxRetryDelay` say less.
 
+use std::time::{Duration, Instant};
+
 use reqwest::Method;
 use url::Url;
 
@@ -55,14 +57,6 @@ pub(crate) async fn by_tag(
     Err(WAITS.fail("the manifest by tag", format_args!("{error:#}; by digest it is served at once"), there.index))
 }
 
-const UPSTREAM: Why<'static> = Why {
-    claim: "the upstream shows its digest for the tag",
-    cause: "the upstream cannot be reached from here, or limits the rate of requests; or it has no such image for clients \
-            without credentials",
-    remedy: "compare `upstream` in [[cache]] with urls in extensions.sync; ask it by hand; remove `upstream` if this machine \
-             may not ask it",
-};
-
 impl Cache {
     /// The image's repository at its upstream.
     pub(crate) fn upstream_repository(&self) -> Option<String> {
@@ -83,36 +77,206 @@ pub(crate) struct AtUpstream {
     pub(crate) docker: bool,
 }
 
-/// Asks the upstream of the scenario, without credentials, by `HEAD`, which Docker Hub does not count as a pull; nothing where
-/// the scenario names none.
-pub(crate) async fn at_upstream(cx: &Cx, cache: &Cache, tag: &str) -> Result<Option<AtUpstream>, Failure> {
-    let (Some(url), Some(name)) = (&cache.upstream, cache.upstream_repository()) else { return Ok(None) };
-    let target = format!("/v2/{name}/manifests/{tag}");
-    let head = |client: Client, token: Option<String>| {
-        let target = target.clone();
-        async move {
-            let request = client.request(Method::HEAD, target).header("Accept", transfer::ACCEPT);
-            let bearer = token.map(|token| format!("Bearer {token}"));
-            let request = bearer.iter().fold(request, |request, value| request.header("Authorization", value));
-            request.send().await
+/// An upstream that is asked about one tag, without credentials, by `HEAD`, which Docker Hub does not count as a pull.
+pub(crate) struct Upstream {
+    client: Client,
+    token: Option<String>,
+    target: String,
+}
+
+impl Upstream {
+    /// The upstream that the scenario names, with its answer and the exchange; nothing where it names none.
+    pub(crate) async fn reach(
+        cx: &Cx,
+        cache: &Cache,
+        tag: &str,
+    ) -> Result<Option<(Upstream, Answer, Option<usize>)>, Failure> {
+        let (Some(url), Some(name)) = (&cache.upstream, cache.upstream_repository()) else { return Ok(None) };
+        let target = format!("/v2/{name}/manifests/{tag}");
+        // What the upstream limits is not waited for: the registry is not slower than it was.
+        let mut upstream = Upstream { client: cx.visitor(Origin::of(url))?.at_once(), token: None, target };
+        let mut answer = upstream.ask().await?;
+        let mut index = Some(answer.index);
+        if answer.status == 401
+            && let Some(token) = anonymous_token(cx, &answer, &name).await?
+        {
+            // The token is a secret to everybody but the upstream: this exchange is not kept.
+            upstream.client = cx.unrecorded(Origin::of(url))?.at_once();
+            upstream.token = Some(token);
+            answer = upstream.ask().await?;
+            index = None;
         }
-    };
-    let mut answer = head(cx.visitor(Origin::of(url))?, None).await?;
-    let mut index = Some(answer.index);
-    if answer.status == 401
-        && let Some(token) = anonymous_token(cx, &answer, &name).await?
-    {
-        // The token is a secret to everybody but the upstream: this exchange is not kept.
-        answer = head(cx.unrecorded(Origin::of(url))?, Some(token)).await?;
-        index = None;
+        Ok(Some((upstream, answer, index)))
     }
+
+    /// What it says of the tag now.
+    pub(crate) async fn ask(&self) -> anyhow::Result<Answer> {
+        let request = self.client.request(Method::HEAD, &self.target).header("Accept", transfer::ACCEPT);
+        let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        let request = bearer.iter().fold(request, |request, value| request.header("Authorization", value));
+        request.send().await
+    }
+}
+
+/// How many more pulls an upstream allows, as Docker Hub says it: `98;w=21600`.
+pub(crate) fn pulls_left(answer: &Answer) -> Option<u64> {
+    answer.header("ratelimit-remaining")?.split(';').next()?.trim().parse().ok()
+}
+
+/// Asks the upstream of the scenario for the digest of a tag; nothing where the scenario names no upstream.
+pub(crate) async fn at_upstream(cx: &Cx, cache: &Cache, tag: &str) -> Result<Option<AtUpstream>, Failure> {
+    let Some((_, answer, index)) = Upstream::reach(cx, cache, tag).await? else { return Ok(None) };
     let digest = answer.header("docker-content-digest").filter(|digest| transfer::is_digest(digest));
     match digest.filter(|_| answer.status == 200) {
         Some(digest) => {
             let docker = answer.media_type().starts_with("application/vnd.docker.");
             Ok(Some(AtUpstream { digest: digest.to_owned(), docker }))
         }
-        None => Err(UPSTREAM.undecided("200 with a digest by the upstream", answer.brief(), index)),
+        None => {
+            let (cause, remedy) = refused(answer.status);
+            let why = Why { claim: "the upstream shows its digest for the tag", cause, remedy };
+            Err(why.undecided("200 with a digest by the upstream", answer.brief(), index))
+        }
+    }
+}
+
+/// Why an upstream shows no digest, and what to do, by its status.
+pub(crate) fn refused(status: u16) -> (&'static str, &'static str) {
+    match status {
+        429 => (
+            "the upstream limits the rate of requests: of this machine, and of the registry too if both have one address",
+            "wait until the limit is over; let the registry log in to the upstream (`credentialsFile` in extensions.sync), which \
+             raises the limit",
+        ),
+        401 | 403 => (
+            "the upstream shows this image to nobody without credentials, and regproof sends it none",
+            "remove `upstream` from this [[cache]]; a promised `digest` proves the image too",
+        ),
+        404 => (
+            "the upstream has no such tag, or it is another upstream",
+            "compare `image` and `upstream` in [[cache]] with urls and content in extensions.sync",
+        ),
+        500.. => ("the upstream fails", "ask again when the upstream works"),
+        _ => (
+            "what answers is no registry, or another one",
+            "compare `upstream` in [[cache]] with urls in extensions.sync, and ask it by hand",
+        ),
+    }
+}
+
+/// The same failure with the cause that the upstream's own answer shows, where the registry has no such image and the scenario names
+/// the upstream.
+pub(crate) async fn by_the_upstream(cx: &Cx, cache: &Cache, tag: &str, failure: Failure) -> Failure {
+    let Failure::Fail(mut found) = failure else { return failure };
+    if cache.upstream.is_none() || !found.actual.starts_with("404 ") {
+        return Failure::Fail(found);
+    }
+    let (cause, remedy) = match Upstream::reach(cx, cache, tag).await {
+        Ok(Some((_, answer, _))) if answer.status == 200 => (
+            "the upstream has the image, so the registry did not ask it: sync is off, or prefix and destination do not match; or it \
+             may not reach the upstream",
+            "look at extensions.sync in zot's configuration (onDemand, urls, content) and in its log for the upstream's answer",
+        ),
+        Ok(Some((_, answer, _))) => refused(answer.status),
+        Ok(None) => return Failure::Fail(found),
+        Err(_) => (
+            "the upstream cannot be reached from here, and maybe not from the registry",
+            "look at the network to the upstream, and at urls in extensions.sync",
+        ),
+    };
+    (found.cause, found.remedy) = (cause.to_owned(), remedy.to_owned());
+    Failure::Fail(found)
+}
+
+/// The exchange that asked for the tags, which asks no upstream, and the same again if the tag is among them. No repository has
+/// no tags.
+pub(crate) async fn listed(
+    client: &Client,
+    repository: &str,
+    tag: &str,
+    why: &Why<'_>,
+) -> Result<(usize, Option<usize>), Failure> {
+    let answer = client.get(format!("/v2/{repository}/tags/list")).send().await?;
+    answer.expect_status(&[200, 404], why)?;
+    if answer.status == 404 {
+        return Ok((answer.index, None));
+    }
+    let body = answer.json()?;
+    let tags = body["tags"].as_array().into_iter().flatten();
+    let found = tags.filter_map(|listed| listed.as_str()).any(|listed| listed == tag);
+    Ok((answer.index, found.then_some(answer.index)))
+}
+
+/// What the time of two pulls shows: that one by tag waits for something that one by digest does not.
+pub(crate) fn waits(by_tag: Duration, by_digest: Duration) -> Option<String> {
+    // A stored digest is served without a question. What a tag takes longer than this is neither chance nor a slow disk.
+    let longer = by_tag >= by_digest * 3 && by_tag >= by_digest + Duration::from_millis(200);
+    longer.then(|| {
+        let (by_tag, by_digest) = (by_tag.as_millis(), by_digest.as_millis());
+        format!("by tag in {by_tag} ms, by digest in {by_digest} ms: each pull by tag waits for the upstream")
+    })
+}
+
+/// One pull by tag and one by digest.
+pub(crate) struct Pair {
+    pub(crate) by_tag: Duration,
+    pub(crate) by_digest: Duration,
+    /// Whether the tag was answered within the time of a request.
+    pub(crate) answered: bool,
+    /// By how much the upstream's counter fell with each.
+    pub(crate) counted: Option<[u64; 2]>,
+}
+
+/// Whether the registry asks its upstream, by what the pairs show, in words: that the upstream was asked, that it was not, or neither.
+pub(crate) fn judge(pairs: &[Pair], upstream: Option<Duration>) -> (Option<bool>, String) {
+    // A busy machine makes some pulls slow; the fastest shows what the registry needs.
+    let stored = pairs.iter().map(|pair| pair.by_digest).min().unwrap_or_default();
+    let waited = |pair: &Pair| !pair.answered || waits(pair.by_tag, stored).is_some();
+    let times = |took: fn(&Pair) -> Duration| {
+        let times: Vec<String> = pairs.iter().map(|pair| took(pair).as_millis().to_string()).collect();
+        times.join(", ")
+    };
+    let times = format!("by tag in {} ms, by digest in {} ms", times(|pair| pair.by_tag), times(|pair| pair.by_digest));
+    if pairs.iter().all(|pair| pair.counted.is_some_and(|[tag, digest]| tag > 0 && digest == 0)) {
+        return (Some(true), format!("the upstream counted each of {} pulls by tag, and none by digest", pairs.len()));
+    }
+    if pairs.iter().all(waited) {
+        return (Some(true), times);
+    }
+    match upstream {
+        Some(fastest) if pairs.iter().all(|pair| pair.answered && pair.by_tag < fastest / 2) => {
+            (Some(false), format!("{times}; the upstream takes {} ms to answer", fastest.as_millis()))
+        }
+        Some(fastest) => (None, format!("{times}; the upstream answers in {} ms", fastest.as_millis())),
+        None => (None, times),
+    }
+}
+
+/// The upstream while the registry is asked.
+pub(crate) struct Watched {
+    upstream: Option<Upstream>,
+    /// How long its fastest answer took.
+    pub(crate) fastest: Option<Duration>,
+    /// Whether it answered 429.
+    pub(crate) limited: bool,
+}
+
+impl Watched {
+    pub(crate) async fn reach(cx: &Cx, cache: &Cache, tag: &str) -> Result<Watched, Failure> {
+        let reached = Upstream::reach(cx, cache, tag).await?;
+        let limited = reached.as_ref().is_some_and(|(_, answer, _)| answer.status == 429);
+        Ok(Watched { upstream: reached.map(|(upstream, ..)| upstream), fastest: None, limited })
+    }
+
+    /// How many pulls it still allows, where it says so. The connection is there already, so its time is that of one answer.
+    pub(crate) async fn left(&mut self) -> anyhow::Result<Option<u64>> {
+        let Some(upstream) = &self.upstream else { return Ok(None) };
+        let began = Instant::now();
+        let answer = upstream.ask().await?;
+        let took = began.elapsed();
+        self.fastest = Some(self.fastest.map_or(took, |fastest| fastest.min(took)));
+        self.limited |= answer.status == 429;
+        Ok(pulls_left(&answer))
     }
 }
 

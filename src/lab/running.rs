@@ -118,6 +118,9 @@ impl Lab {
             if has(Weakness::CacheOutlivesItsUpstream) {
                 seed::cached_long_ago(&mut store);
             }
+            if has(Weakness::UpstreamRateLimited) {
+                seed::pulled(&mut store, "docker.io/library/alpine");
+            }
             if has(Weakness::PrivateIndex) {
                 seed::private_index(&mut store);
             }

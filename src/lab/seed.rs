@@ -94,9 +94,16 @@ pub(crate) fn unusual(store: &mut Store) {
     store_tag(store, PUBLIC, &signature, OCI_MANIFEST, &signed);
 }
 
-/// The upstream's content: 3.20 is byte for byte what the recordings of real zot pulled through.
+/// The upstream's content.
 pub(crate) fn upstream(store: &mut Store) {
     let repo = "library/alpine";
+    pulled(store, repo);
+    let older = image(store, repo, "3.19", &[tar("etc/alpine-release", b"3.19\n")]);
+    store_tag(store, repo, "3.19", OCI_MANIFEST, &older);
+}
+
+/// The tag 3.20: byte for byte what the recordings of real zot pulled through.
+pub(crate) fn pulled(store: &mut Store, repo: &str) {
     let config = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"config":{}}"#;
     let (config, layer) = (Bytes::from_static(config.as_bytes()), Bytes::from_static(b"upstream-layer"));
     let manifest = format!(
@@ -112,8 +119,6 @@ pub(crate) fn upstream(store: &mut Store) {
         store_blob(store, repo, &blob);
     }
     store_tag(store, repo, "3.20", OCI_MANIFEST, &Bytes::from(manifest));
-    let older = image(store, repo, "3.19", &[tar("etc/alpine-release", b"3.19\n")]);
-    store_tag(store, repo, "3.19", OCI_MANIFEST, &older);
 }
 
 fn store_blob(store: &mut Store, repo: &str, bytes: &Bytes) -> String {

@@ -42,6 +42,9 @@ async fn receive(State((server, shared)): State<(Server, Arc<Shared>)>, request:
     if !shared.extra_latency.is_zero() {
         tokio::time::sleep(shared.extra_latency).await;
     }
+    if server == Server::Upstream && shared.config.has(Weakness::UpstreamRateLimited) {
+        tokio::time::sleep(upstream::REFUSAL).await;
+    }
     let fails = shared.config.has(Weakness::SlowBodiesFail);
     let limit = if fails || shared.config.has(Weakness::SlowBodiesCut) { Duration::from_secs(1) } else { LONGEST_BODY };
     let body = match tokio::time::timeout(limit, axum::body::to_bytes(body, MOST_BODY)).await {

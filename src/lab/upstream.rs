@@ -1,5 +1,7 @@
 //! The upstream of the pull-through cache: a small read-only registry without access control.
 
+use std::time::Duration;
+
 use super::answer::Answer;
 use super::routes::{Route, route};
 use super::state::{Ask, Shared, held};
@@ -11,7 +13,13 @@ fn unknown(code: &str) -> Answer {
     Answer::bytes(404, "application/json", format!("{{\"errors\":[{{\"code\":\"{code}\"}}]}}"))
 }
 
+/// How long it takes to refuse what comes too fast.
+pub(crate) const REFUSAL: Duration = Duration::from_millis(600);
+
 pub(crate) fn answer(shared: &Shared, ask: &Ask) -> Answer {
+    if shared.config.has(Weakness::UpstreamRateLimited) {
+        return Answer::bytes(429, "application/json", r#"{"errors":[{"code":"TOOMANYREQUESTS"}]}"#);
+    }
     let Some(route) = route(&ask.path) else {
         return Answer::not_found();
     };

@@ -290,6 +290,9 @@ weaknesses! {
     TagsHang = "tags-hang",
         "The upstream accepts connections and never answers: cached tags hang, cached digests do not.",
         [CACHE, WARM];
+    UpstreamRateLimited = "upstream-rate-limited",
+        "The image is cached, and the upstream answers 429: each pull by tag asks it, and waits.",
+        [CACHE];
     TagOutsideThePattern = "tag-outside-the-pattern",
         "A tag that fits no release was pushed by hand.",
         [TAGS];

@@ -29,6 +29,7 @@ fn each_check_has_a_weakness_that_breaks_it() {
     // Their own tests arrange what the lab has not: another proxy, TLS, an engine, a colder cache, a longer upload, a lock.
     let elsewhere = [
         "cache::cold_fetch_works",
+        "cache::warm_pulls_ask_no_upstream",
         "metrics::strangers_cannot_scrape",
         "mirrors::every_client_is_served_by_the_cache",
         "mirrors::no_client_goes_to_the_internet_in_silence",

@@ -93,6 +93,8 @@ pub enum Need {
     CachedImage,
     /// `[[cache]] cold`.
     ColdImage,
+    /// `[[cache]] upstream_asked`.
+    UpstreamAsked,
     /// A `[[mirror]]`.
     Mirror,
     /// A `[[mirror]]`, and a zot configuration that says what becomes of its requests.

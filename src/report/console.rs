@@ -9,8 +9,8 @@ use crate::model::shown::Shown;
 use crate::report::left;
 use crate::report::text::{count, seconds, visible};
 use crate::report::{
-    Format, LABEL, REPRODUCE, details, differing, evidence, exit_status, hanging, hangs_on_root, is_broken,
-    labelled_root, lead, reason, registry_name, to_look_at, with_warnings,
+    CAUSE, EXPECTED, FIX, Format, LABEL, REPRODUCE, details, differing, evidence, exit_status, hanging, hangs_on_root,
+    is_broken, labelled_root, lead, reason, registry_name, to_look_at, with_warnings,
 };
 
 /// What stands before every line that holds remote text.
@@ -113,9 +113,18 @@ impl Paint {
         textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
     }
 
-    /// A heading in bold; what does not fit follows behind the bar.
-    fn heading(self, before: &str, shown: &str, text: &str) -> Vec<String> {
-        let mut lines = self.wrapped(text, before.chars().count()).into_iter();
+    /// A heading in bold; what does not fit follows behind the bar, in so many lines at most.
+    fn heading(self, before: &str, shown: &str, text: &str, most: usize) -> Vec<String> {
+        let mut lines = self.wrapped(text, before.chars().count());
+        if lines.len() > most {
+            lines.truncate(most);
+            // In the place of the last word, so that the line is no longer than the others.
+            if let Some(line) = lines.last_mut() {
+                line.truncate(line.rfind(' ').unwrap_or(line.len()));
+                line.push_str(" …");
+            }
+        }
+        let mut lines = lines.into_iter();
         let first = lines.next().unwrap_or_default();
         let others = lines.map(|line| format!("{BAR}{}", self.bold(&line)));
         std::iter::once(format!("{shown}{}", self.bold(&first))).chain(others).collect()
@@ -166,8 +175,10 @@ fn first(run: &Run, root: &Root, look: Look) -> Vec<String> {
         Some(outcome) => explained(outcome, paint),
         None => {
             let text = visible(&root.summary, DETAIL);
-            let mut lines = paint.heading("FIRST ", &format!("{} ", paint.code("1;31", "FIRST")), &text);
-            lines.extend(labelled_root(root).flat_map(|(label, text)| paint.row(label, &visible(text, DETAIL))));
+            let shown = format!("{} ", paint.code("1;31", "FIRST"));
+            let mut lines = paint.heading("FIRST ", &shown, &text, usize::MAX);
+            let rows = what_to_do_first(labelled_root(root).collect());
+            lines.extend(rows.into_iter().flat_map(|(label, text)| paint.row(label, &visible(text, DETAIL))));
             lines
         }
     };
@@ -222,13 +233,22 @@ fn proven(outcome: &Outcome) -> String {
     visible(outcome.proven.as_deref().unwrap_or_default(), DETAIL)
 }
 
-/// A check that is broken, undecided or warns: first what happened, then what was promised, and what to do.
+/// The rows of a finding, the cause and the remedy before the others: they must not be below the edge of a screen.
+fn what_to_do_first<'a>(mut rows: Vec<(&'a str, &'a str)>) -> Vec<(&'a str, &'a str)> {
+    rows.sort_by_key(|(label, _)| ![CAUSE, FIX].contains(label));
+    rows
+}
+
+/// A check that is broken, undecided or warns: first what happened, then the cause and what to do, then what was promised.
 fn explained(outcome: &Outcome, paint: Paint) -> Vec<String> {
     let (word, id) = (outcome.shown().word(), visible(&outcome.id, BESIDE));
     let shown = format!("{} {}: ", paint.verdict(outcome.shown(), 0), paint.bold(&id));
-    let mut lines = paint.heading(&format!("{word} {id}: "), &shown, &visible(&reason(outcome), DETAIL));
+    let rows = what_to_do_first(details(outcome));
+    // Where it is told in full below, two lines are enough.
+    let most = if rows.iter().any(|(label, _)| *label == EXPECTED) { 2 } else { usize::MAX };
+    let mut lines = paint.heading(&format!("{word} {id}: "), &shown, &visible(&reason(outcome), DETAIL), most);
     let mut detail = |label: &str, text: &str| lines.extend(paint.row(label, &visible(text, DETAIL)));
-    for (label, text) in details(outcome) {
+    for (label, text) in rows {
         detail(label, text);
     }
     if let Some(proven) = &outcome.proven {

@@ -57,6 +57,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "look at the registry's metrics setting and at the proxy's routes",
     ),
     (
+        "cache::warm_pulls_ask_no_upstream",
+        "the registry asks its upstream for each pull by tag, also for an image that it has",
+        "pull by digest; or set how long the registry may serve a tag without asking, where it has such a setting",
+    ),
+    (
         "cache::",
         "the registry does not pull this image through, or does not keep it",
         "look at the registry's proxy cache setting and at the upstream",

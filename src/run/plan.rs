@@ -190,6 +190,10 @@ fn missing(need: Need, scenario: &Scenario, machine: &Machine) -> Option<String>
             promised(urls.all(|url| url.scheme() != "https"), "no address of the registry is https")
         }
         Need::CachedImage => promised(scenario.cache.is_empty(), "there is no [[cache]]"),
+        Need::UpstreamAsked => promised(
+            scenario.cache.iter().all(|cache| cache.upstream_asked.is_none()),
+            "no [[cache]] has `upstream_asked`",
+        ),
         Need::ColdImage => {
             promised(scenario.cache.iter().all(|cache| cache.cold.is_none()), "no [[cache]] has a `cold` image")
         }

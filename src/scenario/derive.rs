@@ -195,6 +195,10 @@ impl Agreement<'_> {
                 let here = format!("that {name} is a cache");
                 return self.contradiction(&["cache", &index.to_string(), "image"], &here, place, &there);
             }
+            if let Some((place, there)) = cache.upstream_asked.and_then(|asked| asked.contradicted(&namespaces, name)) {
+                let here = "that pulls ask the upstream less often";
+                return self.contradiction(&["cache", &index.to_string(), "upstream_asked"], here, place, &there);
+            }
         }
         Ok(())
     }
@@ -350,6 +354,10 @@ mod tests {
             ("[oidc]\nclient_id = \"zot\"\nscopes = [\"groups\"]\n", "does not"),
             ("private = [\"blumeops/secret\"]\n", "anonymous may read it"),
             ("[[cache]]\nimage = \"nowhere.example.test/alpine:3.20\"\n", "`docker.io/**`"),
+            (
+                "[[cache]]\nimage = \"docker.io/library/alpine:3.20\"\nupstream_asked = \"never\"\n",
+                "`onDemand`: a pull by tag asks the upstream each time",
+            ),
             ("[access]\nanonymous = [\"read\", \"create\"]\n", "anonymous may create"),
         ] {
             let message = loaded(scenario).unwrap_err().to_string();

@@ -131,7 +131,8 @@ impl Scenario {
     #[must_use]
     pub fn beside(&self) -> Beside {
         let declared = &self.repositories;
-        let own = declared.scratch.iter().chain(&declared.public).chain(&declared.private);
+        let scratch = declared.scratch.iter().chain(&declared.private_scratch);
+        let own = scratch.chain(&declared.public).chain(&declared.private);
         // An image that is meant to come from an upstream is not the operator's own.
         let cached = |name: &String| {
             self.cache.iter().any(|cache| cache.image.rsplit_once(':').is_some_and(|(image, _)| image == name))

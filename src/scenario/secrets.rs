@@ -266,6 +266,17 @@ mod tests {
     }
 
     #[test]
+    fn all_variables_that_are_not_set_are_named_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let two = "{ env = \"REGPROOF_TEST_B\" }\n[identities.c]\nusername = \"c\"\npassword = { env = \"REGPROOF_TEST_C\" }\n\
+                   [identities.d]\nusername = \"d\"\npassword = { env = \"REGPROOF_TEST_D\" }";
+        let message = resolved(folder.path(), two).unwrap_err().to_string();
+        for name in ["REGPROOF_TEST_B", "REGPROOF_TEST_C", "REGPROOF_TEST_D"] {
+            assert!(message.contains(name), "{name}: {message}");
+        }
+    }
+
+    #[test]
     fn a_debug_print_shows_nothing() {
         assert!(!format!("{:?}", Secret::new("zak_canary".into())).contains("canary"));
     }

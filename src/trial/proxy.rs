@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Which requests it answers itself, by their first line, and with what: a status, and JSON on a separate line.
+/// Which requests it answers itself, by their first line, and with what: a status, maybe headers, and JSON on the last line.
 pub(crate) type Fault = fn(&str) -> Option<&'static str>;
 
 /// Starts it; it ends with the test's runtime.
@@ -38,7 +38,7 @@ async fn pass(mut client: TcpStream, lab: String, fault: Fault) -> std::io::Resu
     let text = String::from_utf8_lossy(&head[..end]).into_owned();
     let line = text.lines().next().unwrap_or_default();
     if let Some(answer) = fault(line) {
-        let (status, body) = answer.split_once('\n').unwrap_or((answer, ""));
+        let (status, body) = answer.rsplit_once('\n').unwrap_or((answer, ""));
         let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
         let length = body.len();
         let answer = format!("HTTP/1.1 {status}\r\n{kind}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}");

@@ -127,5 +127,5 @@ async fn a_tag_that_others_delete_meanwhile_is_no_finding() {
         _ => Does::Pass,
     })
     .await;
-    assert!(outcome.notes.iter().any(|note| note.starts_with("1 images")), "{:?}", outcome.notes);
+    assert!(outcome.notes.iter().any(|note| note.starts_with("1 image;")), "{:?}", outcome.notes);
 }

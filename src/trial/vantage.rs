@@ -18,6 +18,13 @@ async fn with(id: &str, lab: &Lab, registry: &str) -> Outcome {
     run_scenario(id, &file).await
 }
 
+/// How a check ends at a faulty proxy in front of the healthy lab.
+pub(crate) async fn at_the_proxy(id: &str, fault: proxy::Fault) -> Outcome {
+    let lab = Lab::healthy().await.expect("the lab starts");
+    let front = format!("http://{}", proxy::start(lab.url(), fault).await);
+    with(id, &lab, &format!("url = \"{front}\"")).await
+}
+
 /// Pass behind a faithful proxy.
 pub(crate) async fn proven(id: &str) -> Outcome {
     let outcome = behind(id, &Lab::healthy().await.expect("the lab starts"), |_| None).await;

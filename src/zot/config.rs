@@ -16,12 +16,12 @@ use super::decode::{self, NewKey};
 use super::format::{Format, parse_as};
 use super::release::Release;
 use super::tree::{At, Complaint, ConfigError, Node, Place, Value, settle_twins};
-use super::{enclosed, start};
+use super::{enclosed, start, yaml};
 
 pub use access::{AccessControl, Condition, Group, Metrics, Policy, Repository};
 pub(crate) use extensions::without_credentials;
 pub use extensions::{CacheNamespace, Content, Extensions, Upstream};
-pub use http::{Auth, Http, Provider, Tls};
+pub use http::{Auth, Http, Provider, RateLimit, Tls};
 pub(crate) use storage::words_of;
 pub use storage::{Keep, Retention, Storage};
 
@@ -92,19 +92,20 @@ impl Config {
 
     fn read(file: &str, text: &str, key: Option<&str>, release: Option<Release>) -> Result<Self, Complaint> {
         let format = Format::of(file, text);
-        let mut tree = parse_as(format, text).map_err(|complaint| about_templates(text, complaint))?;
-        tree.entries("the configuration")?;
-        let format = match key {
-            Some(key) => {
-                let (inner, format) = enclosed::extract(text, &tree, key)?;
-                tree = inner;
-                format
-            }
-            None => format,
+        let documents = documents(format, text, key.is_some());
+        let mut documents = documents.map_err(|complaint| about_templates(text, complaint))?.into_iter();
+        let (mut tree, format) = match key {
+            Some(key) => enclosed::extract(text, &documents.by_ref().collect::<Vec<_>>(), key)?,
+            None => (documents.next().unwrap_or(Node { place: Place::START, value: Value::Null }), format),
         };
+        tree.entries("the configuration")?;
         let overruled = settle_twins(&mut tree)?;
         within_reason(&tree)?;
-        let dated = decode::check(&tree, release).map_err(|complaint| about_the_kind(file, &tree, key, complaint))?;
+        let dated = decode::check(&tree, release);
+        let dated = dated.map_err(|complaint| match key {
+            None => about_the_kind(file, std::iter::once(&tree).chain(documents.as_slice()), complaint),
+            Some(_) => complaint,
+        })?;
         start::check(&tree, release)?;
         Self::facts(file, &tree, format, dated, overruled)
     }
@@ -180,6 +181,15 @@ impl Config {
 /// A time-out that the file sets: a duration, or none at all.
 pub type Limit = At<Option<Duration>>;
 
+/// The documents of a text. zot reads the first alone; where a key is looked for, it may be in any.
+fn documents(format: Format, text: &str, all: bool) -> Result<Vec<Node>, Complaint> {
+    let Format::Yaml = format else { return Ok(vec![parse_as(format, text)?]) };
+    let mut read = yaml::documents(text).into_iter();
+    let first = read.next().unwrap_or_else(|| yaml::parse(text))?;
+    let more = read.filter(|document| all || document.is_ok());
+    std::iter::once(Ok(first)).chain(more).collect()
+}
+
 fn about_templates(text: &str, complaint: Complaint) -> Complaint {
     match text.lines().position(|line| line.contains("{{") || line.contains("{%")) {
         Some(line) => {
@@ -191,9 +201,9 @@ fn about_templates(text: &str, complaint: Complaint) -> Complaint {
 }
 
 /// Where a file is none of zot's and holds one: what it is, and how to name what it holds.
-fn about_the_kind(file: &str, tree: &Node, key: Option<&str>, complaint: Complaint) -> Complaint {
-    let found = enclosed::find(tree).filter(|_| key.is_none());
-    let Some(found) = found else { return complaint };
+fn about_the_kind<'a>(file: &str, mut documents: impl Iterator<Item = &'a Node>, complaint: Complaint) -> Complaint {
+    let found = documents.find_map(|tree| Some((tree, enclosed::find(tree)?)));
+    let Some((tree, found)) = found else { return complaint };
     let name = file.rsplit('/').next().unwrap_or(file);
     let message = format!(
         "this is {}, and zot would refuse it ({}); a zot configuration is in `{}`: write `zot_config = {{ file = \"{name}\", key = '{}' }}`",

@@ -96,27 +96,30 @@ fn split(name: &str) -> Option<Vec<String>> {
     }
 }
 
-/// The configuration of that name, each place in the outer file.
-pub(crate) fn extract(text: &str, tree: &Node, name: &str) -> Result<(Node, Format), Complaint> {
-    let wrong = |place, message: String| Complaint::new(place, message);
+/// The configuration of that name in one of the documents of a file, each place in the outer file.
+pub(crate) fn extract(text: &str, documents: &[Node], name: &str) -> Result<(Node, Format), Complaint> {
     let keys = split(name).ok_or_else(|| {
         let message =
             format!("`{name}` is no name of a key; write keys with dots between, and quotes around one with a dot");
-        wrong(Place::START, message)
+        Complaint::new(Place::START, message)
     })?;
-    let mut node = tree;
-    let mut place = Place::START;
-    for key in &keys {
-        let found = match &node.value {
-            Value::Map(entries) => entries.iter().find(|entry| entry.key == *key),
-            _ => None,
-        };
-        let entry = found.ok_or_else(|| {
-            let hint = find(tree).map_or(String::new(), |found| format!("; a configuration is in `{}`", found.name));
-            wrong(place, format!("there is no `{key}` here, which `{name}` names{hint}"))
-        })?;
-        (node, place) = (&entry.node, entry.place);
-    }
+    let mut found = documents.iter().filter_map(|tree| look_up(tree, &keys).ok());
+    let (node, place) = match (found.next(), found.next()) {
+        (Some(one), None) => one,
+        (Some((_, first)), Some((_, second))) => {
+            let message =
+                format!("two documents of this file have `{name}`, the other at {first}: keep one of them here");
+            return Err(Complaint::new(second, message));
+        }
+        (None, _) => {
+            let hint = documents.iter().find_map(find);
+            let hint = hint.map_or(String::new(), |found| format!("; a configuration is in `{}`", found.name));
+            // What came nearest is what is meant.
+            let missing = documents.iter().filter_map(|tree| look_up(tree, &keys).err());
+            let (place, key) = missing.max_by_key(|(place, _)| *place).unwrap_or((Place::START, name));
+            return Err(Complaint::new(place, format!("there is no `{key}` here, which `{name}` names{hint}")));
+        }
+    };
     match &node.value {
         Value::Map(_) => Ok((node.clone(), Format::Yaml)),
         Value::Text(inner) => {
@@ -130,6 +133,20 @@ pub(crate) fn extract(text: &str, tree: &Node, name: &str) -> Result<(Node, Form
         }
         _ => Err(node.expected(name, "a configuration, as text or as an object")),
     }
+}
+
+/// What these keys lead to, and where; or where they end, and the key that is not there.
+fn look_up<'a>(tree: &'a Node, keys: &'a [String]) -> Result<(&'a Node, Place), (Place, &'a str)> {
+    let (mut node, mut place) = (tree, tree.place);
+    for key in keys {
+        let found = match &node.value {
+            Value::Map(entries) => entries.iter().find(|entry| entry.key == *key),
+            _ => None,
+        };
+        let entry = found.ok_or((place, key.as_str()))?;
+        (node, place) = (&entry.node, entry.place);
+    }
+    Ok((node, place))
 }
 
 /// Where the lines of a text that stands inside another one are.

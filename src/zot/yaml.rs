@@ -8,15 +8,51 @@ use std::collections::BTreeMap;
 
 use crate::zot::tree::{Complaint, Entry, Node, Place, Value};
 
+/// The first document of a file; zot reads no other.
 pub(crate) fn parse(text: &str) -> Result<Node, Complaint> {
+    let (first, document) = split(text).into_iter().next().unwrap_or((0, text.to_owned()));
+    read(&document, first)
+}
+
+/// Every document of a file, as `helm template` writes several, in order. Places are those in the file.
+pub(crate) fn documents(text: &str) -> Vec<Result<Node, Complaint>> {
+    split(text).into_iter().map(|(first, document)| read(&document, first)).collect()
+}
+
+/// The documents that say something, each with the lines before it.
+fn split(text: &str) -> Vec<(usize, String)> {
+    let mut documents = vec![(0, String::new())];
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        // At the start of a line it ends a document wherever it stands (YAML 1.2.2, section 9.1.2).
+        let marker =
+            line.strip_prefix("---").filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
+        match (marker, documents.last_mut()) {
+            (Some(rest), _) => documents.push((number, format!("   {rest}"))),
+            (None, Some((_, document))) => document.push_str(line),
+            (None, None) => {}
+        }
+    }
+    let says = |document: &str| {
+        let lines = document.lines().map(str::trim);
+        lines.into_iter().any(|line| !(line.is_empty() || line.starts_with(['#', '%']) || line == "..."))
+    };
+    documents.retain(|(_, document)| says(document));
+    documents
+}
+
+fn read(text: &str, first: usize) -> Result<Node, Complaint> {
     let complain = |error: serde_yaml_ng::Error| {
-        let place = error.location().map_or(Place::START, |at| Place { line: at.line(), column: at.column() });
-        Complaint::new(place, error.to_string())
+        let at = error.location().map_or(Place::START, |at| Place { line: at.line(), column: at.column() });
+        // Its message names the line within the document.
+        let message = error.to_string();
+        let message = if first > 0 { message.split(" at line ").next().unwrap_or(&message) } else { &message };
+        Complaint::new(Place { line: first + at.line, ..at }, message)
     };
     let mut value: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).map_err(complain)?;
     // zot's reader resolves `<<`.
     value.apply_merge().map_err(complain)?;
-    node(&value, &mut Vec::new(), Place::START, &places(text))
+    let start = Place { line: first + 1, column: 1 };
+    node(&value, &mut Vec::new(), start, &places(text, first))
 }
 
 type Path = Vec<String>;
@@ -72,12 +108,12 @@ fn key_text(key: &serde_yaml_ng::Value) -> Option<String> {
 }
 
 /// Block keys and items by their path.
-fn places(text: &str) -> BTreeMap<Path, Place> {
+fn places(text: &str, first: usize) -> BTreeMap<Path, Place> {
     let mut places = BTreeMap::new();
     // One frame for each open block: its indentation, and the key or index it is at.
     let mut open: Vec<(usize, String)> = Vec::new();
     let mut items: BTreeMap<Path, usize> = BTreeMap::new();
-    for (number, line) in text.lines().enumerate() {
+    for (number, line) in (first..).zip(text.lines()) {
         let mut indent = line.chars().take_while(|next| *next == ' ').count();
         let mut rest = &line[indent..];
         if rest.is_empty() || rest.starts_with('#') || rest.starts_with("---") {
@@ -151,5 +187,26 @@ mod tests {
     #[test]
     fn a_syntax_error_has_its_line() {
         assert_eq!(parse("a: 1\nb: [1\nc: 2\n").unwrap_err().place.line, 3);
+        let second = documents("a: 1\n---\na: 1\nb: [1\nc: 2\n").remove(1).unwrap_err();
+        assert!(second.place.line == 5 && !second.message.contains(" line "), "{second:?}");
+    }
+
+    #[test]
+    fn the_first_document_that_says_something_is_read() {
+        for text in [
+            "# a comment\n---\na: 1\n---\nb: 2\n",
+            "--- {a: 1}\n---\n",
+            "%YAML 1.2\n---\na: 1\n...\n",
+            "a: 1\n--- \nb: [\n",
+        ] {
+            let tree = parse(text).unwrap();
+            assert!(tree.get("a").is_some() && tree.get("b").is_none(), "{text}");
+        }
+        assert!(parse("").is_ok_and(|tree| tree.value == Value::Null));
+        let scalar = "a: |\n  ---\n  text\nb: ---x\n---\nc:\n  d: 1\n";
+        let all = documents(scalar);
+        assert_eq!(all.len(), 2);
+        let d = all[1].as_ref().unwrap().get("c").unwrap().node.get("d").unwrap().place;
+        assert_eq!(d, Place { line: 7, column: 3 });
     }
 }

@@ -231,6 +231,13 @@ fn same_each_time(text: &str) -> String {
     text
 }
 
+/// The lines of the console in a terminal of this width.
+fn lines_at(width: usize, report: &Value) -> Vec<String> {
+    let run: Run = serde_json::from_value(report.clone()).unwrap();
+    let text = console(&[&run], Format::Pretty, Look { width: Some(width), ..Look::default() });
+    text.lines().map(str::to_owned).collect()
+}
+
 /// The console at 80 and at 120 columns: its first lines, and its last.
 fn captured(what: &str, report: &Value) -> String {
     let mut run: Run = serde_json::from_value(report.clone()).unwrap();
@@ -258,6 +265,11 @@ fn proven(broken: &Broken, world: &World) -> (String, Value) {
     let first = text.lines().take(10).collect::<Vec<_>>().join("\n");
     for words in [broken.wrong, broken.remedy] {
         assert!(first.contains(words), "{}: `{words}` is not in the first ten lines:\n{text}", broken.what);
+    }
+    let narrow = lines_at(80, &report);
+    for label in ["likely cause", "fix "] {
+        let seen = narrow.iter().take(10).any(|line| line.contains(&format!("│ {label}")));
+        assert!(seen, "{}: `{label}` is not in the first ten lines of 80 columns:\n{}", broken.what, narrow.join("\n"));
     }
     assert_eq!(report["root"]["code"], broken.code, "{}:\n{text}", broken.what);
     assert_eq!(status, broken.status, "{}:\n{text}", broken.what);
@@ -349,6 +361,10 @@ async fn the_first_ten_lines_say_what_is_wrong_and_what_to_do() {
         (
             case("The proxy answers 502", "gateway-error", 2, "the proxy answers 502", "start the registry"),
             world(None).await.behind(bad_gateway).await,
+        ),
+        (
+            case("The proxy adds gzip", "content-encoding", 2, "answers are compressed", "switch compression off"),
+            world(None).await.behind(|head| front::Pass::Compressed(head.to_owned())).await,
         ),
         (
             case("The host name is wrong", "name-does-not-resolve", 2, "does not resolve", "correct registry.url"),

@@ -64,6 +64,9 @@ async fn symptoms(lab: &Lab) -> BTreeMap<&'static str, String> {
         Err(_) => "no answer".to_owned(),
     };
     note("cache", cached);
+    if std::net::TcpStream::connect(lab.upstream().trim_start_matches("http://")).is_ok() {
+        note("upstream", send(lab.upstream(), "GET", "/v2/", &[], None).await.status.to_string());
+    }
     note("cache counted", get(lab, "/metrics").await.body.contains("_downloads_total{repo=\"docker.io/").to_string());
     let oracle = [("Content-Type", "application/x-regproof")];
     let started = ask(lab, "zot-ci", "POST", "/v2/blumeops/regproof/blobs/uploads/", &[], None).await;

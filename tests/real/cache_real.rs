@@ -56,7 +56,9 @@ fn run_with(world: &World, cache: Value, change: impl FnOnce(&mut Value)) -> Run
 
 #[track_caller]
 fn verdicts(run: &Run, expected: &[(&str, Verdict)]) {
-    let found: BTreeMap<&str, Verdict> = run.outcomes.iter().map(|o| (o.id.as_str(), o.verdict)).collect();
+    // What `upstream_asked` promises, which no scenario here has, is in `upstream_real`.
+    let outcomes = run.outcomes.iter().filter(|outcome| outcome.id != "cache::warm_pulls_ask_no_upstream");
+    let found: BTreeMap<&str, Verdict> = outcomes.map(|o| (o.id.as_str(), o.verdict)).collect();
     let findings: Vec<_> = run.outcomes.iter().map(|outcome| (&outcome.id, &outcome.finding)).collect();
     assert_eq!(found, expected.iter().copied().collect(), "{findings:#?}");
 }
@@ -76,10 +78,10 @@ fn a_healthy_cache_passes_all_and_a_tag_is_cold_only_once() {
     let cache = json!({ "image": CACHED, "digest": digest, "cold": "docker.io/library/alpine:3.19" });
     let first = run(&world, cache.clone());
     verdicts(&first, &[(CLOSED, Pass), (COLD, Pass), (PULL, Pass), (WARM, Pass)]);
-    assert_eq!(first.exit_status(true), ExitStatus::Proven);
+    assert_eq!(first.exit_status(false), ExitStatus::Proven);
     let second = run(&world, cache);
-    verdicts(&second, &[(CLOSED, Pass), (COLD, Error), (PULL, Pass), (WARM, Pass)]);
-    says(&second, COLD, "is cached", "an earlier run or somebody else pulled it");
+    verdicts(&second, &[(CLOSED, Pass), (COLD, Skip), (PULL, Pass), (WARM, Pass)]);
+    assert!(judge::finding(&second, COLD).summary.contains("fetched before"), "{:#?}", judge::finding(&second, COLD));
 }
 
 /// A world whose upstream is gone, after one tag of it was cached.
@@ -192,8 +194,9 @@ fn the_policy_of_the_operator_leaves_the_cache_open_to_ci_until_that_is_waived()
     let found = judge::run(&file, &["cache::"], &Machine::here(true));
     verdicts(&found, &[(CLOSED, Fail), (COLD, Skip), (PULL, Pass), (WARM, Pass)]);
     says(&found, CLOSED, "415", "the grants of `**` hold there too");
-    assert!(judge::finding(&found, CLOSED).remedy.contains("[[waive]]"));
-    assert_eq!(found.exit_status(false), ExitStatus::Broken);
+    // Nobody promised that CI may not: it is advice.
+    assert!(judge::outcome(&found, CLOSED).warns());
+    assert_eq!(found.exit_status(false), ExitStatus::Proven);
 
     let mut text = std::fs::read_to_string(&file).expect("the scenario is there");
     text.push_str(&waiver(CLOSED, "CI is trusted with the cache"));

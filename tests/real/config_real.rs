@@ -109,3 +109,43 @@ fn spoilt_files_are_refused_and_accepted_as_zot_does() {
         assert!(differences.is_empty(), "{count} of {} differ\n{differences}", files.len());
     }
 }
+
+/// Conditions as operators write them, and as they get them wrong.
+const CONDITIONS: &[&str] = &[
+    "req.reference == 'latest'",
+    "req.repository.startsWith('team/') && !(req.reference in ['latest', 'stable'])",
+    "req.tls.enabled ? req.userAgent.contains('docker') : false",
+    "timestamp('2026-01-01T00:00:00Z') < req.time",
+    "req.groups.exists(group, group == 'ci')",
+    "sets.contains(req.groups, ['ci'])",
+    "req.?claims.orValue('') == ''",
+    "base64.encode(b'a') == req.reference",
+    "req.reference.reverse() == 'a'",
+    "true",
+    "",
+    "(true",
+    "req.reference ==",
+    "req.reference = 'a'",
+    "true and false",
+    "request.reference == 'a'",
+    "reference == 'a'",
+    "req.reference.beginsWith('v')",
+    "math.greatest(1, 2) == 2",
+];
+
+#[test]
+fn conditions_are_refused_and_accepted_as_zot_does() {
+    let file = |condition: &&str| {
+        let policy =
+            serde_json::json!({ "users": ["a"], "actions": ["read"], "conditions": [{ "expression": condition }] });
+        let config = serde_json::json!({ "storage": { "rootDirectory": "/var/lib/registry" }, "http": {
+            "address": "127.0.0.1", "port": "5000", "auth": { "htpasswd": { "path": "/x" } },
+            "accessControl": { "repositories": { "**": { "policies": [policy] } } } } });
+        ("c.json".to_owned(), (*condition).to_owned(), config.to_string())
+    };
+    let files: Vec<(String, String, String)> = CONDITIONS.iter().map(file).collect();
+    for zot in Zot::find_all("conditions_are_refused_and_accepted_as_zot_does") {
+        let differences = compare(&zot, &files);
+        assert!(differences.is_empty(), "{differences}");
+    }
+}

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support;
-use crate::support::http::Request;
+use crate::support::http::{Request, block_on};
 use crate::support::image::{Image, MANIFEST, digest, push_blob};
 use crate::support::judge;
 use crate::support::patch::{Patch, Set};
 use crate::support::provider::{ADMIN, CI};
 use crate::support::world::{PUBLIC, Setup, World, waiver};
-use crate::support::zot::Zot;
+use crate::support::zot::{RealZot, Zot};
 use regproof::check::machine::Machine;
 use regproof::model::outcome::{Run, Verdict};
 use serde_json::{Value, json};
@@ -235,4 +235,30 @@ fn a_pattern_that_no_promise_names_is_found_by_the_repositories_that_are_there()
     assert!(outcome.cases.iter().any(|case| case.name.starts_with("ci: move a tag") && case.verdict == Verdict::Fail));
     let found = format!("{:?}", judge::finding(&run, MATRIX));
     assert!(found.contains("team/apps/web"), "{found}");
+}
+
+/// As 36 of 76 public configurations are: without a login and without rules.
+#[test]
+fn an_open_registry_is_told_by_init_and_by_a_run() {
+    let test = "an_open_registry_is_told_by_init_and_by_a_run";
+    let Some(zot) = Zot::find(test) else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let open =
+        RealZot::start(&zot, folder.path(), |_| json!({ "distSpecVersion": "1.1.1", "storage": {}, "http": {} }));
+    let url = open.url.parse().expect("an address");
+    let seen = block_on(regproof::commands::init::look(&url)).expect("it answers");
+    let draft = regproof::commands::init::scenario(&url, &seen);
+    assert!(draft.contains("lint::no_access_control (high)"), "{draft}");
+    let file = folder.path().join("regproof.toml");
+    let text = format!(
+        "schema = 1\nname = \"n\"\n[registry]\nurl = \"{}\"\nzot_config = '{}'\n",
+        open.url,
+        open.config_file().display()
+    );
+    std::fs::write(&file, text).expect("the scenario can be written");
+    let told = format!("{:?}", judge::outcome(&judge::run(&file, &[TRAPS], &Machine::here(true)), TRAPS));
+    assert!(told.contains("lint::no_access_control") && told.contains("anyone may"), "{told}");
+    let Some(hardened) = World::on_this_release(test) else { return };
+    let url = hardened.zot.url.parse().expect("an address");
+    assert!(!block_on(regproof::commands::init::look(&url)).expect("it answers").open);
 }

@@ -23,5 +23,6 @@ mod seed_real;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "what a program of tests needs of it is a part")]
 mod support;
+mod upstream_real;
 mod zot_facts;
 mod zot_login_facts;

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use super::process::Server;
 use super::{on_path, tool};
+use super::process::Server;
 
 /// How a proxy differs from one that only terminates TLS.
 #[derive(Debug, Clone, Default, Deserialize)]

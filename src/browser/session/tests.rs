@@ -28,6 +28,13 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(300)
 }
 
+#[test]
+fn the_browser_connects_to_the_addresses_of_the_scenario() {
+    let addresses = [("registry.test:443".to_owned(), "127.0.0.1:8443".to_owned())].into();
+    let rules = resolver_rules(&addresses);
+    assert!(rules.starts_with("--host-resolver-rules=MAP registry.test:443 127.0.0.1:8443, "), "{rules}");
+}
+
 async fn serve(router: Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

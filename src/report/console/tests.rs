@@ -142,7 +142,8 @@ fn lines_are_as_wide_as_the_terminal_and_nothing_is_lost() {
     let whole = console(&[&run], Format::Pretty, false);
     let words = |text: &str| {
         let words = text.split_whitespace().filter(|word| *word != "│");
-        words.map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+        // A heading says in one sentence what the rows below it say one by one.
+        words.map(|word| word.trim_end_matches(',').to_owned()).collect::<std::collections::BTreeSet<_>>()
     };
     for width in [40, 80, 120] {
         let text = console(&[&run], Format::Pretty, Look { width: Some(width), ..Look::default() });
@@ -158,6 +159,33 @@ fn lines_are_as_wide_as_the_terminal_and_nothing_is_lost() {
         let wide: Vec<&str> = text.lines().filter(wide).collect();
         assert!(wide.is_empty(), "{width}: {wide:#?}");
     }
+}
+
+/// The first ten lines are what a person sees of a failure in CI.
+#[test]
+fn cause_and_fix_begin_within_the_first_ten_lines() {
+    let long = |words: usize| vec!["seven77"; words].join(" ");
+    // As long as the longest of the checks.
+    let finding = Finding {
+        summary: format!("{}, expected {}", long(20), long(20)),
+        promise: long(8),
+        expected: long(20),
+        actual: long(20),
+        cause: long(28),
+        remedy: long(28),
+        ..Finding::default()
+    };
+    let mut run = sample::small();
+    let mut outcome = sample::outcome("publish::existing_tag_cannot_be_deleted", "a title", Verdict::Fail, 1);
+    outcome.finding = Some(finding);
+    run.outcomes = vec![outcome];
+    let facts = crate::run::symptom::Facts::default();
+    run.root = crate::run::root::of(&run, &facts, true);
+    let text = console(&[&run], Format::Pretty, Look { width: Some(80), ..Look::default() });
+    let lines: Vec<&str> = text.lines().collect();
+    let at = |label: &str| lines.iter().position(|line| line.starts_with(&format!("{BAR}{label} "))).unwrap();
+    let places = [CAUSE, FIX, EXPECTED].map(at);
+    assert!(places[0] < places[1] && places[1] < 10 && places[1] < places[2], "{places:?}\n{text}");
 }
 
 proptest! {

@@ -234,6 +234,12 @@ fn a_client_program_must_be_there_and_reach_the_registry_by_its_name() {
         let elsewhere = scenario(&format!("[browser]\nwebdriver = \"{url}\"\n"));
         assert_eq!(no_browser(&elsewhere, &nothing()), None);
     }
+    // The browser that regproof starts is given the addresses; no browser is given an authority.
+    assert_eq!(no_browser(&scenario(led), &machine), None);
+    let authority = no_browser(&scenario("ca_file = \"ca.pem\"\n"), &machine).unwrap();
+    assert!(authority.contains("does not trust [registry] ca_file"), "{authority}");
+    let remote = scenario(&format!("{led}[browser]\nwebdriver = \"http://127.0.0.1:4444\"\n"));
+    assert!(no_browser(&remote, &machine).unwrap().contains("does not know [registry] resolve"));
     std::fs::remove_file(folder.path().join("chromium")).unwrap();
     assert!(no_browser(&scenario(""), &machine).unwrap().contains("no browser"));
     let another = scenario("[browser]\nwebdriver = \"crane\"\n");

@@ -27,6 +27,7 @@ pub(crate) const SCENARIO: &[Row] = &[
     checks("cache.image", CACHE, &["sync-off", "upstream-down"]),
     checks("cache.digest", CACHE, &["cache-serves-wrong-digest", "upstream-moved"]),
     checks("cache.upstream", CACHE, &[]),
+    checks("cache.upstream_asked", &["cache::warm_pulls_ask_no_upstream"], &[]),
     checks("cache.cold", &["cache::cold_fetch_works"], &["upstream-stopped"]),
     checks("clients.anonymous_docker", &["clients::anonymous_pull_works_for_every_client"], &[]),
     checks(
@@ -227,7 +228,7 @@ pub(crate) const ZOT: &[Row] = &[
     nobody("extensions.sync.registries.oauth2CredentialHelper", INSIDE),
     checks("extensions.sync.registries.preserveDigest", CACHE, &[]),
     nobody("extensions.sync.registries.syncTimeout", INSIDE),
-    nobody("extensions.sync.registries.manifestCheckInterval", INSIDE),
+    checks("extensions.sync.registries.manifestCheckInterval", &["cache::warm_pulls_ask_no_upstream"], &[]),
     nobody("extensions.sync.registries.reqConcurrent", INSIDE),
     nobody("extensions.sync.registries.reqPerSec", INSIDE),
     nobody("extensions.sync.registries.disableHTTP2", INSIDE),

@@ -1,7 +1,9 @@
 //! `extensions`: metrics, search, the pages and the pull-through cache. Other extensions promise nothing that is proven.
 
-use super::super::glob;
+use std::time::Duration;
+
 use super::super::tree::{At, Complaint, Entry, Node, Place};
+use super::super::{duration, glob};
 use super::{optional, texts};
 
 /// The extensions that promises can be derived from.
@@ -29,13 +31,15 @@ impl Extensions {
                     pattern: "**".to_owned(),
                     upstream: url.clone(),
                     on_demand: true,
+                    check_interval: upstream.check_interval,
                     place: upstream.place,
                 });
             }
             for content in &upstream.content {
                 let pattern = content.local_pattern();
-                let (upstream, on_demand) = (url.clone(), upstream.on_demand);
-                namespaces.push(CacheNamespace { pattern, upstream, on_demand, place: content.place });
+                let (on_demand, check_interval) = (upstream.on_demand, upstream.check_interval);
+                let (upstream, place) = (url.clone(), content.place);
+                namespaces.push(CacheNamespace { pattern, upstream, on_demand, check_interval, place });
             }
         }
         namespaces
@@ -51,6 +55,8 @@ pub struct CacheNamespace {
     pub upstream: String,
     /// Whether a pull fetches what is missing.
     pub on_demand: bool,
+    /// For how long after one question to the upstream about a tag none follows.
+    pub check_interval: Option<Duration>,
     /// Where the file says so.
     pub place: Place,
 }
@@ -64,6 +70,8 @@ pub struct Upstream {
     pub urls: Vec<At<String>>,
     /// Whether a pull fetches what is missing.
     pub on_demand: bool,
+    /// For how long after one question about a tag none follows; without it, zot asks for each pull by tag.
+    pub check_interval: Option<Duration>,
     /// Whether its certificate is verified; zot's default is yes.
     pub tls_verify: Option<At<bool>>,
     /// Whether images keep the format, and so the digest, that they have there.
@@ -151,6 +159,7 @@ fn upstream(node: &Node) -> Result<Upstream, Complaint> {
         place: node.place,
         urls: texts(node, "urls")?.into_iter().map(|at| At { value: without_credentials(&at.value), ..at }).collect(),
         on_demand: optional(node, "onDemand", Node::flag)?.is_some_and(|at| at.value),
+        check_interval: optional(node, "manifestCheckInterval", duration::of)?.and_then(duration::limit),
         tls_verify: optional(node, "tlsVerify", Node::flag)?,
         preserve_digest: optional(node, "preserveDigest", Node::flag)?.is_some_and(|at| at.value),
         content: content.into_iter().map(self::content).collect::<Result<_, _>>()?,

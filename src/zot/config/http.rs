@@ -23,12 +23,21 @@ pub struct Http {
     pub read_timeout: Option<Limit>,
     /// How long a whole answer may take.
     pub write_timeout: Option<Limit>,
-    /// How many requests a second zot lets through, where it counts them; the least of all methods.
-    pub rate_limit: Option<At<i64>>,
+    /// How many requests a second zot lets through, where it counts them: all, or those of one method.
+    pub rate_limits: Vec<RateLimit>,
     /// Whether Docker's media types are taken as they are.
     pub compat: bool,
     /// Where `http` stands.
     pub place: Place,
+}
+
+/// A limit on requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateLimit {
+    /// The method whose requests it counts; nothing for all of them.
+    pub method: Option<String>,
+    /// Requests a second.
+    pub rate: At<i64>,
 }
 
 impl Http {
@@ -132,22 +141,27 @@ pub(super) fn read(http: &Node) -> Result<Http, Complaint> {
         realm: optional(http, "realm", Node::text)?,
         read_timeout: optional(http, "readTimeout", limit)?,
         write_timeout: optional(http, "writeTimeout", limit)?,
-        rate_limit: rate(http)?,
+        rate_limits: rates(http)?,
         compat: !texts(http, "compat")?.is_empty(),
         place: http.place,
     })
 }
 
-/// The least of the rates, with its place.
-fn rate(http: &Node) -> Result<Option<At<i64>>, Complaint> {
-    let Some(limits) = http.present("ratelimit") else { return Ok(None) };
+/// The limit on all requests, and those on single methods: zot holds a request to each that counts it (`MethodRateLimiter`).
+fn rates(http: &Node) -> Result<Vec<RateLimit>, Complaint> {
+    let Some(limits) = http.present("ratelimit") else { return Ok(Vec::new()) };
     let methods = limits.node.present("methods").map_or(Vec::new(), |methods| methods.node.items());
-    let rates = std::iter::once(&limits.node).chain(methods);
-    let rates = rates.map(|node| {
-        optional(node, "rate", |node, what| Ok(At { value: number::whole(node, what)?, place: node.place }))
+    let read = |node: &Node, method: Option<String>| -> Result<Option<RateLimit>, Complaint> {
+        let rate = optional(node, "rate", number::whole)?;
+        let rate = rate.filter(|rate| *rate > 0).map(|value| At { value, place: node.place });
+        Ok(rate.map(|rate| RateLimit { method, rate }))
+    };
+    let all = std::iter::once(read(&limits.node, None));
+    let of_one = methods.into_iter().map(|node| {
+        let method = optional(node, "method", Node::text)?;
+        read(node, Some(method.map_or_else(String::new, |at| at.value)))
     });
-    let rates = rates.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
-    Ok(rates.filter(|rate| rate.value > 0).min_by_key(|rate| rate.value))
+    all.chain(of_one).filter_map(Result::transpose).collect()
 }
 
 /// An empty port is allowed and leaves the choice to the system, as zot has it.

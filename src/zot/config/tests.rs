@@ -224,6 +224,32 @@ fn no_secret_is_kept_whatever_key_holds_it() {
     assert!(!spoilt.contains("hunter2"), "{spoilt}");
 }
 
+#[test]
+fn several_documents_are_read_as_zot_reads_them() {
+    let own = "storage:\n  rootDirectory: /x\nhttp:\n  address: 127.0.0.1\n";
+    let map = "kind: ConfigMap\ndata:\n  config.json: |\n    {\"storage\": {\"rootDirectory\": \"/x\"},\n     \"http\": {\"port\": \"5050\"}}\n";
+    let values = "replicaCount: 1\nservice:\n  port: 5000\n";
+    // zot reads the first alone.
+    let config = Config::parse("z.yaml", &format!("{own}---\n{map}")).unwrap();
+    assert_eq!(config.http.listen_address(), "127.0.0.1");
+    // A values file and what was rendered of it, in one file.
+    let both = format!("# values\n{values}---\n{map}");
+    let error = Config::parse("all.yaml", &both).unwrap_err().to_string();
+    assert!(
+        error.starts_with("all.yaml:8:3: this is a ConfigMap") && error.contains("key = 'data.\"config.json\"'"),
+        "{error}"
+    );
+    let part = |text: &str, key: &str| Config::parse_part("all.yaml", text, Some(key), None);
+    let config = part(&both, "data.\"config.json\"").unwrap();
+    assert_eq!(config.http.port.map(|at| (at.value, at.place.line)), Some((5050, 10)));
+    let error = part(&both, "data.other").unwrap_err().to_string();
+    assert!(error.starts_with("all.yaml:7:1: there is no `other` here"), "{error}");
+    let error = part(&format!("{map}---\n{map}"), "data.\"config.json\"").unwrap_err().to_string();
+    assert!(error.starts_with("all.yaml:9:3: two documents") && error.contains("the other at 3:3"), "{error}");
+    let error = part(&format!("{map}---\na: [\n"), "data.\"config.json\"").unwrap_err().to_string();
+    assert!(error.starts_with("all.yaml:7:") || error.starts_with("all.yaml:8:"), "{error}");
+}
+
 proptest! {
     #[test]
     fn a_damaged_file_is_read_or_refused_with_a_place_inside_it(at in 0..SEED.len(), length in 0..40_usize, with in "[a-z{}\\[\\]\",:é ]{0,3}", yaml: bool) {

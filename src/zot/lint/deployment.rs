@@ -113,10 +113,12 @@ fn timeouts(config: &Config, defaults: bool, findings: &mut Findings) {
 }
 
 fn rate(config: &Config, findings: &mut Findings) {
-    if let Some(rate) = &config.http.rate_limit {
+    if let Some(limit) = config.http.rate_limits.iter().min_by_key(|limit| limit.rate.value) {
+        let rate = &limit.rate;
+        let of_method = limit.method.as_ref().map_or(String::new(), |method| format!(" {method}"));
         let consequence = format!(
-            "zot answers more than {} requests a second, of all clients together, with 429: pulls of images with many layers, \
-             or by a dozen nodes at once, may fail",
+            "zot answers more than {}{of_method} requests a second, of all clients together, with 429: pulls of images with many \
+             layers, or by a dozen nodes at once, may fail",
             rate.value
         );
         let remedy = "set it well above what all clients ask at once; regproof itself asks no faster";

@@ -87,11 +87,15 @@ fn covers(rule: &CacheNamespace, beside: &Beside, findings: &mut Findings) {
     if own.is_empty() {
         return;
     }
+    let learns = match rule.on_demand {
+        true => "zot asks it for each pull of a tag, those of a run too, so it learns their names and",
+        false => "it",
+    };
     let consequence = format!(
-        "the rule for `{}` covers {}: zot asks {} for them, so this upstream learns their names and can serve an image under them",
+        "the rule for `{}` and {} covers {}: {learns} can serve an image under them",
         rule.pattern,
-        own.join(", "),
-        rule.upstream
+        rule.upstream,
+        own.join(", ")
     );
     let remedy = "set a `destination` that holds none of your repositories, or a narrower `prefix`";
     findings.add("lint::sync_covers_own_names", rule.place, consequence, remedy);

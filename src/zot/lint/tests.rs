@@ -171,7 +171,8 @@ fn sync_rules_that_meet_and_that_cover_own_names_are_told() {
     assert!(meet[0].1.contains("https://a.test and from https://b.test"), "{meet:?}");
     let own = rules(r#"{"prefix":"**"}"#, r#"{"prefix":"**","destination":"/b"}"#);
     assert!(
-        own.iter().any(|(id, text)| *id == "lint::sync_covers_own_names" && text.contains("covers team/app")),
+        own.iter().any(|(id, text)| *id == "lint::sync_covers_own_names"
+            && text.contains("covers team/app: zot asks it for each pull of a tag")),
         "{own:?}"
     );
 }

@@ -1,6 +1,7 @@
 //! Rules of `http.accessControl`: policies need a way to log in, and patterns and conditions must be readable.
 
 use super::{Broken, Section, Zot, auth, glob};
+use crate::zot::cel;
 
 pub(super) fn needs_a_login(zot: &Zot<'_>) -> Result<(), Broken> {
     let Some(entry) = zot.at(&["http", "accessControl"]) else { return Ok(()) };
@@ -51,7 +52,7 @@ pub(super) fn patterns(zot: &Zot<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Conditions are CEL. Only what cannot be an expression at all is seen here.
+/// Conditions are CEL.
 pub(super) fn conditions(zot: &Zot<'_>) -> Result<(), Broken> {
     let access = zot.section(&["http", "accessControl"]);
     let rules = access.named("repositories").into_iter().flat_map(|(_, rule)| rule.each("policies"));
@@ -61,33 +62,9 @@ pub(super) fn conditions(zot: &Zot<'_>) -> Result<(), Broken> {
         if expression.trim().is_empty() {
             return Err((condition.place(), "a condition needs an `expression`".to_owned()));
         }
-        if !balanced(&expression) {
-            let why = "a bracket or a quote of this condition is not closed".to_owned();
+        if let Some(why) = cel::fault(&expression) {
             return Err((condition.place_of("expression"), why));
         }
     }
     Ok(())
-}
-
-fn balanced(expression: &str) -> bool {
-    let mut open = Vec::new();
-    let mut rest = expression.chars();
-    while let Some(next) = rest.next() {
-        match next {
-            '"' | '\'' => loop {
-                match rest.next() {
-                    Some('\\') => drop(rest.next()),
-                    Some(end) if end == next => break,
-                    Some(_) => {}
-                    None => return false,
-                }
-            },
-            '(' => open.push(')'),
-            '[' => open.push(']'),
-            '{' => open.push('}'),
-            ')' | ']' | '}' if open.pop() != Some(next) => return false,
-            _ => {}
-        }
-    }
-    open.is_empty()
 }

@@ -55,6 +55,8 @@ fn policies_need_a_way_to_log_in() {
     starts(&condition("req.a == ')'"));
     refused(&condition(""), "needs an `expression`");
     refused(&condition("(true"), "not closed");
+    refused(&condition("req.a =="), "no CEL expression");
+    refused(&condition("request.a == 'b'"), "no `request` in conditions");
 }
 
 #[test]

@@ -21,6 +21,8 @@ const NAMES: [&str; 2] = ["localhost", "registry.test"];
 pub enum Pass {
     /// It goes on with this head.
     On(String),
+    /// It goes on with this head, and its answer says that it is compressed.
+    Compressed(String),
     /// It is answered with this status and page.
     Answer(&'static str, &'static str),
 }
@@ -83,14 +85,31 @@ async fn one(mut client: TcpStream, lab: String, pass: fn(&str) -> Pass) -> std:
             client.shutdown().await
         }
         Pass::On(text) => {
-            let mut server = TcpStream::connect(lab).await?;
-            server.write_all(without(&text, "connection").as_bytes()).await?;
-            server.write_all(b"\r\nConnection: close").await?;
-            server.write_all(&head[end..]).await?;
+            let mut server = send(lab, &text, &head[end..]).await?;
+            tokio::io::copy_bidirectional(&mut client, &mut server).await?;
+            Ok(())
+        }
+        Pass::Compressed(text) => {
+            let mut server = send(lab, &text, &head[end..]).await?;
+            // The status line comes first, and in one piece.
+            let read = server.read(&mut buffer).await?;
+            let line = buffer[..read].windows(2).position(|window| window == b"\r\n").unwrap_or(read);
+            client.write_all(&buffer[..line]).await?;
+            client.write_all(b"\r\nContent-Encoding: gzip").await?;
+            client.write_all(&buffer[line..read]).await?;
             tokio::io::copy_bidirectional(&mut client, &mut server).await?;
             Ok(())
         }
     }
+}
+
+/// Sends a request on, with what was read of its body.
+async fn send(lab: String, head: &str, rest: &[u8]) -> std::io::Result<TcpStream> {
+    let mut server = TcpStream::connect(lab).await?;
+    server.write_all(without(head, "connection").as_bytes()).await?;
+    server.write_all(b"\r\nConnection: close").await?;
+    server.write_all(rest).await?;
+    Ok(server)
 }
 
 /// TLS in front of the lab, by an authority whose certificate is written to `ca.pem` in this folder.

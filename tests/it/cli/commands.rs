@@ -91,6 +91,16 @@ async fn a_plan_says_what_would_run_and_sends_nothing() {
         text.contains("tags regproof-… in blumeops/regproof and private/regproof, removed by identity `admin`"),
         "{text}"
     );
+    // What a login changes is said before.
+    let programs = tempfile::tempdir().unwrap();
+    for name in ["chromedriver", "chromium"] {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::write(programs.path().join(name), "").unwrap();
+        std::fs::set_permissions(programs.path().join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = regproof(&["plan"]);
+    let text = stdout(&command.env("PATH", programs.path()).arg(&world.scenario).assert().code(0));
+    assert!(text.contains("the registry keeps this login's groups for the user's API keys too"), "{text}");
     let mut command = regproof(&["plan", "--no-browser", "--only", "oidc::login_returns"]);
     command.arg(&world.scenario).assert().code(4);
     assert!(world.lab.requests().is_empty());

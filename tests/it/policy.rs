@@ -200,3 +200,32 @@ fn hostile_names_steer_neither_a_terminal_nor_a_page() {
         assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text:?}");
     }
 }
+
+#[test]
+fn the_example_in_the_book_is_what_the_program_says() {
+    let narrower = r#""defaultPolicy": ["read"]
+        },
+        "blumeops/**": {
+          "policies": [
+            { "groups": ["admins"], "actions": ["read", "create", "update", "delete"] }
+          ]
+        }
+      },"#;
+    let files = Files::new(&[
+        CI_UPDATES,
+        ("\"defaultPolicy\": [\"read\"]\n        }\n      },", narrower),
+        (r#""apikey": true"#, r#""apikey": true, "htpasswd": {"path": "/etc/zot/htpasswd"}"#),
+    ]);
+    files.write("config.json", OLD);
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/book/src/policy.md");
+    let page = std::fs::read_to_string(page).expect("the page can be read");
+    let mut count = 0;
+    for block in page.split("```console\n").skip(1) {
+        let (command, output) = block.split_once('\n').expect("a command, then its output");
+        let arguments: Vec<&str> = command.split(' ').skip(2).collect();
+        let (_, text, errors) = files.call(&arguments);
+        assert_eq!(output.split("```").next(), Some(text.as_str()), "{command}: {errors}");
+        count += 1;
+    }
+    assert_eq!(count, 2);
+}

@@ -107,7 +107,7 @@ impl Comparison<'_> {
         (of(self.old, &region.old), of(self.new, &region.new))
     }
 
-    /// Whether somebody gains, or may gain, what is not allowed.
+    /// Whether a client gains, or may gain, what is not allowed.
     #[must_use]
     pub fn gains(&self) -> bool {
         let rights = self.changes.iter().any(|change| change.kind.is_gain() && !change.allowed);

@@ -109,7 +109,8 @@ fn what_is_wrong_ends_with_3_and_names_its_place() {
     let (status, text, errors) = files.call(&["policy", "old.json", "broken.json"]);
     assert_eq!((status, text.as_str()), (3, ""));
     assert!(errors.contains("broken.json:3:5: "), "{errors}");
-    let cases: [&[&str]; 7] = [
+    let cases: [&[&str]; 8] = [
+        &["can", "", "read", "team/app", "--zot-config", "old.json"],
         &["policy", "old.json", "none.json"],
         &["policy", "old.json", "."],
         &["policy", "old.json", "new.json", "--allow-gain", "ci:create"],

@@ -50,11 +50,11 @@ pub struct Can {
     /// A group that the identity provider gives this user; repeatable
     #[arg(long, value_name = "NAME")]
     pub group: Vec<String>,
-    /// How the user logs in
+    /// How the user logs in [default: by password, or as the scenario says]
     ///
     /// It decides whether groups of the configuration itself count.
-    #[arg(long, value_enum, default_value = "password")]
-    pub login: By,
+    #[arg(long, value_enum)]
+    pub login: Option<By>,
     /// Where to read the configuration.
     #[command(flatten)]
     pub reading: Reading,

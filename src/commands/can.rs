@@ -9,7 +9,7 @@ use crate::checks;
 use crate::cli;
 use crate::model::outcome::ExitStatus;
 use crate::report::visible;
-use crate::scenario::{Scenario, load};
+use crate::scenario::{self, Scenario, load};
 use crate::zot::compare::{self, Answer, Name, Said};
 use crate::zot::config::Config;
 use crate::zot::policy::{Login, Who};
@@ -67,6 +67,9 @@ fn who(args: &cli::Can, name: &Name, config: &Config, scenario: Option<&Scenario
             return Err(Trouble::usage("--group is for a user; an anonymous client is in no group"));
         }
         Name::Anonymous => return Ok(Who::anonymous()),
+        Name::User(user) | Name::Group(user) if user.is_empty() => {
+            return Err(Trouble::usage("the name is empty; an anonymous client is written `anonymous`"));
+        }
         Name::User(user) => user.as_str(),
         Name::Group(group) => {
             groups.push(group.clone());
@@ -74,10 +77,11 @@ fn who(args: &cli::Can, name: &Name, config: &Config, scenario: Option<&Scenario
         }
         Name::AnyUser => "",
     };
-    let identities = scenario.iter().flat_map(|scenario| scenario.identities.values());
-    let known = identities.filter(|identity| identity.username == user && !user.is_empty());
-    groups.extend(known.flat_map(|identity| identity.groups.iter().cloned()));
-    let login = Login::from(args.login);
+    let mut identities = scenario.iter().flat_map(|scenario| scenario.identities.values());
+    let known = identities.find(|identity| identity.username == user && !user.is_empty());
+    let known = scenario::who(known);
+    groups.extend(known.groups);
+    let login = args.login.map_or(known.login, Login::from);
     Ok(match user {
         "" => Who { groups, login, ..compare::any_user(config) },
         user => Who { name: user.to_owned(), groups, login },

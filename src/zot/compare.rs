@@ -26,6 +26,9 @@ use super::config::Config;
 use super::policy::{self, Action, Login, Who};
 use super::release::Release;
 
+/// More regions times clients than this are not compared: they need memory.
+const MOST_CELLS: usize = 8_000_000;
+
 /// What kind of change it is, the gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -107,7 +110,7 @@ impl Comparison<'_> {
         (of(self.old, &region.old), of(self.new, &region.new))
     }
 
-    /// Whether somebody gains, or may gain, what is not allowed.
+    /// Whether a client gains, or may gain, what is not allowed.
     #[must_use]
     pub fn gains(&self) -> bool {
         let rights = self.changes.iter().any(|change| change.kind.is_gain() && !change.allowed);
@@ -131,7 +134,7 @@ pub fn any_user(config: &Config) -> Who {
 /// Compares two configurations, as a release reads them; without one, as the newest that is known.
 ///
 /// # Errors
-/// Where the patterns cut the names into too many parts to compare.
+/// Where the patterns cut the names into too many parts to compare, also for the number of clients.
 pub fn compare<'a>(
     old: &'a Config,
     new: &'a Config,
@@ -141,6 +144,9 @@ pub fn compare<'a>(
     let patterns: Vec<String> = allowed.iter().map(|allowed| allowed.pattern.clone()).collect();
     let regions = regions::regions(old, new, &patterns, regions::LIMITS)?;
     let people = people::people(old, new);
+    if regions.len().saturating_mul(people.len()) > MOST_CELLS {
+        return Err(Undecided::TooLarge { regions: regions.len(), people: people.len() });
+    }
     let mut changes = changes(old, new, &people, &regions);
     follow(&mut changes, &follows(old, new, &people));
     let mut doors = doors::doors(old, new, &people, release);

@@ -109,7 +109,8 @@ fn what_is_wrong_ends_with_3_and_names_its_place() {
     let (status, text, errors) = files.call(&["policy", "old.json", "broken.json"]);
     assert_eq!((status, text.as_str()), (3, ""));
     assert!(errors.contains("broken.json:3:5: "), "{errors}");
-    let cases: [&[&str]; 7] = [
+    let cases: [&[&str]; 8] = [
+        &["can", "", "read", "team/app", "--zot-config", "old.json"],
         &["policy", "old.json", "none.json"],
         &["policy", "old.json", "."],
         &["policy", "old.json", "new.json", "--allow-gain", "ci:create"],
@@ -199,4 +200,33 @@ fn hostile_names_steer_neither_a_terminal_nor_a_page() {
         assert!(text.contains("[31m"), "{text}");
         assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text:?}");
     }
+}
+
+#[test]
+fn the_example_in_the_book_is_what_the_program_says() {
+    let narrower = r#""defaultPolicy": ["read"]
+        },
+        "blumeops/**": {
+          "policies": [
+            { "groups": ["admins"], "actions": ["read", "create", "update", "delete"] }
+          ]
+        }
+      },"#;
+    let files = Files::new(&[
+        CI_UPDATES,
+        ("\"defaultPolicy\": [\"read\"]\n        }\n      },", narrower),
+        (r#""apikey": true"#, r#""apikey": true, "htpasswd": {"path": "/etc/zot/htpasswd"}"#),
+    ]);
+    files.write("config.json", OLD);
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/book/src/policy.md");
+    let page = std::fs::read_to_string(page).expect("the page can be read");
+    let mut count = 0;
+    for block in page.split("```console\n").skip(1) {
+        let (command, output) = block.split_once('\n').expect("a command, then its output");
+        let arguments: Vec<&str> = command.split(' ').skip(2).collect();
+        let (_, text, errors) = files.call(&arguments);
+        assert_eq!(output.split("```").next(), Some(text.as_str()), "{command}: {errors}");
+        count += 1;
+    }
+    assert_eq!(count, 2);
 }

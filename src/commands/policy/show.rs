@@ -1,6 +1,6 @@
 //! The difference of two configurations in words: for people, and for a review comment. Pure.
 //!
-//! Every text may come from a file that somebody else wrote, so none may steer a terminal or a page.
+//! Every text may come from a file of another author, so none may steer a terminal or a page.
 
 use crate::report::{code, visible};
 use crate::zot::compare::{Comparison, Door, Entry, Kind, LOG_IN, Region, Said, entries};

@@ -34,7 +34,7 @@ pub struct Door {
     pub allowed: bool,
 }
 
-/// A setting that changed, and by which nobody has more or fewer rights.
+/// A setting that changed. No client has more or fewer rights by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// What it is about.
@@ -153,7 +153,7 @@ fn metrics(old: &Config, new: &Config, people: &[Person], release: Option<Releas
             Decision::Random(_) => (Answer::Depends(["chance".to_owned()].into()), ("chance".to_owned(), Some(place))),
         }
     };
-    // A group has no right of its own here.
+    // The metrics know users, and no groups.
     let asks = |person: &&Person| {
         !matches!(person.name, Name::Group(_)) && person.login.is_none_or(|login| login == policy::Login::Own)
     };

@@ -47,6 +47,17 @@ pub enum Undecided {
          patterns that have a `*` before other letters, as `*a*` or `**/a/**`"
     )]
     TooMany(usize),
+    /// There are too many parts for so many clients.
+    #[error(
+        "undecided: {people} clients in {regions} groups of repositories are too many, and nothing was compared; \
+         compare a smaller change"
+    )]
+    TooLarge {
+        /// The parts.
+        regions: usize,
+        /// The clients.
+        people: usize,
+    },
     /// Two parts of this program disagree.
     #[error("undecided: this is a fault of regproof, please report it with both files: {0}")]
     Fault(String),

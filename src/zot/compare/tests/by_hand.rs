@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use crate::zot::compare::{Allowed, Comparison, Kind, Name, any_user, ask, compare, entries, is_name};
+use crate::zot::compare::{Allowed, Comparison, Kind, Name, Undecided, any_user, ask, compare, entries, is_name};
 use crate::zot::config::Config;
 use crate::zot::policy::{Action, Who};
 
@@ -330,4 +330,18 @@ fn files_of_200_patterns_are_compared_at_once() {
     assert!(gained >= 400, "{gained}");
     // A second is what it may take where it is compiled for speed, on a machine that does nothing else.
     assert!(began.elapsed() < Duration::from_secs(300), "{:?}", began.elapsed());
+}
+
+#[test]
+fn too_many_clients_for_so_many_patterns_are_undecided() {
+    let file = |action: &str| {
+        let users: Vec<String> = (0..10_000).map(|number| format!("\"u{number}\"")).collect();
+        let policy = format!(r#"{{"users":[{}],"actions":["{action}"]}}"#, users.join(","));
+        let first = format!(r#""p/**":{{"policies":[{policy}]}}"#);
+        let others = (1..1000).map(|number| format!(r#""p{number}/**":{{"defaultPolicy":["{action}"]}}"#));
+        let rules: Vec<String> = std::iter::once(first).chain(others).collect();
+        file("f.json", &rules.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let error = compare(&file("read"), &file("create"), None, &[]).unwrap_err();
+    assert_eq!(error, Undecided::TooLarge { regions: 1000, people: 10_002 });
 }

@@ -12,6 +12,7 @@ use crate::lock;
 use crate::outcome::ExitStatus;
 use crate::output;
 use crate::plan::{Plan, Step};
+use crate::report::text::count;
 use crate::requests;
 use crate::scenario::{Action, Scenario};
 use crate::target::Target;
@@ -49,7 +50,7 @@ fn agreed(target: &Target, write: bool) -> Result<String, Trouble> {
     let mut text = match &differences {
         None => format!("\n{shown} is new\n"),
         Some(differences) if differences.is_empty() => format!("\nthe promises are those of {shown}\n"),
-        Some(differences) => format!("\n{} promises differ from {shown}\n", differences.len()),
+        Some(differences) => format!("\nnot as in {shown}: {}\n", count(differences.len(), "promise")),
     };
     for difference in differences.iter().flatten() {
         text.push_str(&format!(
@@ -202,7 +203,8 @@ fn advice(scenario: &Scenario) -> String {
     if findings.is_empty() {
         return format!("\nnothing unexpected in the configuration\n{dated}");
     }
-    let mut text = format!("\n{} things in the configuration that an operator may not expect\n", findings.len());
+    let mut text =
+        format!("\n{} in the configuration that an operator may not expect\n", count(findings.len(), "thing"));
     for finding in findings {
         let severity = finding.severity.word();
         text.push_str(&format!(

@@ -32,6 +32,7 @@ use super::compare::{self, Change, Kind};
 use crate::check::{Check, Effect, Failure, Meta, Proof, Why};
 use crate::context::Cx;
 use crate::plan::Step;
+use crate::report::text;
 use crate::runner;
 
 /// What a run is compared with.
@@ -87,7 +88,7 @@ async fn run(cx: &Cx) -> Proof {
         };
     };
     let count = diff.open().count();
-    cx.note(format!("{count} changes"));
+    cx.note(text::count(count, "change"));
     Err(failure(worst))
 }
 

@@ -58,7 +58,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
         }
     }
     let keys = discovery::keys(cx, &provider.jwks_uri, &KEYS).await?;
-    cx.note(format!("{issuer} has {keys} signing keys"));
+    cx.note(format!("{issuer} has {}", count(keys, "signing key")));
     Ok(())
 }
 

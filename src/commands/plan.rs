@@ -10,6 +10,7 @@ use crate::model::effect::{Effect, Need};
 use crate::model::level::Setting;
 use crate::model::outcome::ExitStatus;
 use crate::report::output;
+use crate::report::text::count;
 use crate::run::plan::{Plan, Step};
 use crate::run::promises;
 use crate::run::requests;
@@ -50,7 +51,7 @@ fn agreed(target: &Target, write: bool) -> Result<String, Trouble> {
     let mut text = match &differences {
         None => format!("\n{shown} is new\n"),
         Some(differences) if differences.is_empty() => format!("\nthe promises are those of {shown}\n"),
-        Some(differences) => format!("\n{} promises differ from {shown}\n", differences.len()),
+        Some(differences) => format!("\nnot as in {shown}: {}\n", count(differences.len(), "promise")),
     };
     for difference in differences.iter().flatten() {
         text.push_str(&format!(
@@ -203,7 +204,8 @@ fn advice(scenario: &Scenario) -> String {
     if findings.is_empty() {
         return format!("\nnothing unexpected in the configuration\n{dated}");
     }
-    let mut text = format!("\n{} things in the configuration that an operator may not expect\n", findings.len());
+    let mut text =
+        format!("\n{} in the configuration that an operator may not expect\n", count(findings.len(), "thing"));
     for finding in findings {
         let severity = finding.severity.word();
         text.push_str(&format!(

@@ -32,6 +32,7 @@ use crate::check::context::Cx;
 use crate::model::effect::{Effect, Meta};
 use crate::model::failure::{Failure, Proof, Why};
 use crate::model::snapshot::Against;
+use crate::report::text;
 use crate::run::plan::Step;
 use crate::run::runner;
 
@@ -81,7 +82,7 @@ async fn run(cx: &Cx) -> Proof {
         };
     };
     let count = diff.open().count();
-    cx.note(format!("{count} changes"));
+    cx.note(text::count(count, "change"));
     Err(failure(worst))
 }
 

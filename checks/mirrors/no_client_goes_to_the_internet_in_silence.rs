@@ -111,7 +111,7 @@ mod tests {
         let finding = fails(&K3S_PLAIN).await;
         assert!(finding.summary.contains("internet"), "{finding:#?}");
         assert!(finding.actual.contains("registries.yaml:"), "{finding:#?}");
-        assert!(finding.remedy.contains("docker.io/$1"), "{finding:#?}");
+        assert!(finding.remedy.contains("/v2/docker.io"), "{finding:#?}");
     }
 
     #[tokio::test]

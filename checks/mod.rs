@@ -68,12 +68,12 @@ checks! {
         warm_hit_is_served_from_the_registry,
         warm_pulls_ask_no_upstream,
     }
-    content {
-        sampled_images_are_whole,
-    }
     clients {
         anonymous_pull_works_for_every_client,
         authenticated_pull_works_for_every_client,
+    }
+    content {
+        sampled_images_are_whole,
     }
     keys {
         belongs_to_its_user,

@@ -13,6 +13,7 @@ mod field;
 mod hostile;
 mod lab;
 mod layers;
+mod mirrors;
 mod nextest;
 mod open_registry;
 mod packages;

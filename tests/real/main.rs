@@ -11,6 +11,7 @@ mod field_real;
 mod login_mutants;
 mod logins;
 mod matrix_real;
+mod mirrors_real;
 mod mutants;
 mod oci_conformance;
 mod probes_real;

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use super::{on_path, tool};
 use super::process::Server;
+use super::{on_path, tool};
 
 /// How a proxy differs from one that only terminates TLS.
 #[derive(Debug, Clone, Default, Deserialize)]

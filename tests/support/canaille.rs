@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::process::Server;
 use super::provider::{CI, CLIENT_ID, CLIENT_SECRET, GUEST};
 use super::tools;
-use super::process::Server;
 
 /// A running canaille.
 pub struct Canaille {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::http::Request;
+use super::process::{NotStarted, PING, Server, run};
 use super::registries::{PUBLIC, USERS};
 use super::tools;
-use super::process::{NotStarted, PING, Server, run};
 
 /// Sets it up in this folder, and starts it.
 pub fn launch(program: &Path, folder: &Path, port: u16) -> Result<Server, NotStarted> {

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::http::Request;
+use super::process::{PING, Server, on_free_port};
 use super::provider::{ADMIN, CI, CLIENT_ID, CLIENT_SECRET, GUEST, User};
 use super::{on_path, tools};
-use super::process::{PING, Server, on_free_port};
 
 /// What [`ADMIN`] owes besides the password, in base32.
 pub const TOTP_SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";

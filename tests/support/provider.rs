@@ -9,8 +9,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::http::Request;
-use super::{on_path, tools};
 use super::process::Server;
+use super::{on_path, tools};
 
 /// One user of the provider.
 #[derive(Debug, Clone, Copy)]

@@ -14,9 +14,9 @@ use tempfile::TempDir;
 use super::gitea;
 use super::hardened::write_secret;
 use super::http::Request;
-use super::{on_path, skip, tool};
-use super::process::{NotStarted, PING, Server, on_free_port};
 use super::image::Image;
+use super::process::{NotStarted, PING, Server, on_free_port};
+use super::{on_path, skip, tool};
 
 /// A repository that exists and must not change.
 pub const PUBLIC: &str = "team/app";

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::http::Request;
+use super::image::Image;
 use super::on_path;
 use super::process::{NotStarted, PING, Server, on_free_port};
-use super::image::Image;
 
 /// The repository it holds.
 pub const REPOSITORY: &str = "library/alpine";

@@ -11,13 +11,13 @@ use time::OffsetDateTime;
 
 use super::hardened::{self, write_secret};
 use super::http::Request;
+use super::image::Image;
 use super::keys;
 use super::patch::Patch;
+use super::process::NotStarted;
 use super::provider::{ADMIN, CI, CLIENT_ID, GUEST, Options, Provider, User};
 use super::upstream::Upstream;
 use super::zot::{RealZot, Release, Zot};
-use super::process::NotStarted;
-use super::image::Image;
 
 /// The repository that exists and must not change.
 pub const PUBLIC: &str = "blumeops/navidrome";

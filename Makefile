@@ -55,7 +55,7 @@ soak: rust ## watch a registry that breaks and comes back for an hour: nothing m
 
 .PHONY: prove
 prove: rust tools ## break the lab and a real zot in every known way, and print which checks notice
-	$(CARGO) run $(FLAGS) --quiet -- prove --all
+	$(CARGO) run $(FLAGS) --quiet -- self-test --all
 	REGPROOF_TEST_WHOLE=1 $(CARGO) test $(FLAGS) --test it hostile::
 	REGPROOF_TEST_WHOLE=1 $(CARGO) test $(FLAGS) --release --lib zot::compare::
 	REGPROOF_MUTANTS=all $(CARGO) test $(FLAGS) --test real mutants:: -- --nocapture

@@ -10,7 +10,7 @@ mod standing;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::lab::Weakness;
@@ -47,6 +47,7 @@ pub enum Command {
     /// Run the checklist on a sound lab, then on a weak one
     Demo(Demo),
     /// Show which checks of this program catch each weakness of the lab
+    #[command(name = "self-test", alias = "prove")]
     Prove(Prove),
     /// Run the checklist against the registry of a scenario
     Run(Run),
@@ -94,7 +95,8 @@ pub struct Selection {
     pub only: Vec<String>,
     /// The most that a check may send
     ///
-    /// `oracle` requests store nothing. The default is `writes` with a scratch repository, else `oracle`.
+    /// `no-store` requests are refused after the rights were checked, so nothing is stored. The default is `writes` with
+    /// a scratch repository, else `no-store`.
     #[arg(long, value_name = "EFFECT", value_parser = effects())]
     pub effects: Option<Effect>,
     /// Skip checks that need a browser
@@ -111,7 +113,9 @@ pub struct Selection {
 }
 
 fn effects() -> impl TypedValueParser<Value = Effect> {
-    PossibleValuesParser::new(["read-only", "oracle", "writes"]).try_map(|text| text.parse::<Effect>())
+    let no_store = PossibleValue::new("no-store").alias("oracle");
+    let values = [PossibleValue::new("read-only"), no_store, PossibleValue::new("writes")];
+    PossibleValuesParser::new(values).try_map(|text| text.parse::<Effect>())
 }
 
 /// A part by its numbers, or by the index that a Kubernetes Job of completion mode Indexed gives each of its pods.

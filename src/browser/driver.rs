@@ -16,6 +16,7 @@ use tokio::process::{Child, Command};
 use url::Url;
 
 use super::BrowserError;
+use crate::base::process_tree::{In, kill, with};
 
 /// Everything that must end, readable from any thread.
 static ALIVE: Mutex<Vec<Arc<Alive>>> = Mutex::new(Vec::new());
@@ -180,25 +181,7 @@ impl Alive {
 
 /// Processes that have the profile folder on their command line, but for those that ended and wait to be reaped.
 pub(super) fn with_profile(profile: &Path) -> Vec<i32> {
-    let needle = profile.as_os_str().as_encoded_bytes();
-    let Ok(processes) = std::fs::read_dir("/proc") else { return vec![] };
-    let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    ids.filter(|id| {
-        let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        line.windows(needle.len()).any(|part| part == needle)
-    })
-    .collect()
-}
-
-#[expect(unsafe_code, reason = "the standard library cannot signal a process that is not its child")]
-fn kill(id: i32) {
-    if id == 0 || id == 1 || id == -1 {
-        return;
-    }
-    // SAFETY: kill(2) takes plain numbers and touches no memory of this process.
-    unsafe {
-        libc::kill(id, libc::SIGKILL);
-    }
+    with(In::CommandLine, profile.as_os_str().as_encoded_bytes())
 }
 
 /// Ends a session at a remote WebDriver: blocking and short, since a value that is dropped cannot await.

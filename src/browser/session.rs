@@ -17,6 +17,7 @@ use url::Url;
 use super::BrowserError;
 use super::driver::Driver;
 use super::picture;
+use crate::base::process_tree::is_root;
 use crate::base::redact::Redactor;
 
 /// One browser with a new, empty profile.
@@ -322,12 +323,6 @@ fn resolver_rules(addresses: &BTreeMap<String, String>) -> String {
     let mapped: String = addresses.iter().map(|(host, address)| format!("MAP {host} {address}, ")).collect();
     // Names that nobody can own (RFC 6761) are not even asked for.
     format!("--host-resolver-rules={mapped}MAP *.invalid ~NOTFOUND")
-}
-
-#[expect(unsafe_code, reason = "the standard library does not tell the user id")]
-fn is_root() -> bool {
-    // SAFETY: geteuid(2) has no arguments, cannot fail and touches no memory of this process.
-    unsafe { libc::geteuid() == 0 }
 }
 
 fn left(deadline: Instant) -> Duration {

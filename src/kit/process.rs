@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
+use crate::base::process_tree::{In, kill, with};
 use crate::check::context::Cx;
 use crate::http::Client;
 use crate::model::exchange;
@@ -249,30 +250,11 @@ fn end_group(id: i32, mark: &str) {
     kill(-id);
     // Each look may miss what is born while it lasts.
     for _ in 0..5 {
-        let left = marked(mark);
+        let left = with(In::Environment, mark.as_bytes());
         if left.is_empty() {
             return;
         }
         left.into_iter().for_each(kill);
-    }
-}
-
-/// Processes with this mark in their environment, but for those that ended and wait to be reaped.
-fn marked(mark: &str) -> Vec<i32> {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return vec![] };
-    let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    ids.filter(|id| {
-        let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
-        environment.windows(mark.len()).any(|part| part == mark.as_bytes())
-    })
-    .collect()
-}
-
-#[expect(unsafe_code, reason = "the standard library cannot signal a process that is not its child")]
-fn kill(id: i32) {
-    // SAFETY: kill(2) takes plain numbers and touches no memory of this process.
-    unsafe {
-        libc::kill(id, libc::SIGKILL);
     }
 }
 

@@ -21,7 +21,7 @@ impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Effect::ReadOnly => "read-only",
-            Effect::Oracle => "oracle",
+            Effect::Oracle => "no-store",
             Effect::Writes => "writes",
         })
     }
@@ -33,9 +33,10 @@ impl std::str::FromStr for Effect {
     fn from_str(text: &str) -> Result<Effect, String> {
         match text {
             "read-only" => Ok(Effect::ReadOnly),
-            "oracle" => Ok(Effect::Oracle),
+            // The old name.
+            "no-store" | "oracle" => Ok(Effect::Oracle),
             "writes" => Ok(Effect::Writes),
-            _ => Err("one of read-only, oracle, writes".to_owned()),
+            _ => Err("one of read-only, no-store, writes".to_owned()),
         }
     }
 }
@@ -140,11 +141,13 @@ mod tests {
 
     #[test]
     fn an_effect_is_read_as_it_is_written() {
-        for (effect, text) in [(Effect::ReadOnly, "read-only"), (Effect::Oracle, "oracle"), (Effect::Writes, "writes")]
+        for (effect, text) in
+            [(Effect::ReadOnly, "read-only"), (Effect::Oracle, "no-store"), (Effect::Writes, "writes")]
         {
             assert_eq!(effect.to_string(), text);
             assert_eq!(text.parse(), Ok(effect));
         }
+        assert_eq!("oracle".parse(), Ok(Effect::Oracle));
         assert!("write".parse::<Effect>().is_err());
     }
 }

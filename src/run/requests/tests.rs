@@ -184,7 +184,7 @@ fn a_plan_shows_the_rows_of_its_checks_once_each_and_of_no_other() {
     let note = |row: &String| row.is_empty() || row.starts_with("* sent only if");
     let known = |row: &String| row.contains("(the run)") || row.contains("internal_pages") || note(row);
     assert!(pages.iter().all(known), "{pages:#?}");
-    assert!(pages.iter().any(|row| row.starts_with("oracle* OPTIONS")), "{pages:#?}");
+    assert!(pages.iter().any(|row| row.starts_with("no-store* OPTIONS")), "{pages:#?}");
     let mut once = pages.clone();
     once.dedup();
     assert_eq!(once, pages);

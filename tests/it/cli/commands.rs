@@ -74,12 +74,12 @@ fn a_manual_page_is_printed_or_all_are_written() {
 #[tokio::test]
 async fn a_plan_says_what_would_run_and_sends_nothing() {
     let world = world(None).await;
-    let mut command = regproof(&["plan", "--no-browser", "--effects", "oracle"]);
+    let mut command = regproof(&["plan", "--no-browser", "--effects", "no-store"]);
     let text = stdout(&command.arg(&world.scenario).assert().code(0));
     for line in [
         "RUN   access::anonymous_can_pull ",
         "SKIP  publish::api_key_can_push ",
-        "it needs `--effects writes`, this run is allowed `oracle`",
+        "it needs `--effects writes`, this run is allowed `no-store`",
         "SKIP  oidc::login_returns_with_a_session ",
         "writes      what the cache fetches for docker.io/library/alpine:3.20, kept by the registry",
     ] {

@@ -1,7 +1,7 @@
 //! `docs/kill-matrix.md`: which check notices which mistake, from the tables that the proofs themselves run by.
 //!
 //! Writes the file anew with `REGPROOF_UPDATE=1`, and otherwise compares. Whether the tables are true is for
-//! `regproof prove` and the mutants themselves to prove.
+//! `regproof self-test` and the mutants themselves to prove.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -87,7 +87,7 @@ fn document() -> Result<String, std::fmt::Error> {
         text,
         "# Kill matrix\n\n\
          Which check notices which mistake. Written by `REGPROOF_UPDATE=1 cargo test --test real mutants::matrix` from the tables that\n\
-         the proofs run by: the lab's weaknesses (`src/lab/weakness.rs`, proven by `regproof prove`) and the mutants of a real\n\
+         the proofs run by: the lab's weaknesses (`src/lab/weakness.rs`, proven by `regproof self-test`) and the mutants of a real\n\
          zot (`tests/mutants/*.toml`, proven by `tests/real/mutants.rs`). `make prove` runs both. A proof fails where a check\n\
          notices more, less, or otherwise than its table says.\n\n\
          - {} weaknesses of the lab, {} of them noticed; the others leave every promise kept, or show to a check on request alone.\n\

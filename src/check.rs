@@ -1,6 +1,6 @@
 //! What a check is: an id, a text, needs, an effect, and a function.
 //!
-//! Knows no particular check.
+//! Nothing here depends on a single check.
 
 pub(crate) mod context;
 pub(crate) mod facts;

@@ -15,13 +15,14 @@
 //! 3. With `upstream`, the upstream is asked before and after, by `HEAD`: how long it takes to answer, and how many pulls it
 //!    still allows (`ratelimit-remaining`, as Docker Hub says it).
 //!
-//! Proven: each pull by tag took less than half of the upstream's fastest answer to this machine. So there was no time to ask.
+//! This check finds that the upstream is asked. It cannot prove that it is not: the registry may be nearer to the upstream than
+//! this machine, or ask after it answered. So it never passes. Where no pull was seen to ask, it is a Skip with the times.
 //!
 //! ## When it fails
 //!
 //! Each pull by tag takes far longer than by digest, or gets no answer in time. Or the upstream's counter falls with each pull
 //! by tag, and with none by digest. zot with `onDemand` asks for each pull by tag. Up to v2.1.20 no setting changes that.
-//! Where neither time nor counter tell, the check is undecided. With `zot_config`, a promise that the configuration contradicts ends
+//! Where a pull may have asked, the check is undecided. With `zot_config`, a promise that the configuration contradicts ends
 //! with status 3.
 //!
 //! ## References
@@ -68,7 +69,7 @@ const COLD: Why<'static> = Why {
 };
 
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let mut proven = Vec::new();
+    let mut unseen = Vec::new();
     for cache in &cx.scenario().cache {
         let (Some(promised), Some((repository, tag))) = (cache.upstream_asked, cache.image.rsplit_once(':')) else {
             continue;
@@ -97,11 +98,11 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
                 let why = if upstream.limited { &LIMITED } else { &ASKED };
                 return Err(why.fail(expected, actual, shown));
             }
-            Some(false) => proven.push(actual),
+            Some(false) => unseen.push(actual),
             None => return Err(UNTOLD.undecided(expected, actual, shown)),
         }
     }
-    cx.proven(proven.join("; "));
+    cx.skip(format!("no pull was seen to ask the upstream, which is no proof that none does: {}", unseen.join("; ")));
     Ok(())
 }
 
@@ -152,9 +153,11 @@ mod tests {
         Setting { id: ID, weaknesses: &[Weakness::UpstreamRateLimited, Weakness::SyncOff], change: never };
 
     #[tokio::test]
-    async fn proven_where_a_limited_upstream_is_not_asked() {
-        let proven = SHELTER.proven().await.proven.expect("it says what it proved");
-        assert!(proven.contains("the upstream takes"), "{proven}");
+    async fn skipped_where_a_limited_upstream_is_not_asked() {
+        let outcome = SHELTER.run(None, false).await;
+        assert_eq!(outcome.verdict.word(), "skip", "{:#?}", outcome.finding);
+        let reason = outcome.finding.expect("a Skip has a reason").summary;
+        assert!(reason.contains("no proof") && reason.contains("the upstream takes"), "{reason}");
     }
 
     #[tokio::test]

@@ -12,11 +12,14 @@
 //! 3. The pull is made as that client makes it: path, query, `Accept` and `User-Agent`. Each answer decides the next request.
 //! 4. The tag, the index, the manifest and one blob must come from this registry, with the bytes of the control.
 //!
-//! No request goes to another host. Credentials of the client's file are not used.
+//! Requests go to this registry alone, also behind its proxy (`backend`), and to where it redirects a blob. The client's credentials
+//! are not used. Where the registry asks for them, the pull is undecided. It is undecided too where regproof needs `ca_file` or
+//! `client_cert`, and the client's file names none.
 //!
 //! ## When it fails
 //!
-//! Change the client's file as the finding says, or the rule in `extensions.sync`. `regproof mirrors` prints the whole file.
+//! Change the client's file as the finding says, or the rule in `extensions.sync`. `regproof mirrors` prints the lines
+//! to change.
 //!
 //! ## References
 //!
@@ -24,6 +27,8 @@
 //! containers-registries.conf(5); OCI distribution spec, section Registry Proxying.
 
 use std::time::Duration;
+
+use anyhow::Context as _;
 
 use crate::kit::prelude::*;
 
@@ -34,28 +39,46 @@ pub(crate) const SENDS: &[Rows] = &[rows::MIRRORED];
 
 const CLAIM: &str = "every client is served by the cache";
 
+const NOTHING: Why<'static> = Why {
+    claim: CLAIM,
+    cause: "neither `images` of this [[mirror]] nor a [[cache]] names an image",
+    remedy: "name the images in `images`, as \"docker.io/library/alpine:3.20\"",
+};
+
+const TRUST: Why<'static> = Why {
+    claim: CLAIM,
+    cause: "regproof reached the registry with certificates that the client's file does not name",
+    remedy: "name `ca` and the client's certificate in its file; what the node itself trusts is not in it",
+};
+
 pub(crate) async fn run(cx: &Cx) -> Proof {
-    let (mut proof, mut count): (Proof, usize) = (Ok(()), 0);
+    let (mut proof, mut served, mut all): (Proof, usize, usize) = (Ok(()), 0, 0);
     for mirror in &cx.scenario().mirror {
-        let Some(found) = mirror.client() else { continue };
-        for reference in cx.scenario().mirrored_images(mirror) {
+        let found = mirror.client().with_context(|| format!("the files of {} were not read", mirror.name))?;
+        let images = cx.scenario().mirrored_images(mirror);
+        if images.is_empty() {
+            return Err(NOTHING.undecided("an image to pull", format_args!("{} has none", mirror.name), None));
+        }
+        for reference in images {
             let image = format!("{}:{}", reference.name(), reference.digest.as_ref().unwrap_or(&reference.tag));
             let one = match mirrors::follow(cx, found, &reference).await {
                 Ok(followed) => judge(cx, found, &followed),
                 Err(failure) => Err(failure),
             };
-            count += usize::from(one.is_ok());
+            all += 1;
+            served += usize::from(one.is_ok());
             cx.case(format!("{}: {image}", mirror.name), &one);
             proof = graver(proof, one);
         }
     }
-    cx.proven(format!("{count} pulls by clients served"));
+    cx.proven(format!("{served} of {} by clients served", count(all, "pull")));
     proof
 }
 
 fn judge(cx: &Cx, found: &mirrors::Found, followed: &mirrors::Followed) -> Proof {
     if followed.from == mirrors::From::Registry {
-        return Ok(());
+        let Some(unknown) = followed.unknown else { return Ok(()) };
+        return Err(TRUST.undecided("a pull that the client's files make possible", unknown, None));
     }
     let advice = mirrors::advice(cx.scenario(), found);
     let why = Why { claim: CLAIM, cause: &advice.cause, remedy: &advice.remedy };
@@ -82,7 +105,7 @@ mod tests {
     #[tokio::test]
     async fn proven_where_the_file_leads_to_the_name_of_the_cache() {
         let outcome = RIGHT.proven().await;
-        assert_eq!(outcome.proven.as_deref(), Some("1 pulls by clients served"));
+        assert_eq!(outcome.proven.as_deref(), Some("1 of 1 pull by clients served"));
         let asked = outcome.transcript.iter().map(|exchange| exchange.url.as_str());
         assert!(asked.clone().any(|url| url.contains("/v2/docker.io/library/alpine/manifests/3.20?ns=docker.io")));
     }

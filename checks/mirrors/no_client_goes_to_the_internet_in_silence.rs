@@ -15,7 +15,7 @@
 //!
 //! ## When it fails
 //!
-//! Change the lines that the finding names. `regproof mirrors` prints the corrected files.
+//! Change the lines that the finding names. `regproof mirrors` prints them for a whole folder of nodes.
 //!
 //! ## References
 //!
@@ -23,6 +23,8 @@
 //! containers-registries.conf(5).
 
 use std::time::Duration;
+
+use anyhow::Context as _;
 
 use crate::kit::prelude::*;
 
@@ -46,7 +48,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
     let mut proof: Proof = Ok(());
     let registry = cx.scenario().mirrored_registry();
     for mirror in &cx.scenario().mirror {
-        let Some(found) = mirror.client() else { continue };
+        let found = mirror.client().with_context(|| format!("the files of {} were not read", mirror.name))?;
         let judgement = mirrors::judge(&found.config, &registry, &found.texts);
         for finding in &judgement.findings {
             let place = format!("{}:{}", finding.file, finding.place);
@@ -61,7 +63,7 @@ pub(crate) async fn run(cx: &Cx) -> Proof {
             proof = graver(proof, one);
         }
     }
-    cx.proven(format!("the files of {} clients judged", cx.scenario().mirror.len()));
+    cx.proven(format!("the files of {} judged", count(cx.scenario().mirror.len(), "client")));
     proof
 }
 

@@ -41,8 +41,8 @@ pub(crate) async fn by_tag(
         return Err(error.context("by tag; a `digest` in [[cache]] would show more").into());
     };
     let there = transfer::manifest(client, repository, digest, why).await?;
-    // One connection that stalls proves nothing. A registry that waits does so again: if not for the next request, which may
-    // have joined the wait of the first, then for the one after it.
+    // One slow request is no proof. A registry that waits for its upstream is slow again: for the next request, or for the one
+    // after it where the next one shared the first wait.
     let mut waits = false;
     for _ in 0..2 {
         let again = transfer::manifest(client, repository, tag, why).await;

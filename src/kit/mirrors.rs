@@ -10,11 +10,12 @@ use reqwest::Method;
 use crate::check::context::Cx;
 use crate::http::{Answer as Response, MANIFEST_LIMIT};
 use crate::kit::transfer;
+use crate::kit::transfer::Descriptor;
 use crate::mirror::finding::{Finding, fixes};
 pub(crate) use crate::mirror::folder::Found;
 use crate::mirror::judge::Outcome;
 pub(crate) use crate::mirror::judge::{From, judge};
-use crate::mirror::model::{Client, Endpoint};
+use crate::mirror::model::{Client, Endpoint, Scheme};
 use crate::mirror::pull::{Answer, Content, Image, Logins, Request, Role, Stage, hosts, pull, words};
 use crate::mirror::reference::Reference;
 use crate::model::failure::{Failure, Why};
@@ -43,14 +44,16 @@ pub(crate) struct Followed {
     pub(crate) refusal: Option<(Request, String, Option<usize>)>,
     /// The digest that the client should get for the tag.
     pub(crate) digest: String,
+    /// What of a pull that is served here the client's files do not show.
+    pub(crate) unknown: Option<&'static str>,
 }
 
 /// Follows the pull of an image by a client, as its files say.
 ///
 /// # Errors
-/// If the cache does not serve the image under its own name, or an answer decides nothing.
+/// If the cache does not serve the image under its own name, or a response is undecided.
 pub(crate) async fn follow(cx: &Cx, found: &Found, reference: &Reference) -> Result<Followed, Failure> {
-    let image = kept(cx, reference).await?;
+    let kept = kept(cx, reference).await?;
     let registry = cx.scenario().mirrored_registry();
     let config = &found.config;
     let hosts = hosts(config, config.route(&reference.host, &reference.repository), reference);
@@ -74,7 +77,7 @@ pub(crate) async fn follow(cx: &Cx, found: &Found, reference: &Reference) -> Res
                 }
             }
         };
-        let walked = pull(config, reference, &image, &Logins::default(), &mut ask);
+        let walked = pull(config, reference, &kept.image, &Logins::default(), &mut ask);
         let Some(request) = next else {
             let other = known.iter().any(|(_, reply)| matches!(reply.answer, Answer::OtherDigest(_)));
             let wrong = other.then(|| "another image".to_owned());
@@ -84,10 +87,12 @@ pub(crate) async fn follow(cx: &Cx, found: &Found, reference: &Reference) -> Res
                 .iter()
                 .find(|(_, reply)| !reply.serves())
                 .map(|(request, reply)| (request.clone(), reply.words.clone(), reply.index));
-            return Ok(Followed { outcome, from, refusal, digest: top(&image).digest.clone() });
+            let asked = hosts.iter().filter(|(role, _)| known.iter().any(|(request, _)| request.role == *role));
+            let unknown = asked.filter_map(|(_, endpoint)| unknown(cx.scenario(), endpoint)).next();
+            return Ok(Followed { outcome, from, refusal, digest: top(&kept.image).digest.clone(), unknown });
         };
-        let endpoint = hosts.iter().find(|(role, _)| *role == request.role).map(|(_, endpoint)| endpoint);
-        let reply = send(cx, config.client, endpoint, &request, &image).await?;
+        let Some((_, endpoint)) = hosts.iter().find(|(role, _)| *role == request.role) else { break };
+        let reply = send(cx, config.client, endpoint, &request, &kept).await?;
         known.push((request, reply));
     }
     Err(anyhow::anyhow!("the pull of {} by {} did not end after {MOST} requests", reference.name(), config.client)
@@ -107,8 +112,26 @@ impl Reply {
     }
 }
 
+/// Why the same request by the client may end otherwise than ours.
+fn unknown(scenario: &Scenario, endpoint: &Endpoint) -> Option<&'static str> {
+    let (tls, plain) = (&endpoint.tls, endpoint.scheme == Scheme::Http);
+    if plain {
+        return None;
+    }
+    if scenario.registry.ca_file.is_some() && tls.ca.is_empty() && !tls.skip_verify {
+        return Some("whether the client trusts the authority of [registry] ca_file: its file names no `ca`");
+    }
+    (scenario.needs_certificate() && !tls.client).then_some("which certificate the client shows: its file names none")
+}
+
 /// The image as the cache has it: what every client must get.
-async fn kept(cx: &Cx, reference: &Reference) -> Result<Image, Failure> {
+struct Kept {
+    image: Image,
+    /// The one blob that is asked for.
+    blob: Option<Descriptor>,
+}
+
+async fn kept(cx: &Cx, reference: &Reference) -> Result<Kept, Failure> {
     let Some(name) = cx.scenario().cached_name(reference) else {
         let expected = "a repository in which the cache keeps it";
         let actual = format!("no rule of the configuration and no [[cache]] names {}", reference.name());
@@ -123,8 +146,9 @@ async fn kept(cx: &Cx, reference: &Reference) -> Result<Image, Failure> {
     let own = content(&manifest.digest, &manifest.media_type);
     let index = (top.digest != own.digest).then_some(top);
     // One blob shows whether blobs are served; the configuration is the smallest.
-    let blobs = manifest.content.config.iter().map(|config| content(&config.digest, CONFIG_TYPE)).collect();
-    Ok(Image { index, manifest: own, blobs })
+    let blob = manifest.content.config;
+    let blobs = blob.iter().map(|config| content(&config.digest, CONFIG_TYPE)).collect();
+    Ok(Kept { image: Image { index, manifest: own, blobs }, blob })
 }
 
 fn top(image: &Image) -> &Content {
@@ -144,17 +168,12 @@ fn wanted(image: &Image, stage: Stage) -> Option<&str> {
 }
 
 /// Sends one request as the client does.
-async fn send(
-    cx: &Cx,
-    client: Client,
-    endpoint: Option<&Endpoint>,
-    asked: &Request,
-    image: &Image,
-) -> Result<Reply, Failure> {
+async fn send(cx: &Cx, client: Client, endpoint: &Endpoint, asked: &Request, kept: &Kept) -> Result<Reply, Failure> {
     let method = if asked.method == "HEAD" { Method::HEAD } else { Method::GET };
     let query = asked.query.as_ref().map_or_else(String::new, |query| format!("?{query}"));
-    let anyone = cx.anonymous()?;
-    let request = anyone.request(method, format!("{}{query}", asked.path)).limit(MANIFEST_LIMIT);
+    let anyone = if cx.scenario().is_behind(endpoint) { cx.at_backend(None)? } else { cx.anonymous()? };
+    let target = format!("{}{query}", asked.path);
+    let request = anyone.request(method, &target).limit(MANIFEST_LIMIT);
     let request = request.header("User-Agent", &words::user_agent(client));
     let request = if asked.accept.is_empty() { request } else { request.header("Accept", &asked.accept.join(", ")) };
     let response = request.send().await?;
@@ -164,16 +183,25 @@ async fn send(
         remedy: "look at the registry's log for this request, and run again",
     };
     response.undecided(&why, "an answer to this client")?;
-    let keeps = endpoint.is_some_and(|one| one.credentials || one.sends_authorization());
-    if response.status == 401 && keeps {
+    if response.status == 401 && (endpoint.credentials || endpoint.sends_authorization()) {
         let cause = "the client's file has credentials for this host, and regproof does not use them";
         let why = Why { cause, remedy: "prove this client by hand, or let anonymous clients read the cache", ..why };
         return Err(why.undecided("an answer without credentials", response.brief(), response.index));
     }
-    let answer = read(&response, asked, wanted(image, asked.stage));
+    let answer = match (&kept.blob, asked.stage) {
+        // The registry keeps its blobs in another store: they are read from there.
+        (Some(blob), Stage::Blob(_)) if matches!(response.status, 301..=303 | 307 | 308) => {
+            match transfer::blob_at(cx, &anyone, &target, blob, &why).await {
+                Ok(transfer::Look::Whole) => Answer::Ok,
+                Ok(_) | Err(Failure::Fail(_)) => Answer::OtherBytes,
+                Err(error) => return Err(error),
+            }
+        }
+        _ => read(&response, asked, wanted(&kept.image, asked.stage)),
+    };
     let words = match &answer {
-        Answer::OtherDigest(digest) => format!("{digest} in answer to {} {}{query}", asked.method, asked.path),
-        Answer::OtherBytes => format!("200 with other bytes to {} {}{query}", asked.method, asked.path),
+        Answer::OtherDigest(digest) => format!("{digest} in answer to {} {target}", asked.method),
+        Answer::OtherBytes => format!("{} with other bytes to {} {target}", response.status, asked.method),
         _ => response.brief(),
     };
     Ok(Reply { answer, words, index: Some(response.index) })
@@ -184,8 +212,6 @@ fn read(response: &Response, asked: &Request, wanted: Option<&str>) -> Answer {
     match response.status {
         200 => {}
         401 if response.wants_a_password() => return Answer::Basic,
-        // A store that serves its blobs itself.
-        307 if matches!(asked.stage, Stage::Blob(_)) => return Answer::Ok,
         status => return Answer::Status(status),
     }
     let Some(wanted) = wanted else {
@@ -267,3 +293,6 @@ pub(crate) fn changed_lines(finding: &Finding, texts: &BTreeMap<String, String>)
     });
     shown.collect()
 }
+
+#[cfg(test)]
+mod tests;

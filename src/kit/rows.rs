@@ -119,6 +119,7 @@ pub(crate) const MIRRORED: Rows = &[
     sends(Anonymous, "GET", "/v1/_ping"),
     sends(Anonymous, "GET, HEAD", "{mirrored}/manifests/<reference><query>"),
     sends(Anonymous, "GET", "{mirrored}/blobs/<digest><query>"),
+    sends(Anonymous, "GET", "<where a redirect of a blob leads>"),
 ];
 pub(crate) const UPSTREAM: Rows = &[
     sends(Anonymous, "HEAD", "{upstream}/manifests/<reference>"),
@@ -131,6 +132,8 @@ pub(crate) const PUSH: Rows = &[
 ];
 /// A push, and a look at what came of it, by each identity that is promised to push.
 pub(crate) const EACH_PUSH: Rows = &[
+    // Whether the registry takes tokens alone is asked before the first credentials are sent.
+    sends(Anonymous, "GET", "/v2/"),
     sends(Writers, "GET", "/v2/"),
     sends(Writers, "POST", "/v2/{scratch}/blobs/uploads/<query>"),
     sends(Writers, "PATCH, PUT", "/v2/{scratch}/blobs/uploads/<session><query>"),
@@ -203,6 +206,7 @@ pub(crate) const BROWSER: Rows = &[
 macro_rules! program {
     ($name:literal) => {
         &[
+            $crate::kit::rows::sends($crate::kit::rows::Who::Anonymous, "GET", "/v2/"),
             $crate::kit::rows::sends($crate::kit::rows::Who::Writer, "GET", "/v2/"),
             $crate::kit::rows::sends($crate::kit::rows::Who::Program($name), "GET", "/v2/"),
             $crate::kit::rows::sends(

@@ -276,7 +276,18 @@ pub(crate) async fn blob(
     if descriptor.is_elsewhere() {
         return Ok(Look::Elsewhere);
     }
-    let mut answer = get_blob(cx, client, &format!("/v2/{repository}/blobs/{}", descriptor.digest), descriptor).await?;
+    blob_at(cx, client, &format!("/v2/{repository}/blobs/{}", descriptor.digest), descriptor, why).await
+}
+
+/// The same by the path of the blob.
+pub(crate) async fn blob_at(
+    cx: &Cx,
+    client: &Client,
+    target: &str,
+    descriptor: &Descriptor,
+    why: &Why<'_>,
+) -> Result<Look, Failure> {
+    let mut answer = get_blob(cx, client, target, descriptor).await?;
     for _ in 0..3 {
         let location = answer.header("location").filter(|_| matches!(answer.status, 301..=303 | 307 | 308));
         let Some(location) = location else { break };

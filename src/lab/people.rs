@@ -6,8 +6,8 @@ pub(crate) const GUEST: &str = "guest";
 
 pub(crate) const ADMIN: &str = "erich";
 
-/// Who logs in with a browser. Not CI: the groups of a key are those of its owner's last login, and a login that loses
-/// them must not take them from CI's key.
+/// The user of browser logins. CI has another user: a key has the groups of its owner's last login, so a login that loses
+/// groups would take them from CI's key.
 pub(crate) const LOGIN: &str = "regproof-login";
 
 /// The group that CI belongs to.

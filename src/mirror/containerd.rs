@@ -8,7 +8,7 @@ use super::source::{Files, as_bool, as_list, as_str, bad_file, below, entries, e
 use crate::zot::format::Format;
 use crate::zot::tree::{Node, Place, Value};
 
-/// The folder that kubelets' containerd is told to read.
+/// The folder of `config_path`, from which containerd reads hosts for the kubelet's pulls.
 pub(crate) const CERTS: &str = "/etc/containerd/certs.d";
 /// containerd's own configuration.
 pub(crate) const CONFIG: &str = "/etc/containerd/config.toml";

@@ -28,7 +28,7 @@ pub(crate) enum Store {
     Containerd,
 }
 
-/// Reads the daemon's files. The store is the one that is told, else that of the file, else that of the version.
+/// Reads the daemon's files. `store` wins over the file's setting, and that over the version's default.
 pub(crate) fn read(files: &Files, version: Option<Version>, store: Option<Store>) -> ClientConfig {
     let parsed = match files.texts.get(DAEMON) {
         // dockerd takes an empty file for no file.

@@ -1,7 +1,9 @@
 //! What is wrong with a client's file: what happens, why, and which lines to change.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde::{Serialize, Serializer};
 
 use crate::zot::tree::Place;
@@ -12,7 +14,7 @@ use crate::zot::tree::Place;
 pub(crate) enum Level {
     /// Good to know; pulls come from the mirror.
     Advice,
-    /// Pulls go to the internet and nobody is told, or they fail.
+    /// Pulls go to the internet without an error, or they fail.
     Failure,
 }
 
@@ -75,6 +77,24 @@ impl Finding {
     }
 }
 
+/// A text of a client's file without what is, or may be, a secret: credentials in a URL, and the values of keys that have one.
+pub(crate) fn without_secrets(text: &str) -> String {
+    let text = IN_A_URL.replace_all(text, "$1<redacted>@");
+    OF_A_KEY.replace_all(&text, "$1<redacted>").into_owned()
+}
+
+/// A password may hold any character, so all before the last `@` of a word goes.
+static IN_A_URL: LazyLock<Regex> = LazyLock::new(|| regex(r#"(^|://|["'\s])[^\s"']*@"#));
+/// A key and its value: in quotes, in brackets, or up to the end of the entry.
+static OF_A_KEY: LazyLock<Regex> = LazyLock::new(|| {
+    let key = "password|passwd|auth|authorization|token|identitytoken|secret|key|cookie";
+    regex(&format!(r#"(?i)(["']?\b[\w.-]*(?:{key})["']?\s*[:=]\s*)("[^"]*"?|'[^']*'?|\[[^\]]*\]?|[^\s{{][^,}}]*)"#))
+});
+
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a test compiles both")
+}
+
 /// Lines of a file that are replaced by others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Edit {
@@ -93,9 +113,10 @@ pub(crate) struct Edit {
 pub(crate) struct Fix {
     /// The file.
     pub(crate) file: String,
-    /// All of it. Where nothing is left of it, the file goes.
+    /// All of it, with the secrets of the file: never shown. Where nothing is left of it, the file goes.
+    #[serde(skip)]
     pub(crate) text: String,
-    /// The lines that change, `-` before the old and `+` before the new ones.
+    /// The lines that change, `-` before the old and `+` before the new ones, without secrets.
     pub(crate) diff: String,
 }
 
@@ -124,10 +145,10 @@ fn apply(file: &str, text: &str, mut edits: Vec<&Edit>) -> Fix {
         new.extend(old.get(at..from).unwrap_or_default());
         diff.push_str(&format!("@@ line {} @@\n", from + 1));
         for line in old.get(from..to).unwrap_or_default() {
-            diff.push_str(&format!("-{line}\n"));
+            diff.push_str(&format!("-{}\n", without_secrets(line)));
         }
         for line in &edit.new {
-            diff.push_str(&format!("+{line}\n"));
+            diff.push_str(&format!("+{}\n", without_secrets(line)));
             new.push(line);
         }
         at = to.max(at);
@@ -139,4 +160,39 @@ fn apply(file: &str, text: &str, mut edits: Vec<&Edit>) -> Fix {
         text.push_str(end);
     }
     Fix { file: file.to_owned(), text, diff }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn no_secret_of_a_line_is_shown() {
+        for line in [
+            "- \"https://user:hunter22@registry.example.test\"",
+            "- \"https://user:hun/hunter22@x@registry.example.test\"",
+            "location = \"user:hunter22@registry.example.test\"",
+            "{\"registry-mirrors\": [\"http://hunter22@zot\", \"http://a:hunter22@b\"]}",
+            "      password: hunter22",
+            "      password: hunter22, hunter22 is it",
+            "auth = \"hunter22\"",
+            "Authorization = [\"Basic hunter22\"]",
+            "x-token: 'hunter22 more",
+            "{\"auths\":{\"zot\":{\"auth\":\"hunter22\"}}}",
+            "auth: { password: hunter22 }",
+            "key: hunter22==",
+        ] {
+            let shown = without_secrets(line);
+            let left = shown.replace(", hunter22 is it", "");
+            assert!(!left.contains("hunter22") && shown.contains("<redacted>"), "{line}: {shown}");
+        }
+        for line in [
+            "  override_path = true",
+            "- \"https://registry.example.test/v2/docker.io\"",
+            "    auth:",
+            "location = \"zot\"",
+        ] {
+            assert_eq!(without_secrets(line), line);
+        }
+    }
 }

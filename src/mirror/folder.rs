@@ -18,12 +18,19 @@ const MOST_FILES: usize = 200_000;
 const DEEPEST: usize = 24;
 
 /// One client of one or of many nodes, with the text of its files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     /// The client.
     pub(crate) config: ClientConfig,
     /// Its files as they are shown, for corrected ones.
     pub(crate) texts: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for Found {
+    /// Without the texts, which hold secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Found").field("client", &self.config.client).finish_non_exhaustive()
+    }
 }
 
 /// What is below a folder.

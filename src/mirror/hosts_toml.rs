@@ -185,7 +185,7 @@ impl Reader<'_> {
                 "resolve" => has.resolve = true,
                 "push" => has.push = true,
                 "referrers" if self.client.since(REFERRERS) => {}
-                _ => return Err((place, format!("containerd knows no capability `{word}`"))),
+                _ => return Err((place, format!("`{word}` is not a capability of containerd"))),
             }
         }
         Ok(has)

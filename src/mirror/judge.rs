@@ -123,7 +123,7 @@ pub(crate) fn judge(config: &ClientConfig, registry: &Registry<'_>, texts: &BTre
     }
     let mut findings = judge.findings;
     let key = |one: &Finding| (std::cmp::Reverse(one.level), one.file.clone(), one.place, one.code);
-    // Of two images with one mistake the first is told.
+    // Two images can show the same mistake: the first finding is kept.
     findings.sort_by_key(key);
     findings.dedup_by(|later, first| {
         let same = key(later) == key(first);

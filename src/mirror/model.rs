@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::finding::Finding;
+use super::finding::{Finding, without_secrets};
 use crate::zot::tree::Place;
 
 /// Which program it is, as far as it decides about requests.
@@ -260,7 +260,8 @@ pub(crate) struct Tls {
 /// One place that a client asks.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub(crate) struct Endpoint {
-    /// The URL or location as the file has it.
+    /// The URL or location as the file has it, which may hold credentials: reports have it without them.
+    #[serde(serialize_with = "shown")]
     pub(crate) written: String,
     /// The file.
     #[serde(skip)]
@@ -290,8 +291,14 @@ pub(crate) struct Endpoint {
     pub(crate) credentials: bool,
 }
 
+fn shown<S: serde::Serializer>(written: &str, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&without_secrets(written))
+}
+
 impl Endpoint {
     pub(crate) fn new(written: &str, file: &str, place: Place, scheme: Scheme, host: &str, base: &str) -> Self {
+        // A user and a password before the host are no part of it, and must not be shown.
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
         Self {
             written: written.to_owned(),
             file: file.to_owned(),

@@ -73,7 +73,9 @@ impl Report {
         }
         let nodes: usize = self.clients.iter().map(|client| client.config.nodes.len().max(1)).sum();
         let (clients, failures) = (self.clients.len(), self.failures());
-        text.push_str(&format!("\n{clients} different clients on {nodes} nodes, {failures} failures\n"));
+        let of = |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+        let (clients, nodes) = (of(clients, "different client"), of(nodes, "node"));
+        text.push_str(&format!("\n{clients} on {nodes}, {}\n", of(failures, "failure")));
         text
     }
 }

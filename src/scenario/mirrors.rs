@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use url::Url;
 
 use super::Scenario;
 use super::loaded::{Loaded, ScenarioError};
 use crate::mirror::folder::{Found, read_client};
-use crate::mirror::model::{Kind, Version};
+use crate::mirror::model::{Endpoint, Kind, Version};
 use crate::mirror::names::{Registry, address_of};
 use crate::mirror::pull::{Role, hosts, mapped};
 use crate::mirror::reference::Reference;
@@ -123,10 +124,22 @@ impl Scenario {
     /// What clients know of the registry, and what its configuration makes of their requests.
     pub(crate) fn mirrored_registry(&self) -> Registry<'_> {
         Registry {
-            addresses: address_of(&self.registry.url).into_iter().collect(),
+            addresses: std::iter::once(&self.registry.url)
+                .chain(&self.registry.backend)
+                .filter_map(address_of)
+                .collect(),
             config: self.config.as_deref(),
             release: self.registry.release.map(|release| release.0),
         }
+    }
+
+    /// Whether this endpoint of a client is the second vantage point, and not the registry's own address.
+    pub(crate) fn is_behind(&self, endpoint: &Endpoint) -> bool {
+        let at = |url: &Url| {
+            let addresses = address_of(url).into_iter().collect();
+            Registry { addresses, ..Registry::default() }.is_at(&endpoint.host)
+        };
+        self.registry.backend.as_ref().is_some_and(at) && !at(&self.registry.url)
     }
 
     /// The images that a mirror is asked for. What is no reference was refused when the scenario was read.

@@ -94,6 +94,54 @@ fn the_files_are_those_of_the_field() {
 }
 
 #[test]
+fn no_secret_of_a_clients_file_is_shown() {
+    const SECRET: &str = "hunter22secret";
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let sound = [
+        (
+            "etc/rancher/k3s/registries.yaml",
+            "mirrors:\n  docker.io:\n    endpoint:\n      - \"https://u:SECRET@registry.example.test\"\nconfigs:\n  \
+             registry.example.test:\n    auth:\n      username: ci\n      password: SECRET\n",
+        ),
+        (
+            "etc/containerd/certs.d/docker.io/hosts.toml",
+            "server = \"https://u:SECRET@registry-1.docker.io\"\n[host.\"https://u:SECRET@registry.example.test/v2/docker.io\"]\n\
+             [host.\"https://u:SECRET@registry.example.test/v2/docker.io\".header]\nAuthorization = \"Basic SECRET\"\n",
+        ),
+        ("etc/docker/daemon.json", "{ \"registry-mirrors\": [\"https://u:SECRET@registry.example.test\"] }"),
+        (
+            "etc/containers/registries.conf",
+            "[[registry]]\nlocation = \"docker.io\"\n[[registry.mirror]]\nlocation = \"u:SECRET@registry.example.test\"\n",
+        ),
+        ("etc/buildkit/buildkitd.toml", "[registry.\"docker.io\"]\nmirrors = [\"u:SECRET@registry.example.test\"]\n"),
+        (
+            "talos/machine.yaml",
+            "machine:\n  registries:\n    mirrors:\n      docker.io:\n        endpoints: [\"https://u:SECRET@registry.example.test\"]\n    \
+             config:\n      registry.example.test:\n        auth:\n          password: SECRET\n",
+        ),
+    ];
+    for broken in ["", "\n[[[ : \"SECRET\n"] {
+        for (file, text) in sound {
+            let path = folder.path().join("nodes").join(file);
+            std::fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder can be made");
+            std::fs::write(path, format!("{text}{broken}").replace("SECRET", SECRET)).expect("a file can be written");
+        }
+        std::fs::write(folder.path().join("zot.json"), zot(&["/docker.io"])).expect("a file can be written");
+        for (format, zot) in [("text", true), ("json", true), ("text", false), ("json", false)] {
+            let mut command = regproof(&["mirrors", "--format", format, "--url", "https://registry.example.test"]);
+            command.arg(folder.path().join("nodes"));
+            if zot {
+                command.arg("--zot-config").arg(folder.path().join("zot.json"));
+            }
+            let done = command.output().expect("it runs");
+            let said = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
+            assert!(said.len() > 500, "{said}");
+            assert!(!said.contains(SECRET), "{format}: {said}");
+        }
+    }
+}
+
+#[test]
 fn a_folder_without_files_and_wrong_usage_are_told() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let done = regproof(&["mirrors"]).arg(folder.path()).output().expect("it runs");

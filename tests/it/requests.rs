@@ -46,6 +46,8 @@ fn scenario(lab: &Lab, folder: &Path) -> PathBuf {
     for (kind, client) in [
         ("k3s", format!("mirrors:\n  docker.io:\n    endpoint:\n      - \"{}\"\n", lab.url())),
         ("k3s", format!("mirrors:\n  docker.io:\n    endpoint:\n      - \"{}/v2/docker.io\"\n", lab.url())),
+        // Behind the proxy.
+        ("k3s", format!("mirrors:\n  docker.io:\n    endpoint: [\"{backend}/v2/docker.io\"]\n")),
         ("dockerd", format!("{{\"registry-mirrors\": [\"{}\"]}}", lab.url())),
         (
             "buildkit",

@@ -42,5 +42,7 @@ fn json_has_clients_rows_and_findings() {
     assert_eq!(json["clients"][0]["kind"], "cri");
     assert_eq!(json["clients"][0]["findings"][0]["place"], "3:7");
     assert!(json["rows"].as_array().unwrap().len() >= 12);
-    assert!(json["clients"][0]["fixes"][0]["text"].as_str().unwrap().contains("override_path"));
+    let fix = &json["clients"][0]["fixes"][0];
+    assert!(fix["diff"].as_str().unwrap().contains("+  override_path = true"));
+    assert!(fix.get("text").is_none(), "a whole file has its secrets");
 }

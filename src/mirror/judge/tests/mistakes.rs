@@ -1,4 +1,4 @@
-//! Every mistake that was seen with real clients: it is told by its code, and where a file can be put right, the corrected one is clean.
+//! Each mistake that was seen with real clients has its finding. Where a file can be corrected, the corrected file is clean.
 
 use super::*;
 

@@ -46,7 +46,7 @@ fn daemon(url: &str, store: bool) -> String {
     format!("{{\"features\": {{\"containerd-snapshotter\": {store}}}, \"registry-mirrors\": [\"{url}\"]}}")
 }
 
-/// Rules, policy, mirror, whether the containerd store is on, and what is told.
+/// Sync rules, access policy, mirror, containerd store on or off, and the expected finding.
 type Case = (&'static str, Option<&'static str>, &'static str, bool, &'static [&'static str]);
 
 /// As the recorded dockerd and zot did, in `zot-dockerd-*.txt` and `zot-v2dest*.txt`.
